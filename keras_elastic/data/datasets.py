@@ -1,0 +1,123 @@
+"""One way to load every image data set."""
+
+import os
+import pathlib
+
+import tensorflow as tf
+
+from keras_elastic.data import prepared
+from keras_elastic.data.digits import load_digits
+from keras_elastic.data.image_folder import load_image_folder
+from keras_elastic.data.splits import ImageDataset as ImageDataset
+from keras_elastic.data.splits import Split as Split
+from keras_elastic.data.splits import check_limit
+from keras_elastic.data.tfds_images import load_builder
+
+
+def load_dataset(
+    name: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    limit: int | None = None,
+) -> ImageDataset:
+    """Loads an image classification data set.
+
+    Held-out images are always taken from the published training split, one in
+    ten and at most 10,000; the test split is never touched. So `train` and
+    `held_out` are disjoint and together the published training split.
+
+    Args:
+        name: One of
+
+            - `"digits"`: 8 x 8 scans of digits, which scikit-learn carries;
+            - the path of an image folder, either `folder/<class>/*.jpg` or
+              `folder/train/<class>/*.jpg` with an optional `folder/test`,
+              `folder/val` or `folder/validation`. BMP, GIF, JPEG and PNG are
+              read. Greyscale files become RGB and an alpha channel is dropped;
+            - a name of [TensorFlow Datasets](
+              https://www.tensorflow.org/datasets) (TFDS), for instance
+              `"cifar10"` or `"imagenet_resized/64x64"`. Its test split is
+              "test", or "validation" where "test" is missing or unlabelled.
+
+        data_dir: Directory of data sets in TFDS form, with or without code
+            that TFDS knows. Nothing is ever downloaded into it. By default
+            TFDS's own directory, where a missing data set is downloaded to.
+        limit: If given, only the first `limit` images of the training split
+            are kept, before images are held out. A small experiment needs no
+            more. The test split stays whole.
+
+    Returns:
+        An `ImageDataset` of uint8 RGB images `[height, width, 3]`.
+
+    Raises:
+        ValueError: If the name is unknown, `data_dir` does not exist or does
+            not hold the data set, `limit` keeps fewer than two images, or the
+            data set is not one of labelled 8-bit images.
+
+    Example:
+
+    >>> dataset = load_dataset("digits")
+    >>> dataset.num_classes
+    10
+    >>> dataset.train.size, dataset.held_out.size, dataset.test.size
+    (1293, 144, 360)
+    """
+    check_limit(limit)
+    name = os.fspath(name)
+    data_dir = _checked_directory(data_dir)
+    if name == "digits":
+        return load_digits(limit)
+    builder = data_dir and prepared.find_prepared(name, data_dir)
+    if builder:
+        return load_builder(name, builder, limit)
+    folder = pathlib.Path(name).expanduser()
+    if name and folder.is_dir():
+        return load_image_folder(folder, limit)
+    return _load_by_tfds_name(name, data_dir, limit)
+
+
+def _load_by_tfds_name(
+    name: str, data_dir: str | None, limit: int | None
+) -> ImageDataset:
+    if data_dir is not None and prepared.is_registered(name):
+        raise ValueError(_absent_message(name, data_dir))
+    builder = prepared.find_registered(name) if data_dir is None else None
+    if builder is None:
+        raise ValueError(_unknown_message(name, data_dir))
+    return load_builder(name, builder, limit)
+
+
+def _checked_directory(data_dir: str | os.PathLike | None) -> str | None:
+    if data_dir is None:
+        return None
+    directory = os.path.expanduser(os.fspath(data_dir))
+    if not tf.io.gfile.isdir(directory):
+        raise ValueError(
+            "`data_dir` must be an existing directory of data sets in TFDS "
+            f"form. Received: data_dir={directory!r}. Create it, or leave "
+            "`data_dir` out to use TFDS's own directory."
+        )
+    return directory
+
+
+def _absent_message(name: str, data_dir: str) -> str:
+    return (
+        f"`data_dir` must hold the data set {name!r} in TFDS form, because "
+        "nothing is downloaded into a directory that is given. "
+        f"Received: data_dir={data_dir!r}, which holds: {_listed(data_dir)}. "
+        "Prepare it there, for instance with `tfds build`, or leave "
+        "`data_dir` out to have it downloaded."
+    )
+
+
+def _unknown_message(name: str, data_dir: str | None) -> str:
+    found = "" if data_dir is None else f"{_listed(data_dir)} (`data_dir`), "
+    return (
+        f"`name` must be one of: 'digits', {found}an image folder, any TFDS "
+        f"name. Received: name={name!r}. Check the spelling, or pass the path "
+        "of an existing folder."
+    )
+
+
+def _listed(data_dir: str) -> str:
+    return ", ".join(prepared.list_prepared(data_dir)) or "no data set"

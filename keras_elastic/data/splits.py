@@ -1,0 +1,182 @@
+"""What a data set is: three splits of labelled images and their class names."""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+# A tenth of the training images is enough to rank subnets, and 10,000 are
+# enough however large the training split is.
+_HELD_OUT_PERIOD = 10
+_MOST_HELD_OUT = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Labelled images in one fixed order.
+
+    Where the images are stored encoded, `records` and `decode` let a pipeline
+    shuffle and skip the small encoded records and decode only what it uses.
+    Without them, `images` is shuffled and skipped itself.
+
+    Args:
+        images: `tf.data.Dataset` of `(image, label)`: uint8
+            `[height, width, 3]` and int64 scalar. Neither batched nor
+            shuffled; every iteration yields the same order.
+        size: Number of images.
+        records: Optional `tf.data.Dataset` of `(record, label)`, in the order
+            of `images`.
+        decode: Function from one record to its image. Needed with `records`.
+
+    Raises:
+        ValueError: If only one of `records` and `decode` is given.
+    """
+
+    images: tf.data.Dataset
+    size: int
+    records: tf.data.Dataset | None = None
+    decode: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.records is None) != (self.decode is None):
+            raise ValueError(
+                "`records` and `decode` must be given together. "
+                f"Received: records={self.records}, decode={self.decode}. "
+                "Pass both, or neither."
+            )
+
+    @classmethod
+    def from_records(
+        cls,
+        records: tf.data.Dataset,
+        size: int,
+        decode: Callable[[tf.Tensor], tf.Tensor],
+    ) -> "Split":
+        """Makes a split of encoded records.
+
+        Args:
+            records: `tf.data.Dataset` of `(record, label)`.
+            size: Number of records. Reading fails if it is not true.
+            decode: Function from one record to a uint8 image
+                `[height, width, 3]`.
+
+        Returns:
+            A `Split` whose `images` decodes on the fly.
+        """
+
+        def decode_example(record, label):
+            return decode(record), label
+
+        records = records.apply(tf.data.experimental.assert_cardinality(size))
+        images = records.map(
+            decode_example,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        return cls(images, size, records, decode)
+
+    def undecoded(
+        self,
+    ) -> tuple[tf.data.Dataset, Callable[[tf.Tensor], tf.Tensor]]:
+        """Returns the cheapest examples to move about, and their decoder."""
+        if self.records is None:
+            return self.images, tf.identity
+        return self.records, self.decode
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageDataset:
+    """An image classification data set.
+
+    Args:
+        name: What it is called in reports.
+        class_names: Name of each label, in label order.
+        train: Images to train on.
+        held_out: Images taken from the published training split, to choose
+            architectures with. Disjoint from `train`.
+        test: Images to report accuracy on, never used for any choice.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Split
+    held_out: Split
+    test: Split
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuses a `limit` that keeps no image.
+
+    Raises:
+        ValueError: If `limit` is neither `None` nor positive.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(
+            "`limit` must be a positive number of images, or `None` for all "
+            f"of them. Received: limit={limit}. Pass a larger limit."
+        )
+
+
+def hold_out(
+    records: tf.data.Dataset,
+    size: int,
+    decode: Callable[[tf.Tensor], tf.Tensor],
+    limit: int | None = None,
+) -> tuple[Split, Split]:
+    """Divides a published training split into images to train on and to hold.
+
+    Every k-th record is held out, beginning with the first. k is 10, or more
+    where a tenth would exceed 10,000 images.
+
+    Args:
+        records: The training split, in its fixed order: `(record, label)`.
+        size: Number of records.
+        decode: Function from one record to its image.
+        limit: If given, only the first `limit` records are divided.
+
+    Returns:
+        The splits `(train, held_out)`: disjoint, together all the records.
+
+    Raises:
+        ValueError: If `limit` is not positive or fewer than two records are
+            left to divide.
+    """
+    check_limit(limit)
+    kept = size if limit is None else min(size, limit)
+    if kept < 2:
+        raise ValueError(
+            "The training split must keep at least 2 images, one to train on "
+            f"and one to hold out. Received: {size} images, limit={limit}, "
+            f"which keeps {kept}. Add images, or pass a larger `limit`."
+        )
+    period = max(_HELD_OUT_PERIOD, _ceil_divide(kept, _MOST_HELD_OUT))
+    num_held = _ceil_divide(kept, period)
+
+    def is_held(index, example):
+        del example
+        return index % period == 0
+
+    def is_trained(index, example):
+        return tf.logical_not(is_held(index, example))
+
+    numbered = records.take(kept).enumerate()
+    train = numbered.filter(is_trained).map(_drop_number)
+    held = numbered.filter(is_held).map(_drop_number)
+    return (
+        Split.from_records(train, kept - num_held, decode),
+        Split.from_records(held, num_held, decode),
+    )
+
+
+def _drop_number(index, example):
+    del index
+    return example
+
+
+def _ceil_divide(numerator: int, denominator: int) -> int:
+    return -(-numerator // denominator)

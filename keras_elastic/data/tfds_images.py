@@ -1,0 +1,167 @@
+"""Reads the images of a data set that TensorFlow Datasets (TFDS) prepared."""
+
+import typing
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from keras_elastic.data.splits import ImageDataset
+from keras_elastic.data.splits import Split
+from keras_elastic.data.splits import check_limit
+from keras_elastic.data.splits import hold_out
+
+if typing.TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+# Files are read in turn, sixteen examples from each of sixteen files: fast on
+# remote storage. Stated here because the order of the images, and with it the
+# choice of held-out images, must not follow a default that may change.
+_INTERLEAVED_FILES = 16
+_EXAMPLES_A_TURN = 16
+
+
+def load_builder(
+    name: str, builder: "tfds.core.DatasetBuilder", limit: int | None = None
+) -> ImageDataset:
+    """Reads the features "image" and "label" of a prepared data set.
+
+    The test split is "test" where that has labels, else "validation".
+    Greyscale images become RGB.
+
+    Args:
+        name: What the data set is called in reports.
+        builder: Builder of a prepared data set.
+        limit: If given, only the first `limit` training images are kept.
+
+    Returns:
+        An `ImageDataset`.
+
+    Raises:
+        ValueError: If a feature or a split is missing, the images are not
+            uint8 with 1 or 3 channels, or `limit` keeps fewer than two images.
+    """
+    check_limit(limit)
+    image, label = _checked_features(name, builder)
+    _check_splits(name, builder)
+    decode = _decoder(image)
+    train, held_out = hold_out(
+        _records(builder, "train"), _size(builder, "train"), decode, limit
+    )
+    test_name = _test_split(name, builder)
+    test = Split.from_records(
+        _records(builder, test_name), _size(builder, test_name), decode
+    )
+    # TFDS names the classes "0", "1", ... where the data set has no names.
+    return ImageDataset(name, tuple(label.names), train, held_out, test)
+
+
+def _checked_features(
+    name: str, builder: "tfds.core.DatasetBuilder"
+) -> tuple["tfds.features.Image", "tfds.features.ClassLabel"]:
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    wanted = {
+        "image": tfds.features.Image,
+        "label": tfds.features.ClassLabel,
+    }
+    for key, kind in wanted.items():
+        if key not in features or not isinstance(features[key], kind):
+            found = {key: type(features[key]).__name__ for key in features}
+            raise ValueError(
+                f"The data set must have a feature `{key}` of type "
+                f"{kind.__name__}. Received: name={name!r} with the features "
+                f"{found}. Pass an image classification data set."
+            )
+    _check_image_feature(name, features["image"])
+    return features["image"], features["label"]
+
+
+def _check_image_feature(name: str, feature: "tfds.features.Image") -> None:
+    if feature.shape[-1] not in (1, 3):
+        raise ValueError(
+            "The feature `image` must have 1 or 3 channels. "
+            f"Received: name={name!r} with {feature.shape[-1]} channels. "
+            "Prepare the data set without its alpha channel."
+        )
+    if feature.np_dtype != "uint8":
+        raise ValueError(
+            "The feature `image` must be uint8. "
+            f"Received: name={name!r} with {feature.np_dtype.__name__}. "
+            "Prepare the data set with 8 bits a channel."
+        )
+
+
+def _check_splits(name: str, builder: "tfds.core.DatasetBuilder") -> None:
+    splits = builder.info.splits
+    if "train" not in splits or not {"test", "validation"} & set(splits):
+        raise ValueError(
+            "The data set must have the split `train` and one of `test` and "
+            f"`validation`. Received: name={name!r} with the splits "
+            f"{sorted(splits)}. Prepare the data set with these splits."
+        )
+
+
+def _test_split(name: str, builder: "tfds.core.DatasetBuilder") -> str:
+    splits = builder.info.splits
+    if "test" in splits and _has_labels(builder):
+        return "test"
+    if "validation" not in splits:
+        raise ValueError(
+            "The split `test` must have labels where there is no split "
+            f"`validation`. Received: name={name!r}, whose test labels are "
+            "negative. Prepare the data set with labels."
+        )
+    return "validation"
+
+
+def _has_labels(builder: "tfds.core.DatasetBuilder") -> bool:
+    # ImageNet's test images are often left out on disk, so that they cannot
+    # be looked at. Elsewhere the first example tells: -1 stands for no label.
+    if builder.name == "imagenet2012":
+        return False
+    for _, label in _records(builder, "test").take(1):
+        return int(label) >= 0
+    return False
+
+
+def _size(builder: "tfds.core.DatasetBuilder", split: str) -> int:
+    return builder.info.splits[split].num_examples
+
+
+def _records(
+    builder: "tfds.core.DatasetBuilder", split: str
+) -> tf.data.Dataset:
+    import tensorflow_datasets as tfds
+
+    examples = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(
+            {"image": True, "label": True},
+            decoders={"image": tfds.decode.SkipDecoding()},
+        ),
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=_INTERLEAVED_FILES,
+            interleave_block_length=_EXAMPLES_A_TURN,
+            # A cache would be filled anew for every epoch's pipeline.
+            try_autocache=False,
+        ),
+    )
+    return examples.map(_as_pair)
+
+
+def _as_pair(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    return example["image"], tf.cast(example["label"], tf.int64)
+
+
+def _decoder(
+    feature: "tfds.features.Image",
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    if feature.shape[-1] == 3:
+        return feature.decode_example
+
+    def decode_grey(record: tf.Tensor) -> tf.Tensor:
+        return tf.image.grayscale_to_rgb(feature.decode_example(record))
+
+    return decode_grey

@@ -1,0 +1,3 @@
+"""Ways out of Keras: formats that run a child where it is needed."""
+
+from keras_elastic.export.saved_model import saved_model as saved_model

@@ -1,0 +1,13 @@
+"""Families of networks: tables of choices and the plans that read them.
+
+A family is a frozen dataclass with a `name`, a `space` and a method
+`plan(genes, classes)`. It is serialised by its class and its fields, so a
+file that was written with one table is read with that table for ever.
+"""
+
+from keras_elastic.families.efficientnet import EfficientNet as EfficientNet
+from keras_elastic.families.registry import deserialize as deserialize
+from keras_elastic.families.registry import get as get
+from keras_elastic.families.registry import names as names
+from keras_elastic.families.registry import register as register
+from keras_elastic.families.registry import serialize as serialize

@@ -1,0 +1,226 @@
+"""The EfficientNet family: the spaces of BigNAS and AttentiveNAS.
+
+A network is a stem convolution, stages of inverted residual blocks (MBConv)
+and a head. A table of choices, one row a stage, says which space it is; one
+plan reads them all.
+
+References:
+- BigNAS: Scaling Up Neural Architecture Search with Big Single-Stage Models
+  (Yu et al., ECCV 2020), Table 1 and section 3.
+- AttentiveNAS: Improving Neural Architecture Search via Attentive Sampling
+  (Wang et al., CVPR 2021), Table 2 and the released configuration.
+"""
+
+import dataclasses
+
+from keras_elastic.spaces import PlanBuilder
+from keras_elastic.spaces import SearchSpace
+from keras_elastic.spaces import round_channels
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """The choices of one stage: a row of the table.
+
+    Args:
+        width: Choices of the output channels.
+        depth: Choices of the number of blocks.
+        kernel_size: Choices of the depthwise kernel in pixels.
+        expand_ratio: Choices of the expansion. A stage whose only choice is 1
+            has no expansion convolution.
+        strides: Integer. Strides of the first block.
+        squeeze_excite: Whether the blocks have squeeze-excite.
+    """
+
+    width: tuple[int, ...]
+    depth: tuple[int, ...]
+    kernel_size: tuple[int, ...] = (3,)
+    expand_ratio: tuple[int, ...] = (6,)
+    strides: int = 1
+    squeeze_excite: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class EfficientNet:
+    """A space of EfficientNet-like networks, and the plan of each.
+
+    Every block has a shortcut, also where the stride or the width changes
+    (2x2 average pooling, then a 1x1 convolution without normalisation), so
+    that a network whose last gammas are zero is a chain of shortcuts.
+
+    The width genes are the stem, the stages and the head, in this order.
+
+    Args:
+        name: String. Name of the space.
+        resolution: Choices of the input resolution in pixels.
+        stem: Choices of the stem's channels.
+        stages: Tuple of `Stage`.
+        head: Choices of the channels before the classifier.
+        stem_strides: Integer. Strides of the stem.
+        attentive: Whether squeeze-excite and head are AttentiveNAS's. If so,
+            squeeze-excite narrows to a quarter of the expanded channels (to a
+            multiple of 8) with relu and hard sigmoid, and the head is an
+            expansion by 6, pooling, and a convolution without normalisation.
+            If not, they are EfficientNet's: squeeze-excite narrows to a
+            quarter of the block's input channels, with swish and sigmoid, and
+            the head is one convolution before the pooling.
+        dropout: Float. Dropout rate before the classifier.
+    """
+
+    name: str
+    resolution: tuple[int, ...]
+    stem: tuple[int, ...]
+    stages: tuple[Stage, ...]
+    head: tuple[int, ...]
+    stem_strides: int = 2
+    attentive: bool = False
+    dropout: float = 0.2
+
+    def __post_init__(self):
+        # A table that was JSON has lists and dictionaries in these places.
+        stages = [s if isinstance(s, Stage) else Stage(**s) for s in self.stages]
+        object.__setattr__(self, "stages", tuple(stages))
+
+    @property
+    def space(self) -> SearchSpace:
+        """The choices, as a `SearchSpace`."""
+        stages = self.stages
+        return SearchSpace(
+            name=self.name,
+            resolution=self.resolution,
+            width=(self.stem, *(stage.width for stage in stages), self.head),
+            depth=tuple(stage.depth for stage in stages),
+            kernel_size=tuple(stage.kernel_size for stage in stages),
+            expand_ratio=tuple(stage.expand_ratio for stage in stages),
+        )
+
+    def plan(self, genes, classes: int):
+        """Writes the plan of an architecture.
+
+        Args:
+            genes: An `Architecture`, or `Genes` of arrays or tensors.
+            classes: Integer. Number of classes.
+
+        Returns:
+            A `Plan`.
+        """
+        builder = PlanBuilder(genes.resolution)
+        with builder.block("stem"):
+            builder.convolution("conv", genes.width[0], 3, self.stem_strides)
+            builder.normalization("norm")
+            builder.activation("activation", "swish")
+        for number, stage in enumerate(self.stages):
+            for index in range(max(stage.depth)):
+                self._block(builder, genes, number, index)
+        with builder.block("head"):
+            self._head(builder, genes.width[-1])
+            builder.dropout("dropout", self.dropout)
+            builder.dense("classifier", classes)
+        return builder.plan()
+
+    def _block(self, builder, genes, number, index):
+        stage = self.stages[number]
+        strides = stage.strides if index == 0 else 1
+        in_channels = builder.channels
+        hidden = round_channels(in_channels * genes.expand_ratio[number])
+        with builder.block(
+            f"stage{number + 1}_block{index + 1}",
+            # The first block of every choice is always there.
+            live=index < min(stage.depth) or index < genes.depth[number],
+            shortcut_strides=strides,
+        ):
+            if stage.expand_ratio != (1,):
+                builder.convolution("expand", hidden)
+                builder.normalization("expand_norm")
+                builder.activation("expand_activation", "swish")
+            builder.depthwise_convolution(
+                "depthwise", genes.kernel_size[number], strides
+            )
+            builder.normalization("depthwise_norm")
+            builder.activation("depthwise_activation", "swish")
+            if stage.squeeze_excite:
+                self._squeeze_excite(builder, in_channels)
+            builder.convolution("project", genes.width[number + 1])
+            builder.normalization("project_norm", zero_gamma=True)
+
+    def _squeeze_excite(self, builder, in_channels):
+        if self.attentive:
+            reduced = round_channels(builder.channels // 4)
+            builder.squeeze_excite("se", reduced, "relu", "hard_sigmoid")
+        else:
+            builder.squeeze_excite("se", in_channels // 4, "swish", "sigmoid")
+
+    def _head(self, builder, width):
+        before_pooling = 6 * builder.channels if self.attentive else width
+        builder.convolution("conv", before_pooling)
+        builder.normalization("norm")
+        builder.activation("activation", "swish")
+        builder.global_pooling("pool")
+        if self.attentive:
+            builder.dense("features", width, use_bias=False)
+            builder.activation("features_activation", "swish")
+
+
+BIGNAS = EfficientNet(
+    name="bignas",
+    resolution=(192, 224, 256, 288, 320),
+    stem=(32, 40),
+    stages=(
+        Stage((16, 24), (1, 2), expand_ratio=(1,)),
+        Stage((24, 32), (2, 3), strides=2),
+        Stage((40, 48), (2, 3), kernel_size=(3, 5), strides=2),
+        Stage((80, 88), (2, 3, 4), kernel_size=(3, 5), strides=2),
+        Stage((112, 120, 128), (2, 3, 4, 5, 6), kernel_size=(3, 5)),
+        Stage(
+            (192, 200, 208, 216), (2, 3, 4, 5, 6), kernel_size=(3, 5), strides=2
+        ),
+        Stage((320, 328, 336, 344, 352), (1, 2), kernel_size=(3, 5)),
+    ),
+    head=(1280, 1408),
+)
+
+ATTENTIVENAS = EfficientNet(
+    name="attentivenas",
+    resolution=(192, 224, 256, 288),
+    stem=(16, 24),
+    stages=(
+        Stage((16, 24), (1, 2), (3, 5), (1,), squeeze_excite=False),
+        Stage((24, 32), (3, 4, 5), (3, 5), (4, 5, 6), 2, False),
+        Stage((32, 40), (3, 4, 5, 6), (3, 5), (4, 5, 6), 2),
+        Stage((64, 72), (3, 4, 5, 6), (3, 5), (4, 5, 6), 2, False),
+        Stage((112, 120, 128), (3, 4, 5, 6, 7, 8), (3, 5), (4, 5, 6)),
+        Stage((192, 200, 208, 216), (3, 4, 5, 6, 7, 8), (3, 5), (6,), 2),
+        Stage((216, 224), (1, 2), (3, 5), (6,)),
+    ),
+    head=(1792, 1984),
+    attentive=True,
+)
+
+# The same code for the 8-pixel scans of the digits: one stride of 2.
+BIGNAS_DIGITS = EfficientNet(
+    name="bignas_digits",
+    resolution=(8, 12, 16),
+    stem=(8, 16),
+    stages=(
+        Stage((8, 16), (1, 2), expand_ratio=(1,)),
+        Stage((16, 24), (1, 2, 3), (3, 5), (4, 6), strides=2),
+        Stage((24, 32, 40), (1, 2, 3), (3, 5), (4, 6), strides=2),
+    ),
+    head=(96, 128),
+    stem_strides=1,
+)
+
+# For 32-pixel images: the stem keeps the size, the stages halve it thrice.
+BIGNAS_CIFAR10 = EfficientNet(
+    name="bignas_cifar10",
+    resolution=(24, 28, 32),
+    stem=(16, 24),
+    stages=(
+        Stage((16, 24), (1,), expand_ratio=(1,)),
+        Stage((24, 32), (1, 2), (3, 5), (4,), strides=2),
+        Stage((40, 48, 56), (1, 2, 3), (3, 5), (4, 6), strides=2),
+        Stage((80, 96, 112), (1, 2, 3), (3, 5), (4, 6), strides=2),
+    ),
+    head=(320, 384),
+    stem_strides=1,
+)

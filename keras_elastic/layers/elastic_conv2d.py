@@ -1,0 +1,151 @@
+"""A convolution that can shrink in width and kernel."""
+
+import keras
+from keras import ops
+
+from keras_elastic.layers import slicing
+
+
+@keras.saving.register_keras_serializable(package="keras_elastic")
+class ElasticConv2D(keras.layers.Layer):
+    """A 2D convolution whose filters, inputs and kernel can shrink.
+
+    A narrower convolution is made of the first filters, the first input
+    channels and the centre of the kernel. In mode "sliced" only that part is
+    computed: the input has the live channels only, and sizes may be tensors,
+    so that one trace serves every choice. In mode "masked" every shape is the
+    largest, live channels come first and the others are exactly zero, which
+    XLA and backends without dynamic shapes need.
+
+    Reference:
+    - Once-for-All (Cai et al., ICLR 2020), section 3.3; BigNAS (Yu et al.,
+      ECCV 2020), section 3.1: lowest-index channels, centre of the kernel.
+
+    Args:
+        filters: Integer. The largest number of output channels.
+        kernel_size: Integer. The largest height and width of the kernel, odd.
+        strides: Integer. Defaults to 1.
+        use_bias: Boolean. Defaults to `False`: a normalisation follows.
+        kernel_initializer: Initializer of the whole kernel.
+        mode: `"sliced"` or `"masked"`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor. In mode "sliced" it has the live input channels.
+        filters: Integer or scalar tensor. Defaults to the largest.
+        kernel_size: Integer or scalar tensor, odd. Defaults to the largest.
+
+    Input shape:
+        (batch, height, width, channels)
+
+    Output shape:
+        (batch, ceil(height / strides), ceil(width / strides), filters), with
+        the largest number of filters in mode "masked".
+
+    Example:
+
+    >>> layer = ElasticConv2D(64, kernel_size=5)
+    >>> layer.build((None, None, None, 32))
+    >>> layer(np.ones((1, 8, 8, 16)), filters=48, kernel_size=3).shape
+    TensorShape([1, 8, 8, 48])
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        mode="sliced",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        slicing.check_positive(
+            filters=filters, kernel_size=kernel_size, strides=strides
+        )
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.mode = slicing.check_mode(mode)
+
+    def build(self, input_shape):
+        """Creates the weights for the largest sizes.
+
+        Args:
+            input_shape: Tuple whose last entry is the largest number of input
+                channels.
+        """
+        slicing.image_axes()
+        self.in_channels = input_shape[-1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(
+                self.kernel_size,
+                self.kernel_size,
+                self.in_channels,
+                self.filters,
+            ),
+            initializer=self.kernel_initializer,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.filters,), initializer="zeros"
+            )
+
+    def call(self, inputs, filters=None, kernel_size=None):
+        slicing.standardize_inputs_check(
+            self.name, inputs, self.in_channels, self.mode
+        )
+        filters = slicing.check_size("filters", filters, self.filters)
+        kernel_size = slicing.check_size(
+            "kernel_size", kernel_size, self.kernel_size
+        )
+        kernel = slicing.kernel_part(
+            ops.convert_to_tensor(self.kernel),
+            kernel_size,
+            self.kernel_size,
+            self.mode,
+        )
+        bias = self.bias
+        if self.mode == "sliced":
+            in_channels = slicing.live_channels(inputs)
+            kernel = kernel[:, :, :in_channels, :filters]
+            bias = None if bias is None else bias[:filters]
+        outputs = ops.conv(
+            inputs, kernel, strides=self.strides, padding="same"
+        )
+        if bias is not None:
+            outputs = outputs + bias
+        if self.mode == "masked":
+            outputs = slicing.mask_channels(outputs, filters, self.filters)
+        return outputs
+
+    def sliced_weights(self, in_channels, filters, kernel_size):
+        """Weights of the stock `Conv2D` that a choice stands for.
+
+        Returns:
+            List of NumPy arrays, in the order of `Conv2D.set_weights`.
+        """
+        kernel = ops.convert_to_numpy(self.kernel)
+        kernel = slicing.crop_kernel(kernel, kernel_size, self.kernel_size)
+        weights = [kernel[:, :, :in_channels, :filters]]
+        if self.use_bias:
+            weights.append(ops.convert_to_numpy(self.bias)[:filters])
+        return weights
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+            "mode": self.mode,
+        }

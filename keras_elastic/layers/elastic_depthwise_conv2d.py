@@ -1,0 +1,125 @@
+"""A depthwise convolution that can shrink in width and kernel."""
+
+import keras
+from keras import ops
+
+from keras_elastic.layers import slicing
+
+
+@keras.saving.register_keras_serializable(package="keras_elastic")
+class ElasticDepthwiseConv2D(keras.layers.Layer):
+    """A depthwise 2D convolution whose channels and kernel can shrink.
+
+    The live channels are those of the input (mode "sliced") or the non-zero
+    ones (mode "masked"): a channel that is zero stays zero. See
+    `ElasticConv2D` for the two modes.
+
+    Reference:
+    - BigNAS (Yu et al., ECCV 2020), section 3.1: a 3x3 kernel is the centre of
+      the 5x5 kernel.
+
+    Args:
+        kernel_size: Integer. The largest height and width of the kernel, odd.
+        strides: Integer. Defaults to 1.
+        depthwise_initializer: Initializer of the whole kernel.
+        mode: `"sliced"` or `"masked"`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor. In mode "sliced" it has the live channels.
+        kernel_size: Integer or scalar tensor, odd. Defaults to the largest.
+
+    Input shape:
+        (batch, height, width, channels)
+
+    Output shape:
+        (batch, ceil(height / strides), ceil(width / strides), channels)
+
+    Example:
+
+    >>> layer = ElasticDepthwiseConv2D(kernel_size=5)
+    >>> layer.build((None, None, None, 32))
+    >>> layer(np.ones((1, 8, 8, 16)), kernel_size=3).shape
+    TensorShape([1, 8, 8, 16])
+    """
+
+    def __init__(
+        self,
+        kernel_size,
+        strides=1,
+        depthwise_initializer="he_normal",
+        mode="sliced",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        slicing.check_positive(kernel_size=kernel_size, strides=strides)
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.depthwise_initializer = keras.initializers.get(
+            depthwise_initializer
+        )
+        self.mode = slicing.check_mode(mode)
+
+    def build(self, input_shape):
+        """Creates the kernel for the largest sizes.
+
+        Args:
+            input_shape: Tuple whose last entry is the largest number of
+                channels.
+        """
+        slicing.image_axes()
+        self.channels = input_shape[-1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.kernel_size, self.kernel_size, self.channels, 1),
+            initializer=self._initialize_kernel,
+        )
+
+    def _initialize_kernel(self, shape, dtype=None):
+        # Initializers take the last axis but one for the fan-in, which is
+        # right for a kernel of one input channel: (size, size, 1, channels).
+        size, _, channels, _ = shape
+        kernel = self.depthwise_initializer(
+            (size, size, 1, channels), dtype=dtype
+        )
+        return ops.transpose(kernel, (0, 1, 3, 2))
+
+    def call(self, inputs, kernel_size=None):
+        slicing.standardize_inputs_check(
+            self.name, inputs, self.channels, self.mode
+        )
+        kernel_size = slicing.check_size(
+            "kernel_size", kernel_size, self.kernel_size
+        )
+        kernel = slicing.kernel_part(
+            ops.convert_to_tensor(self.kernel),
+            kernel_size,
+            self.kernel_size,
+            self.mode,
+        )
+        if self.mode == "sliced":
+            kernel = kernel[:, :, : slicing.live_channels(inputs)]
+        return ops.depthwise_conv(
+            inputs, kernel, strides=self.strides, padding="same"
+        )
+
+    def sliced_weights(self, channels, kernel_size):
+        """Weights of the stock `DepthwiseConv2D` that a choice stands for.
+
+        Returns:
+            List of one NumPy array, for `DepthwiseConv2D.set_weights`.
+        """
+        kernel = ops.convert_to_numpy(self.kernel)
+        kernel = slicing.crop_kernel(kernel, kernel_size, self.kernel_size)
+        return [kernel[:, :, :channels]]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "depthwise_initializer": keras.initializers.serialize(
+                self.depthwise_initializer
+            ),
+            "mode": self.mode,
+        }

@@ -1,0 +1,124 @@
+"""The shortcut of a residual block whose widths can differ."""
+
+import keras
+from keras import ops
+
+from keras_elastic.layers import slicing
+from keras_elastic.layers.elastic_conv2d import ElasticConv2D
+
+
+@keras.saving.register_keras_serializable(package="keras_elastic")
+class ElasticShortcut(keras.layers.Layer):
+    """The residual path: average pooling, then a 1x1 convolution if needed.
+
+    Where the block is strided, the input is pooled (2x2 for a stride of 2).
+    Where its width differs from the block's output, a 1x1 convolution without
+    normalisation or activation changes it. Whether it differs is decided by
+    the live widths, so an identity in the child is an identity here. See
+    `ElasticConv2D` for the two modes.
+
+    Reference:
+    - BigNAS (Yu et al., ECCV 2020), section 3.2, initialisation; the release
+      of AttentiveNAS for the order and the plain convolution.
+
+    Args:
+        filters: Integer. The largest number of output channels.
+        strides: Integer. Defaults to 1.
+        mode: `"sliced"` or `"masked"`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor. In mode "sliced" it has the live channels.
+        filters: Integer or scalar tensor. Defaults to the largest.
+        project: Boolean or scalar boolean tensor: whether the live widths
+            differ. Defaults to `True`.
+
+    Input shape:
+        (batch, height, width, channels)
+
+    Output shape:
+        (batch, ceil(height / strides), ceil(width / strides), filters), with
+        the largest number of filters in mode "masked".
+
+    Example:
+
+    >>> layer = ElasticShortcut(48, strides=2)
+    >>> layer.build((None, None, None, 32))
+    >>> layer(np.ones((1, 8, 8, 16)), filters=40).shape
+    TensorShape([1, 4, 4, 40])
+    """
+
+    def __init__(self, filters, strides=1, mode="sliced", **kwargs):
+        super().__init__(**kwargs)
+        slicing.check_positive(filters=filters, strides=strides)
+        self.filters = filters
+        self.strides = strides
+        self.mode = slicing.check_mode(mode)
+
+    def build(self, input_shape):
+        """Creates the projection for the largest sizes.
+
+        Args:
+            input_shape: Tuple whose last entry is the largest number of input
+                channels.
+        """
+        self.in_channels = input_shape[-1]
+        self.projection = ElasticConv2D(
+            self.filters,
+            kernel_size=1,
+            mode=self.mode,
+            dtype=self.dtype_policy,
+            name="projection",
+        )
+        self.projection.build(input_shape)
+
+    def call(self, inputs, filters=None, project=True):
+        filters = slicing.check_size("filters", filters, self.filters)
+        if self.strides > 1:
+            inputs = ops.average_pool(
+                inputs, self.strides, strides=self.strides, padding="same"
+            )
+        if isinstance(project, bool):
+            return self._take(inputs, filters, project)
+        if self.mode == "masked":
+            return ops.where(
+                project,
+                self._take(inputs, filters, True),
+                self._take(inputs, filters, False),
+            )
+        return ops.cond(
+            project,
+            lambda: self._take(inputs, filters, True),
+            lambda: self._take(inputs, filters, False),
+        )
+
+    def _take(self, inputs, filters, project):
+        if project:
+            return self.projection(inputs, filters=filters)
+        if self.mode == "masked":
+            return self._resize_channels(inputs)
+        return inputs
+
+    def _resize_channels(self, inputs):
+        # An identity between layers of different largest widths: the live
+        # channels are equal in number, so only zeros are added or dropped.
+        missing = self.filters - self.in_channels
+        if missing > 0:
+            return ops.pad(inputs, [[0, 0], [0, 0], [0, 0], [0, missing]])
+        return inputs[..., : self.filters]
+
+    def sliced_weights(self, in_channels, filters):
+        """Weights of the stock 1x1 `Conv2D` that a choice stands for.
+
+        Returns:
+            List of one NumPy array, for `Conv2D.set_weights`.
+        """
+        return self.projection.sliced_weights(in_channels, filters, 1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+            "mode": self.mode,
+        }

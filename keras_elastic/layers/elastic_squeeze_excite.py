@@ -1,0 +1,120 @@
+"""Squeeze-excite that can shrink in width."""
+
+import keras
+from keras import ops
+
+from keras_elastic.layers import slicing
+from keras_elastic.layers.elastic_dense import ElasticDense
+
+
+@keras.saving.register_keras_serializable(package="keras_elastic")
+class ElasticSqueezeExcite(keras.layers.Layer):
+    """Channel attention whose outer and inner widths can shrink.
+
+    The mean over height and width goes through two fully connected layers and
+    a gate, which scales the channels. See `ElasticConv2D` for the two modes.
+
+    Reference:
+    - Squeeze-and-Excitation Networks (Hu et al., CVPR 2018), section 3.
+
+    Args:
+        reduced: Integer. The largest number of inner channels.
+        activation: Name of the inner activation. Defaults to `"relu"`.
+        gate: Name of the gate's activation. Defaults to `"sigmoid"`.
+        mode: `"sliced"` or `"masked"`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor. In mode "sliced" it has the live channels.
+        reduced: Integer or scalar tensor. Defaults to the largest.
+
+    Input shape:
+        (batch, height, width, channels)
+
+    Output shape:
+        That of the input.
+
+    Example:
+
+    >>> layer = ElasticSqueezeExcite(reduced=8)
+    >>> layer.build((None, None, None, 32))
+    >>> layer(np.ones((1, 8, 8, 16)), reduced=4).shape
+    TensorShape([1, 8, 8, 16])
+    """
+
+    def __init__(
+        self,
+        reduced,
+        activation="relu",
+        gate="sigmoid",
+        mode="sliced",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        slicing.check_positive(reduced=reduced)
+        self.reduced = reduced
+        self.activation = keras.activations.get(activation)
+        self.gate = keras.activations.get(gate)
+        self.mode = slicing.check_mode(mode)
+
+    def build(self, input_shape):
+        """Creates the two layers for the largest sizes.
+
+        Args:
+            input_shape: Tuple whose last entry is the largest number of
+                channels.
+        """
+        self._axes = slicing.image_axes()
+        self.channels = input_shape[-1]
+        self.reduce = ElasticDense(
+            self.reduced,
+            kernel_initializer="he_normal",
+            mode=self.mode,
+            dtype=self.dtype_policy,
+            name="reduce",
+        )
+        self.reduce.build((None, self.channels))
+        self.expand = ElasticDense(
+            self.channels,
+            mode=self.mode,
+            dtype=self.dtype_policy,
+            name="expand",
+        )
+        self.expand.build((None, self.reduced))
+
+    def call(self, inputs, reduced=None):
+        pooled = ops.mean(inputs, axis=self._axes)
+        narrow = self.activation(self.reduce(pooled, units=reduced))
+        if self.mode == "masked":
+            # Some activations are not zero at zero.
+            narrow = slicing.mask_channels(
+                narrow,
+                slicing.check_size("reduced", reduced, self.reduced),
+                self.reduced,
+            )
+        live = slicing.live_channels(inputs)
+        gate = self.gate(self.expand(narrow, units=live))
+        return inputs * gate[:, None, None, :]
+
+    def sliced_weights(self, channels, reduced):
+        """Weights of the two stock 1x1 convolutions of a choice.
+
+        Returns:
+            Two lists of NumPy arrays, in the order of `Conv2D.set_weights`.
+        """
+        return tuple(
+            [kernel[None, None], bias]
+            for kernel, bias in (
+                self.reduce.sliced_weights(channels, reduced),
+                self.expand.sliced_weights(reduced, channels),
+            )
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "reduced": self.reduced,
+            "activation": keras.activations.serialize(self.activation),
+            "gate": keras.activations.serialize(self.gate),
+            "mode": self.mode,
+        }

@@ -1,0 +1,80 @@
+"""Where a backend has a much faster or more general kernel, it is used.
+
+This is the one file of the layers that looks at the backend. Each function
+here computes what the `keras.ops` beside it compute; tests hold them equal.
+"""
+
+import keras
+from keras import ops
+
+
+def batch_normalize(inputs, gamma, beta, epsilon):
+    """Normalises with the statistics of the batch.
+
+    Args:
+        inputs: Tensor of shape (batch, height, width, channels).
+        gamma: float32 tensor of shape (channels,).
+        beta: float32 tensor of shape (channels,).
+        epsilon: Float, added to the variance.
+
+    Returns:
+        The normalised tensor, the mean and the (biased) variance of the
+        batch, the last two in float32.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return _fused_batch_normalize(inputs, gamma, beta, epsilon)
+    mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=(0, 1, 2))
+    outputs = normalize(inputs, gamma, beta, mean, variance, epsilon)
+    return outputs, mean, variance
+
+
+def _fused_batch_normalize(inputs, gamma, beta, epsilon):
+    # Keras 3 normalises by separate operations, each a pass over the
+    # activations; TensorFlow's fused kernel takes one.
+    import tensorflow as tf
+
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs,
+        scale=gamma,
+        offset=beta,
+        mean=tf.zeros([0]),
+        variance=tf.zeros([0]),
+        epsilon=epsilon,
+        is_training=True,
+    )
+    # The kernel returns the unbiased estimate: times n / (n - 1).
+    count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
+    return outputs, mean, variance * (count - 1) / count
+
+
+def normalize(inputs, gamma, beta, mean, variance, epsilon):
+    """Normalises with given statistics, in float32 whatever the inputs."""
+    scale = gamma * ops.rsqrt(variance + epsilon)
+    shift = beta - mean * scale
+    outputs = ops.cast(inputs, "float32") * scale + shift
+    return ops.cast(outputs, inputs.dtype)
+
+
+def resize(images, size):
+    """Resizes square images by antialiased bicubic interpolation.
+
+    Args:
+        images: float32 tensor of shape (batch, height, width, 3).
+        size: Integer, or a scalar tensor on TensorFlow.
+
+    Returns:
+        Tensor of shape (batch, size, size, 3), in the range of the images.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # `keras.ops.image.resize` takes integers only.
+        resized = tf.image.resize(
+            images, [size, size], method="bicubic", antialias=True
+        )
+    else:
+        resized = ops.image.resize(
+            images, (size, size), interpolation="bicubic", antialias=True
+        )
+    # Bicubic interpolation overshoots at edges; pixels do not.
+    return ops.clip(resized, 0.0, 255.0)

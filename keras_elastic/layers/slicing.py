@@ -1,0 +1,124 @@
+"""How a part of a weight is taken: the first channels, the centre of a kernel.
+
+Two ways with one result (see `ElasticConv2D`): "sliced" computes the live
+channels only, "masked" keeps full shapes and sets the others to zero.
+"""
+
+import keras
+from keras import ops
+
+MODES = ("sliced", "masked")
+
+
+def check_mode(mode):
+    """Raises a `ValueError` if `mode` is unknown."""
+    if mode not in MODES:
+        raise ValueError(
+            f"`mode` must be one of {MODES}. Received: mode={mode!r}."
+        )
+    return mode
+
+
+def check_size(name, value, largest):
+    """Checks a positive size that is known; tensors pass unchecked.
+
+    Args:
+        name: String. The argument's name, for the message.
+        value: Integer, tensor or `None`, which stands for the largest.
+        largest: Integer. The size that the layer was built for.
+
+    Returns:
+        `value`, or `largest` for `None`.
+
+    Raises:
+        ValueError: `value` is not in 1..`largest`.
+    """
+    if value is None:
+        return largest
+    if isinstance(value, int) and not 0 < value <= largest:
+        raise ValueError(
+            f"`{name}` must be in 1..{largest}, the size that the layer was "
+            f"built for. Received: {name}={value}."
+        )
+    return value
+
+
+def check_positive(**sizes):
+    """Raises a `ValueError` for a size that is not a positive integer."""
+    for name, value in sizes.items():
+        if not isinstance(value, int) or value <= 0:
+            raise ValueError(
+                f"`{name}` must be a positive integer. "
+                f"Received: {name}={value!r}."
+            )
+
+
+def live_channels(inputs):
+    """Channels of `inputs`: an integer if it is known, else a tensor."""
+    return ops.shape(inputs)[-1]
+
+
+def channel_mask(channels, largest, dtype):
+    """Ones for the first `channels` of `largest`, zeros for the others."""
+    return ops.cast(ops.arange(largest) < channels, dtype)
+
+
+def mask_channels(outputs, channels, largest):
+    """Sets all but the first `channels` of the last axis to zero."""
+    if isinstance(channels, int) and channels == largest:
+        return outputs
+    mask = channel_mask(channels, largest, "bool")
+    # A selection and not a product: what is masked may be infinite.
+    return ops.where(mask, outputs, ops.zeros_like(outputs))
+
+
+def crop_kernel(kernel, kernel_size, largest):
+    """The centre `kernel_size` x `kernel_size` of a kernel."""
+    if isinstance(kernel_size, int) and kernel_size == largest:
+        return kernel
+    start = (largest - kernel_size) // 2
+    stop = start + kernel_size
+    return kernel[start:stop, start:stop]
+
+
+def mask_kernel(kernel, kernel_size, largest):
+    """Sets all but the centre of a kernel to zero."""
+    if isinstance(kernel_size, int) and kernel_size == largest:
+        return kernel
+    distance = ops.abs(ops.arange(largest) - largest // 2)
+    line = distance <= kernel_size // 2
+    centre = ops.logical_and(line[:, None], line[None, :])[..., None, None]
+    return ops.where(centre, kernel, ops.zeros_like(kernel))
+
+
+def kernel_part(kernel, kernel_size, largest, mode):
+    """The centre of a kernel in the given mode."""
+    part = crop_kernel if mode == "sliced" else mask_kernel
+    return part(kernel, kernel_size, largest)
+
+
+def standardize_inputs_check(name, inputs, largest, mode):
+    """Checks the channels of `inputs` where they are known."""
+    channels = inputs.shape[-1]
+    fits = (
+        channels is None
+        or channels == largest
+        or (mode == "sliced" and channels < largest)
+    )
+    if not fits:
+        expected = f"at most {largest}" if mode == "sliced" else f"{largest}"
+        raise ValueError(
+            f"The layer '{name}' in mode '{mode}' expects inputs of "
+            f"{expected} channels. Received: inputs.shape={inputs.shape}."
+        )
+
+
+def image_axes():
+    """Axes of height and width. Elastic layers are channels-last."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "Elastic layers need `keras.config.image_data_format()` to be "
+            "'channels_last'. Received: 'channels_first'. Call "
+            "`keras.config.set_image_data_format('channels_last')` first."
+        )
+    return (1, 2)

@@ -1,0 +1,4 @@
+"""Readers of a plan that make models."""
+
+from keras_elastic.models.child import build_child as build_child
+from keras_elastic.models.supernet import Supernet as Supernet

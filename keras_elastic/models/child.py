@@ -1,0 +1,216 @@
+"""The child: an architecture as a model of stock Keras layers."""
+
+import functools
+
+import keras
+
+from keras_elastic.spaces import plan as primitives
+
+
+def build_child(plan, keras_module=keras, name=None):
+    """Builds a plan over integers from stock layers, with new weights.
+
+    Args:
+        plan: `Plan` of an `Architecture`.
+        keras_module: `keras`, or a module with the same layers: `tf_keras`,
+            which the TensorFlow Model Optimization toolkit accepts.
+        name: String. Name of the model.
+
+    Returns:
+        A functional model from pixels in 0..255 of shape
+        (batch, resolution, resolution, 3) to logits of shape (batch, classes).
+    """
+    layers = keras_module.layers
+    inputs = keras_module.Input(
+        (plan.resolution, plan.resolution, 3), name="images"
+    )
+    features = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(
+        inputs
+    )
+    for block in plan.blocks:
+        if block.live:
+            features = _build_block(block, features, layers)
+    # Logits in float32, whatever the precision of the layers.
+    outputs = layers.Activation("linear", dtype="float32", name="logits")(
+        features
+    )
+    return keras_module.Model(inputs, outputs, name=name)
+
+
+def _build_block(block, inputs, layers):
+    features = inputs
+    for operation in block.operations:
+        features = _build(operation, features, layers)
+    if block.shortcut is None:
+        return features
+    shortcut = _build(block.shortcut, inputs, layers)
+    return layers.Add(name=f"{block.name}_add")([features, shortcut])
+
+
+@functools.singledispatch
+def _build(operation, inputs, layers):
+    """Adds the stock layers of an operation."""
+    raise NotImplementedError(type(operation).__name__)
+
+
+@_build.register
+def _(operation: primitives.Convolution, inputs, layers):
+    return layers.Conv2D(
+        operation.filters,
+        operation.kernel_size,
+        strides=operation.strides,
+        padding="same",
+        use_bias=operation.use_bias,
+        kernel_initializer="he_normal",
+        name=operation.name,
+    )(inputs)
+
+
+@_build.register
+def _(operation: primitives.DepthwiseConvolution, inputs, layers):
+    return layers.DepthwiseConv2D(
+        operation.kernel_size,
+        strides=operation.strides,
+        padding="same",
+        use_bias=False,
+        name=operation.name,
+    )(inputs)
+
+
+@_build.register
+def _(operation: primitives.Normalization, inputs, layers):
+    return layers.BatchNormalization(
+        epsilon=operation.epsilon, name=operation.name
+    )(inputs)
+
+
+@_build.register
+def _(operation: primitives.Activation, inputs, layers):
+    return layers.Activation(operation.function, name=operation.name)(inputs)
+
+
+@_build.register
+def _(operation: primitives.SqueezeExcite, inputs, layers):
+    name = operation.name
+    pooled = layers.GlobalAveragePooling2D(
+        keepdims=True, name=f"{name}_squeeze"
+    )(inputs)
+    narrow = layers.Conv2D(
+        operation.reduced,
+        1,
+        activation=operation.activation,
+        name=f"{name}_reduce",
+    )(pooled)
+    gate = layers.Conv2D(
+        operation.channels,
+        1,
+        activation=operation.gate,
+        name=f"{name}_expand",
+    )(narrow)
+    return layers.Multiply(name=f"{name}_excite")([inputs, gate])
+
+
+@_build.register
+def _(operation: primitives.GlobalPooling, inputs, layers):
+    return layers.GlobalAveragePooling2D(name=operation.name)(inputs)
+
+
+@_build.register
+def _(operation: primitives.Dropout, inputs, layers):
+    return layers.Dropout(operation.rate, name=operation.name)(inputs)
+
+
+@_build.register
+def _(operation: primitives.Dense, inputs, layers):
+    return layers.Dense(
+        operation.units, use_bias=operation.use_bias, name=operation.name
+    )(inputs)
+
+
+@_build.register
+def _(operation: primitives.Shortcut, inputs, layers):
+    features = inputs
+    if operation.strides > 1:
+        features = layers.AveragePooling2D(
+            operation.strides, padding="same", name=f"{operation.name}_pool"
+        )(features)
+    if operation.project:
+        features = layers.Conv2D(
+            operation.filters, 1, use_bias=False, name=operation.name
+        )(features)
+    return features
+
+
+def copy_weights(supernet, plan, child, statistics=None):
+    """Copies the live part of a supernet's weights into a child.
+
+    Args:
+        supernet: `Supernet`.
+        plan: `Plan` of the child's architecture.
+        child: What `build_child` made of `plan`.
+        statistics: Dictionary from the names of normalisations to arrays of
+            shape (2, channels), or `None` for a new layer's statistics.
+    """
+    for block in plan.blocks:
+        if not block.live:
+            continue
+        for operation in block.operations:
+            _copy(operation, supernet, child, statistics)
+        if block.shortcut is not None:
+            _copy(block.shortcut, supernet, child, statistics)
+
+
+@functools.singledispatch
+def _copy(operation, supernet, child, statistics):
+    """Copies the weights of an operation, if it has any."""
+
+
+@_copy.register
+def _(operation: primitives.Convolution, supernet, child, statistics):
+    weights = getattr(supernet, operation.name).sliced_weights(
+        operation.in_channels, operation.filters, operation.kernel_size
+    )
+    child.get_layer(operation.name).set_weights(weights)
+
+
+@_copy.register
+def _(operation: primitives.DepthwiseConvolution, supernet, child, statistics):
+    weights = getattr(supernet, operation.name).sliced_weights(
+        operation.channels, operation.kernel_size
+    )
+    child.get_layer(operation.name).set_weights(weights)
+
+
+@_copy.register
+def _(operation: primitives.Normalization, supernet, child, statistics):
+    given = None if statistics is None else statistics[operation.name]
+    weights = getattr(supernet, operation.name).sliced_weights(
+        operation.channels, given
+    )
+    child.get_layer(operation.name).set_weights(weights)
+
+
+@_copy.register
+def _(operation: primitives.SqueezeExcite, supernet, child, statistics):
+    reduce, expand = getattr(supernet, operation.name).sliced_weights(
+        operation.channels, operation.reduced
+    )
+    child.get_layer(f"{operation.name}_reduce").set_weights(reduce)
+    child.get_layer(f"{operation.name}_expand").set_weights(expand)
+
+
+@_copy.register
+def _(operation: primitives.Dense, supernet, child, statistics):
+    weights = getattr(supernet, operation.name).sliced_weights(
+        operation.in_channels, operation.units
+    )
+    child.get_layer(operation.name).set_weights(weights)
+
+
+@_copy.register
+def _(operation: primitives.Shortcut, supernet, child, statistics):
+    if operation.project:
+        weights = getattr(supernet, operation.name).sliced_weights(
+            operation.in_channels, operation.filters
+        )
+        child.get_layer(operation.name).set_weights(weights)

@@ -1,0 +1,410 @@
+"""The supernet: one set of weights that holds every architecture."""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_elastic import families
+from keras_elastic import layers
+from keras_elastic.layers import kernels
+from keras_elastic.layers import slicing
+from keras_elastic.models import child
+from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import plan as primitives
+
+# Pixels in 0..255 become numbers in -1..1.
+PIXEL_SCALE = 1 / 127.5
+PIXEL_OFFSET = -1.0
+
+
+@keras.saving.register_keras_serializable(package="keras_elastic")
+class Supernet(keras.Model):
+    """A model with shared weights that runs at any architecture of a family.
+
+    The architecture is an argument of the call and nothing is kept of it. As
+    an int32 vector (`space.encode(arch)`) it may be a tensor, and then one
+    trace of a `tf.function` serves every architecture and resolution. As an
+    `Architecture` its sizes are constants of the trace.
+
+    The supernet keeps no statistics of normalisation: it uses those of the
+    batch, or those that `keras_elastic.calibrate` measured for one subnet.
+
+    Reference:
+    - BigNAS: Scaling Up Neural Architecture Search with Big Single-Stage
+      Models (Yu et al., ECCV 2020), section 3.
+
+    Args:
+        family: Name of a registered family, or a family.
+        classes: Integer. Number of classes.
+        mode: `"sliced"` computes the live channels only; `"masked"` keeps full
+            shapes, for XLA, TPU and backends without dynamic shapes.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        images: Tensor of pixels in 0..255, of any size: they are resized to
+            the architecture's resolution by bicubic interpolation.
+        arch: `Architecture`, or its encoding: an int32 vector.
+        statistics: Dictionary from the names of normalisations to tensors of
+            shape (2, channels), or `None` for those of the batch.
+        dropout_mask: Tensor of shape (batch, largest width before the
+            classifier) that multiplies the classifier's input, or `None`. A
+            call draws nothing at random, so a step can be repeated exactly.
+        return_statistics: Boolean. Whether to return the batch's statistics.
+
+    Input shape:
+        (batch, height, width, 3)
+
+    Output shape:
+        (batch, classes), logits. With `return_statistics`, a pair of the
+        logits and a dictionary like `statistics`.
+
+    Raises:
+        ValueError: The family or mode is unknown, `classes` is not positive,
+            images are not RGB, or `arch` is not in the family's space.
+
+    Example:
+
+    >>> supernet = keras_elastic.Supernet("bignas_digits", classes=10)
+    >>> images = np.zeros((2, 8, 8, 3), "uint8")
+    >>> supernet(images, supernet.space.smallest).shape
+    TensorShape([2, 10])
+    """
+
+    def __init__(self, family, classes, mode="sliced", **kwargs):
+        family = families.get(family) if isinstance(family, str) else family
+        kwargs.setdefault("name", f"{family.name}_supernet")
+        super().__init__(**kwargs)
+        slicing.check_positive(classes=classes)
+        self.family = family
+        self.classes = classes
+        self.mode = slicing.check_mode(mode)
+        self._build_layers()
+        self.built = True
+
+    @functools.cached_property
+    def space(self):
+        """The `SearchSpace` of the family."""
+        return self.family.space
+
+    # Every layer is built at its largest size, from one plan over arrays.
+
+    def _build_layers(self):
+        extremes = self.space.unstack(self.space.one_gene_changes)
+        plan = self.family.plan(extremes, self.classes)
+        self._channels = {}
+        for block in plan.blocks:
+            for operation in block.operations:
+                self._build_layer(operation)
+            if block.shortcut is not None:
+                self._build_layer(block.shortcut)
+
+    def _build_layer(self, operation):
+        made = _make_layer(operation, self.mode, self.dtype_policy)
+        if made is None:
+            return
+        layer, in_channels = made
+        layer.build((None, None, None, in_channels))
+        if isinstance(operation, primitives.Normalization):
+            self._channels[operation.name] = in_channels
+        # An attribute of the operation's name: the weights file is then
+        # addressed by the names of the plan.
+        setattr(self, operation.name, layer)
+
+    # Calling
+
+    def __call__(self, images, arch, **kwargs):
+        if isinstance(arch, Architecture):
+            self.space.validate(arch)
+        else:
+            arch = ops.convert_to_tensor(arch, dtype="int32")
+            if tuple(arch.shape) != (len(self.space.genes),):
+                raise ValueError(
+                    "`arch` must be an `Architecture` or its encoding, an "
+                    f"int32 vector of {len(self.space.genes)} genes. "
+                    f"Received: arch.shape={tuple(arch.shape)}."
+                )
+        check_images(images)
+        return super().__call__(images, arch=arch, **kwargs)
+
+    def call(
+        self,
+        images,
+        arch,
+        statistics=None,
+        dropout_mask=None,
+        return_statistics=False,
+    ):
+        plan = self.family.plan(self._genes(arch), self.classes)
+        features = self._preprocess(images, plan.resolution)
+        seen = {}
+        for block in plan.blocks:
+            features, block_seen = self._run_block(
+                block, features, statistics, dropout_mask
+            )
+            seen.update(block_seen)
+        logits = ops.cast(features, "float32")
+        return (logits, seen) if return_statistics else logits
+
+    def _genes(self, arch):
+        if isinstance(arch, Architecture):
+            return arch
+        # A gene without a choice stays a number, and so do sizes made of it.
+        values = [
+            arch[i] if len(choices) > 1 else choices[0]
+            for i, (_, choices) in enumerate(self.space.genes)
+        ]
+        return self.space.unstack(values)
+
+    def _preprocess(self, images, resolution):
+        images = ops.cast(images, "float32")
+        if images.shape[1:3] != (resolution, resolution):
+            images = kernels.resize(images, resolution)
+        images = images * PIXEL_SCALE + PIXEL_OFFSET
+        return ops.cast(images, self.compute_dtype)
+
+    def _run_block(self, block, inputs, statistics, dropout_mask):
+        def run():
+            return self._run_live_block(
+                block, inputs, statistics, dropout_mask
+            )
+
+        def skip():
+            return inputs, self._no_statistics(block)
+
+        if isinstance(block.live, bool):
+            return run() if block.live else skip()
+        if self.mode == "sliced":
+            return ops.cond(block.live, run, skip)
+        outputs, seen = run()
+        return ops.where(block.live, outputs, inputs), seen
+
+    def _no_statistics(self, block):
+        return {
+            operation.name: ops.zeros((2, self._channels[operation.name]))
+            for operation in block.operations
+            if isinstance(operation, primitives.Normalization)
+        }
+
+    def _run_live_block(self, block, inputs, statistics, dropout_mask):
+        features, seen = inputs, {}
+        for operation in block.operations:
+            if isinstance(operation, primitives.Normalization):
+                features, seen[operation.name] = self._normalize(
+                    operation, features, statistics
+                )
+            elif isinstance(operation, primitives.Dropout):
+                features = _drop(features, dropout_mask)
+            else:
+                layer = getattr(self, operation.name, None)
+                features = _run(operation, layer, features)
+        if block.shortcut is not None:
+            shortcut = getattr(self, block.shortcut.name)
+            features = features + shortcut(
+                inputs,
+                filters=block.shortcut.filters,
+                project=block.shortcut.project,
+            )
+        return features, seen
+
+    def _normalize(self, operation, inputs, statistics):
+        given = None if statistics is None else statistics[operation.name]
+        return getattr(self, operation.name)(
+            inputs,
+            channels=operation.channels,
+            statistics=given,
+            return_statistics=True,
+        )
+
+    # Children
+
+    def child(self, arch, statistics=None, name=None):
+        """Extracts an architecture as a model of stock Keras layers.
+
+        Args:
+            arch: `Architecture` of this supernet's space.
+            statistics: What `keras_elastic.calibrate` returned for `arch`, or
+                `None`. Without, the child's normalisations hold a new
+                layer's mean 0 and variance 1: calibrate it before use.
+            name: String. Name of the model. Defaults to the family's name.
+
+        Returns:
+            A functional `keras.Model` from pixels in 0..255 of shape
+            (batch, resolution, resolution, 3) to logits (batch, classes).
+
+        Raises:
+            ValueError: `arch` is not in the space.
+        """
+        self.space.validate(arch)
+        plan = self.family.plan(arch, self.classes)
+        model = child.build_child(plan, name=name or self.family.name)
+        child.copy_weights(self, plan, model, statistics)
+        return model
+
+    def get_config(self):
+        # `Model.get_config` wants to be overridden, and warns of it if called.
+        return {
+            "name": self.name,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "family": families.serialize(self.family),
+            "classes": self.classes,
+            "mode": self.mode,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        family = families.deserialize(config["family"])
+        dtype = keras.dtype_policies.deserialize(config["dtype"])
+        return cls(**{**config, "family": family, "dtype": dtype})
+
+
+def check_images(images):
+    """Raises a `ValueError` unless `images` is a batch of RGB images."""
+    shape = tuple(getattr(images, "shape", ()))
+    if len(shape) == 4 and shape[-1] == 3:
+        return
+    fix = "Add a batch axis or stack the images."
+    if len(shape) == 4 and shape[-1] == 1:
+        fix = "Make greyscale images RGB with `np.repeat(images, 3, axis=-1)`."
+    elif len(shape) == 4 and shape[-1] == 4:
+        fix = "Drop the alpha channel with `images[..., :3]`."
+    raise ValueError(
+        "`images` must be RGB, of shape (batch, height, width, 3). "
+        f"Received: images.shape={shape}. {fix}"
+    )
+
+
+def _drop(features, mask):
+    if mask is None:
+        return features
+    mask = mask[:, : slicing.live_channels(features)]
+    return features * ops.cast(mask, features.dtype)
+
+
+def _largest(value):
+    return int(np.max(value))
+
+
+@functools.singledispatch
+def _make_layer(operation, mode, dtype):
+    """Returns the layer of an operation at its largest size and its inputs."""
+    return None
+
+
+@_make_layer.register
+def _(operation: primitives.Convolution, mode, dtype):
+    layer = layers.ElasticConv2D(
+        _largest(operation.filters),
+        _largest(operation.kernel_size),
+        operation.strides,
+        use_bias=operation.use_bias,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, _largest(operation.in_channels)
+
+
+@_make_layer.register
+def _(operation: primitives.DepthwiseConvolution, mode, dtype):
+    layer = layers.ElasticDepthwiseConv2D(
+        _largest(operation.kernel_size),
+        operation.strides,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, _largest(operation.channels)
+
+
+@_make_layer.register
+def _(operation: primitives.Normalization, mode, dtype):
+    layer = layers.ElasticBatchNormalization(
+        operation.epsilon,
+        "zeros" if operation.zero_gamma else "ones",
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, _largest(operation.channels)
+
+
+@_make_layer.register
+def _(operation: primitives.SqueezeExcite, mode, dtype):
+    layer = layers.ElasticSqueezeExcite(
+        _largest(operation.reduced),
+        operation.activation,
+        operation.gate,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, _largest(operation.channels)
+
+
+@_make_layer.register
+def _(operation: primitives.Dense, mode, dtype):
+    layer = layers.ElasticDense(
+        _largest(operation.units),
+        use_bias=operation.use_bias,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, _largest(operation.in_channels)
+
+
+@_make_layer.register
+def _(operation: primitives.Shortcut, mode, dtype):
+    if operation.strides == 1 and not np.any(operation.project):
+        # An identity for every architecture: no weights to make.
+        layer = layers.ElasticShortcut(
+            _largest(operation.filters), mode=mode, dtype=dtype
+        )
+    layer = layers.ElasticShortcut(
+        _largest(operation.filters),
+        operation.strides,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, _largest(operation.in_channels)
+
+
+@functools.singledispatch
+def _run(operation, layer, inputs):
+    """Runs an operation at the sizes that the plan gives it."""
+    raise NotImplementedError(type(operation).__name__)
+
+
+@_run.register
+def _(operation: primitives.Convolution, layer, inputs):
+    return layer(
+        inputs, filters=operation.filters, kernel_size=operation.kernel_size
+    )
+
+
+@_run.register
+def _(operation: primitives.DepthwiseConvolution, layer, inputs):
+    return layer(inputs, kernel_size=operation.kernel_size)
+
+
+@_run.register
+def _(operation: primitives.Activation, layer, inputs):
+    return keras.activations.get(operation.function)(inputs)
+
+
+@_run.register
+def _(operation: primitives.SqueezeExcite, layer, inputs):
+    return layer(inputs, reduced=operation.reduced)
+
+
+@_run.register
+def _(operation: primitives.GlobalPooling, layer, inputs):
+    return ops.mean(inputs, axis=slicing.image_axes())
+
+
+@_run.register
+def _(operation: primitives.Dense, layer, inputs):
+    return layer(inputs, units=operation.units)

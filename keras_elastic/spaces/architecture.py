@@ -1,0 +1,109 @@
+"""The architecture: one choice in a search space, as a value."""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+from typing import NamedTuple
+
+FIELDS = ("resolution", "width", "depth", "kernel_size", "expand_ratio")
+
+
+class Genes(NamedTuple):
+    """The fields of an architecture with arrays or tensors for integers.
+
+    A family's plan reads `Genes` and `Architecture` alike: both have the same
+    five fields. Every leaf is an integer, a NumPy array that holds the gene of
+    many architectures, or a scalar tensor.
+    """
+
+    resolution: Any
+    width: tuple
+    depth: tuple
+    kernel_size: tuple
+    expand_ratio: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """One choice in a search space: frozen, hashable, JSON-serialisable.
+
+    Args:
+        resolution: Integer. Height and width of the input image in pixels.
+        width: Tuple of integers. Channels, from the stem to the head.
+        depth: Tuple of integers. Blocks of each stage.
+        kernel_size: Tuple of integers. Kernel of each stage in pixels.
+        expand_ratio: Tuple of integers. Expansion of each stage.
+
+    Raises:
+        ValueError: A field holds anything but integers.
+    """
+
+    resolution: int
+    width: tuple[int, ...]
+    depth: tuple[int, ...]
+    kernel_size: tuple[int, ...]
+    expand_ratio: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for field in FIELDS:
+            value = getattr(self, field)
+            if field == "resolution":
+                value = _integer(field, value)
+            else:
+                value = _integers(field, value)
+            # Lists become tuples and NumPy integers become Python integers,
+            # so that equal choices are equal values with equal hashes.
+            object.__setattr__(self, field, value)
+
+    def to_dict(self) -> dict:
+        """Returns plain Python values that `json.dumps` accepts."""
+        return {
+            field: list(value) if isinstance(value, tuple) else value
+            for field, value in dataclasses.asdict(self).items()
+        }
+
+    def to_json(self) -> str:
+        """Returns one line of JSON."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Architecture":
+        """Makes an architecture from what `to_dict` returned."""
+        if not isinstance(values, dict) or set(values) != set(FIELDS):
+            raise ValueError(
+                f"An architecture needs exactly the fields {list(FIELDS)}. "
+                f"Received: {values!r}. Add the missing fields and remove "
+                "the others."
+            )
+        return cls(**values)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Architecture":
+        """Makes an architecture from what `to_json` returned."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                "`text` must be the JSON of an architecture. "
+                f"Received: {text!r} ({error})."
+            ) from error
+        return cls.from_dict(values)
+
+
+def _integer(field: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(
+            f"`{field}` must hold integers. Received: {value!r} "
+            f"(of type {type(value).__name__})."
+        )
+    return value.__index__()
+
+
+def _integers(field: str, values: Any) -> tuple[int, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(
+            f"`{field}` must be a sequence of integers, one for each gene. "
+            f"Received: {values!r} (of type {type(values).__name__})."
+        )
+    return tuple(_integer(field, value) for value in values)

@@ -1,0 +1,254 @@
+"""The search space: the choices of a family."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from keras_elastic.spaces.architecture import FIELDS
+from keras_elastic.spaces.architecture import Architecture
+from keras_elastic.spaces.architecture import Genes
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSpace:
+    """The choices of a family, gene by gene.
+
+    The fields are those of `Architecture`; each gene's place holds the tuple
+    of its choices, in increasing order.
+
+    Args:
+        name: String. Name of the space, for messages and files.
+        resolution: Choices of the input resolution in pixels.
+        width: Choices of the channels, one tuple a gene.
+        depth: Choices of the number of blocks, one tuple a stage.
+        kernel_size: Choices of the kernel, one tuple a gene.
+        expand_ratio: Choices of the expansion, one tuple a gene.
+
+    Raises:
+        ValueError: A gene has no choice, or its choices do not increase.
+
+    Example:
+
+    >>> space = keras_elastic.families.get("bignas").space
+    >>> arch = space.sample(np.random.default_rng(0))
+    >>> space.contains(arch)
+    True
+    """
+
+    name: str
+    resolution: tuple[int, ...]
+    width: tuple[tuple[int, ...], ...]
+    depth: tuple[tuple[int, ...], ...]
+    kernel_size: tuple[tuple[int, ...], ...]
+    expand_ratio: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resolution", tuple(self.resolution))
+        for field in FIELDS[1:]:
+            choices = tuple(tuple(c) for c in getattr(self, field))
+            object.__setattr__(self, field, choices)
+        for label, choices in self.genes:
+            if not choices or any(np.diff(choices) <= 0) or choices[0] <= 0:
+                raise ValueError(
+                    f"The choices of `{label}` in the space '{self.name}' "
+                    "must be positive integers in increasing order. "
+                    f"Received: {choices}."
+                )
+
+    @property
+    def genes(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Pairs of a gene's label and its choices, in the encoding's order."""
+        labelled = [("resolution", self.resolution)]
+        for field in FIELDS[1:]:
+            for index, choices in enumerate(getattr(self, field)):
+                labelled.append((f"{field}[{index}]", choices))
+        return tuple(labelled)
+
+    @property
+    def size(self) -> int:
+        """Number of architectures in the space."""
+        return math.prod(len(choices) for _, choices in self.genes)
+
+    @property
+    def largest(self) -> Architecture:
+        """The architecture with the largest choice of every gene."""
+        return self.decode([choices[-1] for _, choices in self.genes])
+
+    @property
+    def smallest(self) -> Architecture:
+        """The architecture with the smallest choice of every gene."""
+        return self.decode([choices[0] for _, choices in self.genes])
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draws every gene uniformly from its choices."""
+        return self.decode(self.sample_encoded(rng, 1)[0])
+
+    def sample_encoded(
+        self, rng: np.random.Generator, count: int
+    ) -> np.ndarray:
+        """Draws `count` architectures; int32 array of (count, genes)."""
+        columns = [rng.choice(c, size=count) for _, c in self.genes]
+        return np.stack(columns, axis=1).astype("int32")
+
+    def mutate(
+        self,
+        arch: Architecture,
+        rng: np.random.Generator,
+        probability: float = 0.1,
+    ) -> Architecture:
+        """Replaces each gene by another of its choices with a probability.
+
+        At least one gene changes, so that no candidate is spent on a copy.
+
+        Args:
+            arch: The architecture to change.
+            rng: NumPy random generator.
+            probability: Float in (0, 1], for each gene.
+
+        Returns:
+            An architecture of this space that differs from `arch`.
+
+        Raises:
+            ValueError: The space has one architecture, `arch` is not in it,
+                or `probability` is out of range.
+        """
+        if not 0 < probability <= 1:
+            raise ValueError(
+                "`probability` must be in (0, 1]. "
+                f"Received: probability={probability}."
+            )
+        values = self.encode(arch)
+        elastic = [i for i, (_, c) in enumerate(self.genes) if len(c) > 1]
+        if not elastic:
+            raise ValueError(
+                f"The space '{self.name}' has one architecture, which cannot "
+                "be mutated."
+            )
+        chosen = [i for i in elastic if rng.random() < probability]
+        for i in chosen or [rng.choice(elastic)]:
+            others = [c for c in self.genes[i][1] if c != values[i]]
+            values[i] = rng.choice(others)
+        return self.decode(values)
+
+    def validate(self, arch: Architecture) -> None:
+        """Raises a `ValueError` that names every field that does not fit."""
+        if not isinstance(arch, Architecture):
+            raise ValueError(
+                "`arch` must be a `keras_elastic.Architecture`. "
+                f"Received: {arch!r} (of type {type(arch).__name__})."
+            )
+        problems = self._length_problems(arch) or self._choice_problems(arch)
+        if problems:
+            raise ValueError(
+                f"The architecture is not in the space '{self.name}': "
+                + "; ".join(problems)
+                + f". Received: {arch.to_json()}"
+            )
+
+    def _length_problems(self, arch: Architecture) -> list[str]:
+        problems = []
+        for field in FIELDS[1:]:
+            expected = len(getattr(self, field))
+            received = len(getattr(arch, field))
+            if expected != received:
+                problems.append(
+                    f"`{field}` needs {expected} values and has {received}"
+                )
+        return problems
+
+    def _choice_problems(self, arch: Architecture) -> list[str]:
+        return [
+            f"`{label}` must be one of {choices} and is {value}"
+            for (label, choices), value in zip(
+                self.genes, _flatten(arch), strict=True
+            )
+            if value not in choices
+        ]
+
+    def contains(self, arch: Architecture) -> bool:
+        """Whether every gene of `arch` is one of its choices."""
+        try:
+            self.validate(arch)
+        except ValueError:
+            return False
+        return True
+
+    def encode(self, arch: Architecture) -> np.ndarray:
+        """Encodes an architecture as an int32 vector of its gene values.
+
+        Raises:
+            ValueError: `arch` is not in this space.
+        """
+        self.validate(arch)
+        return np.array(_flatten(arch), dtype="int32")
+
+    def decode(self, vector: Any) -> Architecture:
+        """Returns the architecture that `vector` encodes.
+
+        Raises:
+            ValueError: `vector` does not encode an architecture of this space.
+        """
+        vector = np.asarray(vector)
+        if vector.shape != (len(self.genes),):
+            raise ValueError(
+                f"`vector` must have shape ({len(self.genes)},), a value for "
+                f"each gene of the space '{self.name}'. "
+                f"Received: shape={vector.shape}."
+            )
+        arch = Architecture(*self.unstack(vector.tolist()))
+        self.validate(arch)
+        return arch
+
+    def unstack(self, vectors: Any) -> Genes:
+        """Names the genes of encoded architectures, without checking them.
+
+        Args:
+            vectors: A list, a tensor of shape (genes,), or a NumPy array of
+                shape (genes,) or (count, genes).
+
+        Returns:
+            `Genes` whose leaves are the entries of the vector, or, for a
+            matrix, its columns.
+        """
+        if isinstance(vectors, np.ndarray) and vectors.ndim == 2:
+            vectors = vectors.astype("int64").T
+        lengths = [1] + [len(getattr(self, field)) for field in FIELDS[1:]]
+        ends = np.cumsum(lengths)
+        parts = [
+            tuple(vectors[i] for i in range(end - length, end))
+            for length, end in zip(lengths, ends, strict=True)
+        ]
+        return Genes(parts[0][0], *parts[1:])
+
+    @property
+    def one_gene_changes(self) -> np.ndarray:
+        """The extremes of the space and their one-gene changes, encoded.
+
+        Every quantity of a plan that can change within the space changes
+        between two rows of this matrix, which is how the supernet learns
+        which of its parts are elastic, and how large they must be.
+        """
+        low = [choices[0] for _, choices in self.genes]
+        high = [choices[-1] for _, choices in self.genes]
+        rows = [low, high]
+        for base in (low, high):
+            for i, (_, choices) in enumerate(self.genes):
+                for choice in choices:
+                    rows.append(base[:i] + [choice] + base[i + 1 :])
+        return np.array(rows, dtype="int32")
+
+    def to_dict(self) -> dict:
+        """Returns plain Python values that `json.dumps` accepts."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "SearchSpace":
+        """Makes a space from what `to_dict` or its JSON holds."""
+        return cls(**values)
+
+
+def _flatten(arch: Architecture) -> list[int]:
+    tuples = [getattr(arch, field) for field in FIELDS[1:]]
+    return [arch.resolution, *(value for t in tuples for value in t)]

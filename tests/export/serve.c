@@ -1,0 +1,124 @@
+/* Serves one image with an exported child, by TensorFlow's C library alone.
+ *
+ *   serve FOLDER INPUT OUTPUT FILE HEIGHT WIDTH
+ *
+ * FOLDER is a SavedModel. INPUT and OUTPUT are tensors of its graph, written
+ * OPERATION:INDEX. FILE holds HEIGHT * WIDTH * 3 bytes, RGB. Prints the values
+ * of the float32 OUTPUT, one on a line.
+ */
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tensorflow/c/c_api.h"
+
+/* Everything that must be freed, in one place, so that every way out of the
+ * program frees it. */
+typedef struct {
+  TF_Status* status;
+  TF_Graph* graph;
+  TF_SessionOptions* options;
+  TF_Session* session;
+  TF_Tensor* image;
+  TF_Tensor* result;
+} Server;
+
+static int fail(const char* what, const char* why) {
+  fprintf(stderr, "%s: %s\n", what, why);
+  return 0;
+}
+
+static int check(const Server* server, const char* what) {
+  if (TF_GetCode(server->status) == TF_OK) return 1;
+  return fail(what, TF_Message(server->status));
+}
+
+static int load(Server* server, const char* folder) {
+  const char* tags[] = {"serve"};
+  server->status = TF_NewStatus();
+  server->graph = TF_NewGraph();
+  server->options = TF_NewSessionOptions();
+  server->session = TF_LoadSessionFromSavedModel(
+      server->options, NULL, folder, tags, 1, server->graph, NULL,
+      server->status);
+  return check(server, "load");
+}
+
+/* Looks up "operation:index". */
+static int find(const Server* server, const char* name, TF_Output* found) {
+  char operation[256];
+  const char* colon = strrchr(name, ':');
+  if (colon == NULL || (size_t)(colon - name) >= sizeof(operation))
+    return fail(name, "not of the form OPERATION:INDEX");
+  memcpy(operation, name, (size_t)(colon - name));
+  operation[colon - name] = '\0';
+  found->oper = TF_GraphOperationByName(server->graph, operation);
+  found->index = atoi(colon + 1);
+  if (found->oper == NULL) return fail(name, "no such operation");
+  if (found->index < 0 || found->index >= TF_OperationNumOutputs(found->oper))
+    return fail(name, "no such output");
+  return 1;
+}
+
+static int read_image(Server* server, const char* path, int64_t height,
+                      int64_t width) {
+  const int64_t shape[] = {1, height, width, 3};
+  if (height < 1 || width < 1) return fail(path, "height and width below 1");
+  const size_t size = (size_t)height * (size_t)width * 3;
+  server->image = TF_AllocateTensor(TF_UINT8, shape, 4, size);
+  if (server->image == NULL) return fail(path, "out of memory");
+  FILE* file = fopen(path, "rb");
+  if (file == NULL) return fail(path, "cannot be opened");
+  const size_t got = fread(TF_TensorData(server->image), 1, size, file);
+  const int at_end = fgetc(file) == EOF;
+  fclose(file);
+  if (got != size || !at_end) return fail(path, "not height * width * 3 bytes");
+  return 1;
+}
+
+static int run(Server* server, const char* input, const char* output) {
+  TF_Output from, to;
+  if (!find(server, input, &from) || !find(server, output, &to)) return 0;
+  TF_SessionRun(server->session, NULL, &from, &server->image, 1, &to,
+                &server->result, 1, NULL, 0, NULL, server->status);
+  return check(server, "run");
+}
+
+static int print_result(const Server* server) {
+  if (TF_TensorType(server->result) != TF_FLOAT)
+    return fail("result", "not float32");
+  const float* values = TF_TensorData(server->result);
+  const int64_t count = TF_TensorElementCount(server->result);
+  for (int64_t i = 0; i < count; ++i) printf("%.9g\n", values[i]);
+  return 1;
+}
+
+static int release(Server* server, int ok) {
+  if (server->result != NULL) TF_DeleteTensor(server->result);
+  if (server->image != NULL) TF_DeleteTensor(server->image);
+  if (server->session != NULL) {
+    TF_CloseSession(server->session, server->status);
+    ok = check(server, "close") && ok;
+    TF_DeleteSession(server->session, server->status);
+    ok = check(server, "delete") && ok;
+  }
+  if (server->options != NULL) TF_DeleteSessionOptions(server->options);
+  if (server->graph != NULL) TF_DeleteGraph(server->graph);
+  if (server->status != NULL) TF_DeleteStatus(server->status);
+  return ok;
+}
+
+int main(int argc, char** argv) {
+  Server server = {0};
+  if (argc != 7) {
+    fprintf(stderr, "usage: %s FOLDER INPUT OUTPUT FILE HEIGHT WIDTH\n",
+            argv[0]);
+    return 2;
+  }
+  const int ok = load(&server, argv[1]) &&
+                 read_image(&server, argv[4], atoll(argv[5]), atoll(argv[6])) &&
+                 run(&server, argv[2], argv[3]) && print_result(&server);
+  return release(&server, ok) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
