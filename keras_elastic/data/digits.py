@@ -2,6 +2,8 @@
 
 import numpy as np
 import tensorflow as tf
+from sklearn import datasets
+from sklearn import model_selection
 
 from keras_elastic.data.splits import ImageDataset
 from keras_elastic.data.splits import Split
@@ -31,10 +33,6 @@ def load_digits(limit: int | None = None) -> ImageDataset:
     Raises:
         ValueError: If `limit` keeps fewer than two images.
     """
-    # Slow to import, and needed by this data set alone.
-    from sklearn import datasets
-    from sklearn import model_selection
-
     scans = datasets.load_digits()
     images = _to_rgb(scans.images)
     labels = scans.target.astype("int64")

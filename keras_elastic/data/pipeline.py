@@ -76,9 +76,17 @@ def training_batches(
 
     Example:
 
+    >>> from keras_elastic.data import load_dataset
     >>> batches = training_batches(
-    ...     dataset.train, batch_size=64, patch_size=32, seed=0, epoch=3
+    ...     load_dataset("digits").train,
+    ...     batch_size=64,
+    ...     patch_size=32,
+    ...     seed=0,
+    ...     epoch=3,
+    ...     augmentation="shift",
     ... )
+    >>> len(batches)
+    20
     """
     _check_positive(patch_size=patch_size)
     _check_not_negative(seed=seed, epoch=epoch, start_batch=start_batch)
@@ -127,9 +135,12 @@ def evaluation_batches(
 
     Example:
 
+    >>> from keras_elastic.data import load_dataset
     >>> batches = evaluation_batches(
-    ...     dataset.test, batch_size=64, patch_size=32
+    ...     load_dataset("digits").test, batch_size=64, patch_size=32
     ... )
+    >>> len(batches)
+    6
     """
     _check_positive(batch_size=batch_size, patch_size=patch_size)
     count = _checked_count(count, split)

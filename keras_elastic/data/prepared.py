@@ -8,7 +8,6 @@ import typing
 
 import tensorflow as tf
 
-
 if typing.TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
@@ -113,8 +112,8 @@ def _builds_of(name: str, data_dir: str) -> list[_Build]:
             builds.append(_Build(name, "", child, directory))
             continue
         for version in _subdirectories(directory):
-            if _is_build(os.path.join(directory, version)):
-                below = os.path.join(directory, version)
+            below = os.path.join(directory, version)
+            if _is_build(below):
                 builds.append(_Build(name, child, version, below))
     return builds
 

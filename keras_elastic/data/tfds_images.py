@@ -3,6 +3,7 @@
 import typing
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from keras_elastic.data.splits import ImageDataset
@@ -84,10 +85,11 @@ def _check_image_feature(name: str, feature: "tfds.features.Image") -> None:
             f"Received: name={name!r} with {feature.shape[-1]} channels. "
             "Prepare the data set without its alpha channel."
         )
-    if feature.np_dtype != "uint8":
+    dtype = np.dtype(feature.np_dtype)
+    if dtype != np.uint8:
         raise ValueError(
             "The feature `image` must be uint8. "
-            f"Received: name={name!r} with {feature.np_dtype.__name__}. "
+            f"Received: name={name!r} with {dtype}. "
             "Prepare the data set with 8 bits a channel."
         )
 

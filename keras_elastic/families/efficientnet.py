@@ -78,7 +78,9 @@ class EfficientNet:
 
     def __post_init__(self):
         # A table that was JSON has lists and dictionaries in these places.
-        stages = [s if isinstance(s, Stage) else Stage(**s) for s in self.stages]
+        stages = [
+            s if isinstance(s, Stage) else Stage(**s) for s in self.stages
+        ]
         object.__setattr__(self, "stages", tuple(stages))
 
     @property

@@ -115,9 +115,7 @@ class ElasticConv2D(keras.layers.Layer):
             in_channels = slicing.live_channels(inputs)
             kernel = kernel[:, :, :in_channels, :filters]
             bias = None if bias is None else bias[:filters]
-        outputs = ops.conv(
-            inputs, kernel, strides=self.strides, padding="same"
-        )
+        outputs = ops.conv(inputs, kernel, strides=self.strides, padding="same")
         if bias is not None:
             outputs = outputs + bias
         if self.mode == "masked":

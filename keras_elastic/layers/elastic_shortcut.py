@@ -24,6 +24,8 @@ class ElasticShortcut(keras.layers.Layer):
     Args:
         filters: Integer. The largest number of output channels.
         strides: Integer. Defaults to 1.
+        use_projection: Boolean. Whether the widths can ever differ. Without,
+            the layer has no weights. Defaults to `True`.
         mode: `"sliced"` or `"masked"`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -31,7 +33,7 @@ class ElasticShortcut(keras.layers.Layer):
         inputs: Tensor. In mode "sliced" it has the live channels.
         filters: Integer or scalar tensor. Defaults to the largest.
         project: Boolean or scalar boolean tensor: whether the live widths
-            differ. Defaults to `True`.
+            differ. Defaults to `use_projection`.
 
     Input shape:
         (batch, height, width, channels)
@@ -48,11 +50,19 @@ class ElasticShortcut(keras.layers.Layer):
     TensorShape([1, 4, 4, 40])
     """
 
-    def __init__(self, filters, strides=1, mode="sliced", **kwargs):
+    def __init__(
+        self,
+        filters,
+        strides=1,
+        use_projection=True,
+        mode="sliced",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         slicing.check_positive(filters=filters, strides=strides)
         self.filters = filters
         self.strides = strides
+        self.use_projection = use_projection
         self.mode = slicing.check_mode(mode)
 
     def build(self, input_shape):
@@ -63,6 +73,9 @@ class ElasticShortcut(keras.layers.Layer):
                 channels.
         """
         self.in_channels = input_shape[-1]
+        self.projection = None
+        if not self.use_projection:
+            return
         self.projection = ElasticConv2D(
             self.filters,
             kernel_size=1,
@@ -72,7 +85,8 @@ class ElasticShortcut(keras.layers.Layer):
         )
         self.projection.build(input_shape)
 
-    def call(self, inputs, filters=None, project=True):
+    def call(self, inputs, filters=None, project=None):
+        project = self.use_projection if project is None else project
         filters = slicing.check_size("filters", filters, self.filters)
         if self.strides > 1:
             inputs = ops.average_pool(
@@ -120,5 +134,6 @@ class ElasticShortcut(keras.layers.Layer):
             **super().get_config(),
             "filters": self.filters,
             "strides": self.strides,
+            "use_projection": self.use_projection,
             "mode": self.mode,
         }

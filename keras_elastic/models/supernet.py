@@ -48,9 +48,10 @@ class Supernet(keras.Model):
         arch: `Architecture`, or its encoding: an int32 vector.
         statistics: Dictionary from the names of normalisations to tensors of
             shape (2, channels), or `None` for those of the batch.
-        dropout_mask: Tensor of shape (batch, largest width before the
-            classifier) that multiplies the classifier's input, or `None`. A
-            call draws nothing at random, so a step can be repeated exactly.
+        dropout_masks: Dictionary from the names of `dropouts` to tensors of
+            shape (batch, features) that multiply the features there, or
+            `None`. A call draws nothing at random, so a step can be repeated
+            exactly.
         return_statistics: Boolean. Whether to return the batch's statistics.
 
     Input shape:
@@ -94,6 +95,7 @@ class Supernet(keras.Model):
         extremes = self.space.unstack(self.space.one_gene_changes)
         plan = self.family.plan(extremes, self.classes)
         self._channels = {}
+        self._dropouts = {}
         for block in plan.blocks:
             for operation in block.operations:
                 self._build_layer(operation)
@@ -101,16 +103,28 @@ class Supernet(keras.Model):
                 self._build_layer(block.shortcut)
 
     def _build_layer(self, operation):
-        made = _make_layer(operation, self.mode, self.dtype_policy)
-        if made is None:
-            return
-        layer, in_channels = made
-        layer.build((None, None, None, in_channels))
+        if isinstance(operation, primitives.Dropout):
+            features = _largest(operation.channels)
+            self._dropouts[operation.name] = (operation.rate, features)
         if isinstance(operation, primitives.Normalization):
-            self._channels[operation.name] = in_channels
-        # An attribute of the operation's name: the weights file is then
-        # addressed by the names of the plan.
-        setattr(self, operation.name, layer)
+            self._channels[operation.name] = _largest(operation.channels)
+        made = _make_layer(operation, self.mode, self.dtype_policy)
+        if made is not None:
+            layer, in_channels = made
+            layer.build((None, None, None, in_channels))
+            # An attribute of the operation's name: the weights file is then
+            # addressed by the names of the plan.
+            setattr(self, operation.name, layer)
+
+    @property
+    def dropouts(self):
+        """Rate and largest number of features of every dropout, by name."""
+        return dict(self._dropouts)
+
+    @property
+    def normalizations(self):
+        """Largest number of channels of every normalisation, by name."""
+        return dict(self._channels)
 
     # Calling
 
@@ -133,7 +147,7 @@ class Supernet(keras.Model):
         images,
         arch,
         statistics=None,
-        dropout_mask=None,
+        dropout_masks=None,
         return_statistics=False,
     ):
         plan = self.family.plan(self._genes(arch), self.classes)
@@ -141,7 +155,7 @@ class Supernet(keras.Model):
         seen = {}
         for block in plan.blocks:
             features, block_seen = self._run_block(
-                block, features, statistics, dropout_mask
+                block, features, statistics, dropout_masks
             )
             seen.update(block_seen)
         logits = ops.cast(features, "float32")
@@ -164,10 +178,10 @@ class Supernet(keras.Model):
         images = images * PIXEL_SCALE + PIXEL_OFFSET
         return ops.cast(images, self.compute_dtype)
 
-    def _run_block(self, block, inputs, statistics, dropout_mask):
+    def _run_block(self, block, inputs, statistics, dropout_masks):
         def run():
             return self._run_live_block(
-                block, inputs, statistics, dropout_mask
+                block, inputs, statistics, dropout_masks
             )
 
         def skip():
@@ -187,7 +201,7 @@ class Supernet(keras.Model):
             if isinstance(operation, primitives.Normalization)
         }
 
-    def _run_live_block(self, block, inputs, statistics, dropout_mask):
+    def _run_live_block(self, block, inputs, statistics, dropout_masks):
         features, seen = inputs, {}
         for operation in block.operations:
             if isinstance(operation, primitives.Normalization):
@@ -195,7 +209,8 @@ class Supernet(keras.Model):
                     operation, features, statistics
                 )
             elif isinstance(operation, primitives.Dropout):
-                features = _drop(features, dropout_mask)
+                masks = dropout_masks or {}
+                features = _drop(features, masks.get(operation.name))
             else:
                 layer = getattr(self, operation.name, None)
                 features = _run(operation, layer, features)
@@ -357,14 +372,11 @@ def _(operation: primitives.Dense, mode, dtype):
 
 @_make_layer.register
 def _(operation: primitives.Shortcut, mode, dtype):
-    if operation.strides == 1 and not np.any(operation.project):
-        # An identity for every architecture: no weights to make.
-        layer = layers.ElasticShortcut(
-            _largest(operation.filters), mode=mode, dtype=dtype
-        )
     layer = layers.ElasticShortcut(
         _largest(operation.filters),
         operation.strides,
+        # Where the widths never differ a projection would be dead weight.
+        use_projection=bool(np.any(operation.project)),
         mode=mode,
         dtype=dtype,
         name=operation.name,

@@ -107,9 +107,7 @@ def _(operation: primitives.Convolution):
 
 
 def _kernel(operation):
-    return (
-        operation.in_channels * operation.filters * operation.kernel_size**2
-    )
+    return operation.in_channels * operation.filters * operation.kernel_size**2
 
 
 @_flops.register

@@ -80,6 +80,7 @@ class Dropout:
     """Dropout of features. The supernet drops for the largest subnet only."""
 
     name: str
+    channels: Any
     rate: float
 
 
@@ -251,7 +252,7 @@ class PlanBuilder:
 
     def dropout(self, name, rate):
         """Adds dropout."""
-        self._add(Dropout, name, rate=rate)
+        self._add(Dropout, name, channels=self.channels, rate=rate)
 
     def dense(self, name, units, use_bias=True):
         """Adds a fully connected layer."""

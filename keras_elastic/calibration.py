@@ -1,0 +1,248 @@
+"""Statistics of batch normalisation, measured for one network as it is used.
+
+Statistics belong to a (subnet or child, resolution). They are measured after
+training on training images, pooled exactly over all of them.
+
+Reference: BigNAS (Yu et al., ECCV 2020), section 3.2; Universally Slimmable
+Networks (Yu and Huang, ICCV 2019), section 3.2, "post-statistics".
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_elastic.layers import kernels
+from keras_elastic.models.supernet import check_images
+
+
+class PooledStatistics:
+    """Means and variances over all images, from those of batches.
+
+    The variance of the whole is the mean of the batches' variances plus the
+    variance of their means (law of total variance), each weighted by the
+    images of the batch. Averages of variances alone, as usual elsewhere, are
+    too small and depend on the batch size.
+    """
+
+    def __init__(self):
+        self.images = 0
+        self._mean = {}
+        self._mean_square = {}
+
+    def add(self, statistics, images):
+        """Adds a batch.
+
+        Args:
+            statistics: Dictionary from names to arrays of shape (2, channels):
+                means and biased variances.
+            images: Integer. Images in the batch.
+        """
+        for name, values in statistics.items():
+            # In float64: mean squares cancel against squared means.
+            mean, variance = ops.convert_to_numpy(values).astype("float64")
+            share = images / (self.images + images)
+            square = variance + mean**2
+            for pool, value in (
+                (self._mean, mean),
+                (self._mean_square, square),
+            ):
+                before = pool.get(name, 0.0)
+                pool[name] = before + share * (value - before)
+        self.images += images
+
+    def result(self):
+        """Returns float32 arrays of shape (2, channels), by name."""
+        pooled = {}
+        for name, mean in self._mean.items():
+            variance = self._mean_square[name] - mean**2
+            both = np.stack([mean, np.maximum(variance, 0.0)])
+            pooled[name] = both.astype("float32")
+        return pooled
+
+
+class SubnetCalibrator:
+    """Measures statistics of a supernet's subnets in one trace for all.
+
+    Args:
+        supernet: `Supernet`.
+
+    Example:
+
+    >>> calibrator = SubnetCalibrator(supernet)
+    >>> statistics = calibrator.measure(supernet.space.largest, images)
+    """
+
+    def __init__(self, supernet):
+        self.supernet = supernet
+        self._batch_statistics = tf.function(
+            lambda images, arch: supernet(images, arch, return_statistics=True)[
+                1
+            ],
+            input_signature=(
+                tf.TensorSpec((None, None, None, 3), "float32"),
+                tf.TensorSpec((len(supernet.space.genes),), "int32"),
+            ),
+        )
+
+    def measure(self, arch, images, batch_size=256):
+        """Measures the statistics of one subnet.
+
+        Args:
+            arch: `Architecture`.
+            images: Array of shape (count, height, width, 3) with pixels in
+                0..255, or an iterable of such batches, or of pairs
+                (images, labels).
+            batch_size: Integer. Used for an array only.
+
+        Returns:
+            Dictionary from the names of normalisations to float32 arrays of
+            shape (2, channels): means and variances.
+
+        Raises:
+            ValueError: There are no images, they are not RGB, or `arch` is
+                not in the space.
+        """
+        encoded = self.supernet.space.encode(arch)
+        pooled = PooledStatistics()
+        for batch in image_batches(images, batch_size):
+            statistics = self._batch_statistics(
+                tf.cast(batch, "float32"), encoded
+            )
+            pooled.add(statistics, len(batch))
+        _check_not_empty(pooled.images)
+        return pooled.result()
+
+
+def calibrate(model, images, batch_size=256):
+    """Measures and sets the normalisation statistics of a child.
+
+    Upstream layers normalise with their batch's statistics while a layer is
+    measured, as in training; beyond that the result does not depend on the
+    batch size. Two thousand training images are enough (MutualNet, section
+    3.3).
+
+    Args:
+        model: A functional `keras.Model` with `BatchNormalization` layers,
+            from `Supernet.child` or `keras_elastic.load`. Changed in place.
+        images: Array of shape (count, height, width, 3) with pixels in 0..255,
+            or an iterable of such batches, or of pairs (images, labels). They
+            are resized to the model's resolution.
+        batch_size: Integer. Used for an array only.
+
+    Returns:
+        `model`.
+
+    Raises:
+        ValueError: There are no images, they are not RGB, or `model` has no
+            normalisation to calibrate.
+    """
+    layers = _normalizations(model)
+    if not layers:
+        raise ValueError(
+            "`model` must be a `keras.Model` with `BatchNormalization` "
+            f"layers. Received: {model!r}, which has none to calibrate."
+        )
+    measure = _child_statistics(model, layers)
+    # Running the model in training mode moves its own averages, and an error
+    # half-way must leave the model as it was.
+    before = [layer.get_weights() for layer in layers]
+    pooled = PooledStatistics()
+    try:
+        for batch in image_batches(images, batch_size):
+            pooled.add(measure(tf.cast(batch, "float32")), len(batch))
+        _check_not_empty(pooled.images)
+    finally:
+        for layer, weights in zip(layers, before, strict=True):
+            layer.set_weights(weights)
+    for layer in layers:
+        mean, variance = pooled.result()[layer.name]
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+    return model
+
+
+def _child_statistics(model, layers):
+    """Returns a function from images to the statistics of each layer."""
+    inputs_of_layers = keras.Model(
+        model.inputs, [layer.input for layer in layers]
+    )
+    size = model.input_shape[1]
+
+    @tf.function(reduce_retracing=True)
+    def measure(images):
+        if size is not None and images.shape[1:3] != (size, size):
+            images = kernels.resize(images, size)
+        features = inputs_of_layers(images, training=True)
+        features = [features] if len(layers) == 1 else features
+        return {
+            layer.name: tf.stack(
+                tf.nn.moments(tf.cast(feature, "float32"), [0, 1, 2])
+            )
+            for layer, feature in zip(layers, features, strict=True)
+        }
+
+    return measure
+
+
+def is_calibrated(model):
+    """Whether a model's normalisations hold measured statistics.
+
+    A new `BatchNormalization` has mean 0 and variance 1 exactly; calibration
+    and training change both. A model without normalisation counts as
+    calibrated.
+
+    Args:
+        model: A `keras.Model`.
+
+    Returns:
+        Boolean.
+    """
+    layers = _normalizations(model)
+    return not layers or not all(_is_fresh(layer) for layer in layers)
+
+
+def _is_fresh(layer):
+    mean = ops.convert_to_numpy(layer.moving_mean)
+    variance = ops.convert_to_numpy(layer.moving_variance)
+    return not mean.any() and bool((variance == 1).all())
+
+
+def _normalizations(model):
+    return [
+        layer
+        for layer in getattr(model, "layers", ())
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+
+
+def image_batches(images, batch_size=256):
+    """Yields checked batches of images from an array or an iterable.
+
+    Args:
+        images: Array of images, or an iterable of batches of images or of
+            pairs (images, labels).
+        batch_size: Integer. Used for an array only.
+
+    Yields:
+        Batches of shape (batch, height, width, 3).
+
+    Raises:
+        ValueError: The images are not RGB.
+    """
+    if hasattr(images, "shape"):
+        check_images(images)
+        array, starts = images, range(0, len(images), batch_size)
+        images = (array[start : start + batch_size] for start in starts)
+    for batch in images:
+        batch = batch[0] if isinstance(batch, (tuple, list)) else batch
+        check_images(batch)
+        yield batch
+
+
+def _check_not_empty(images):
+    if not images:
+        raise ValueError(
+            "`images` must hold at least one image to measure statistics on. "
+            "Received: no images. Pass some training images; 2,000 are enough."
+        )

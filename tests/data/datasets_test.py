@@ -1,0 +1,140 @@
+import subprocess
+import sys
+
+import pytest
+
+from keras_elastic import data
+from keras_elastic.data import prepared
+from keras_elastic.data.datasets import ImageDataset
+from keras_elastic.data.datasets import Split
+from keras_elastic.data.datasets import load_dataset
+
+
+def test_digits():
+    dataset = load_dataset("digits", limit=100)
+    assert isinstance(dataset, ImageDataset)
+    assert isinstance(dataset.train, Split)
+    assert dataset.train.size == 90
+
+
+@pytest.mark.parametrize("as_type", [str, lambda path: path])
+def test_image_folder(tmp_path, write_images, as_type):
+    write_images(tmp_path / "a", 10)
+    write_images(tmp_path / "b", 10)
+    dataset = load_dataset(as_type(tmp_path), limit=11)
+    assert dataset.class_names == ("a", "b")
+    assert (dataset.train.size, dataset.held_out.size) == (9, 2)
+
+
+def test_image_folder_beside_a_data_dir(tmp_path, write_images, write_tfds):
+    write_tfds(tmp_path / "tfds", "mini")
+    write_images(tmp_path / "photos" / "a", 5)
+    write_images(tmp_path / "photos" / "b", 5)
+    dataset = load_dataset(tmp_path / "photos", tmp_path / "tfds")
+    assert dataset.name == "photos"
+
+
+def test_prepared_data_set(tmp_path, write_tfds):
+    write_tfds(tmp_path, "mini")
+    dataset = load_dataset("mini", tmp_path, limit=20)
+    assert dataset.name == "mini"
+    assert (dataset.train.size, dataset.held_out.size) == (18, 2)
+
+
+def test_prepared_data_set_wins_over_a_folder(
+    tmp_path, write_tfds, monkeypatch
+):
+    write_tfds(tmp_path, "mini")
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset("mini", ".").class_names == ("cat", "dog", "owl")
+
+
+def test_registered_name_uses_the_default_directory(
+    tmp_path, write_tfds, monkeypatch
+):
+    write_tfds(tmp_path, "mnist", version="0.0.7")
+    builder = prepared.find_prepared("mnist", str(tmp_path))
+    monkeypatch.setattr(prepared, "find_registered", lambda name: builder)
+    assert load_dataset("mnist").train.size == 27
+
+
+def test_unknown_name():
+    with pytest.raises(
+        ValueError,
+        match="`name` must be one of: 'digits', an image folder, any TFDS "
+        "name. Received: name='no_such_set'. Check",
+    ):
+        load_dataset("no_such_set")
+
+
+@pytest.mark.parametrize("name", ["no_such_set", "/no/such/folder", ""])
+def test_unknown_name_lists_the_data_dir(tmp_path, write_tfds, name):
+    write_tfds(tmp_path, "mini")
+    with pytest.raises(
+        ValueError,
+        match=r"'digits', mini:1.0.0 \(`data_dir`\), an image folder, any TFDS "
+        f"name. Received: name='{name}'",
+    ):
+        load_dataset(name, tmp_path)
+
+
+def test_data_dir_does_not_exist(tmp_path):
+    with pytest.raises(
+        ValueError, match="`data_dir` must be an existing.*Received: .*absent"
+    ):
+        load_dataset("digits", tmp_path / "absent")
+
+
+def test_nothing_is_downloaded_into_a_given_directory(
+    tmp_path, write_tfds, monkeypatch
+):
+    def refuse(name):
+        raise AssertionError("TFDS must not be asked for a download")
+
+    monkeypatch.setattr(prepared, "find_registered", refuse)
+    with pytest.raises(
+        ValueError,
+        match="`data_dir` must hold the data set 'mnist'.*Received: .*which "
+        "holds: no data set. Prepare it",
+    ):
+        load_dataset("mnist", tmp_path)
+    write_tfds(tmp_path, "mini")
+    with pytest.raises(ValueError, match="which holds: mini:1.0.0. Prepare"):
+        load_dataset("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_limit_must_be_positive(limit):
+    with pytest.raises(
+        ValueError, match=f"`limit` must be.*Received: limit={limit}"
+    ):
+        load_dataset("digits", limit=limit)
+
+
+def test_limit_must_leave_two_images():
+    with pytest.raises(ValueError, match="at least 2 images.*limit=1"):
+        load_dataset("digits", limit=1)
+
+
+def test_public_names():
+    names = {name for name in vars(data) if not name.startswith("_")}
+    assert {
+        "AUGMENTATIONS",
+        "ImageDataset",
+        "Split",
+        "center_patch",
+        "evaluation_batches",
+        "load_dataset",
+        "steps_per_epoch",
+        "training_batches",
+    } <= names
+
+
+def test_tfds_is_imported_only_when_needed():
+    program = (
+        "import sys\n"
+        "from keras_elastic.data import load_dataset\n"
+        "load_dataset('digits')\n"
+        "sys.exit('tensorflow_datasets' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,231 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elastic.data.image_folder import load_image_folder
+
+
+def values(split):
+    """The grey values that number the images of a split, in its order."""
+    return [int(image[0, 0, 0]) for image, _ in split.images]
+
+
+def labels_by_value(split):
+    return {int(image[0, 0, 0]): int(label) for image, label in split.images}
+
+
+@pytest.fixture
+def flat(tmp_path, write_images):
+    write_images(tmp_path / "dog", 20)
+    write_images(tmp_path / "cat", 20, first=100)
+    return tmp_path
+
+
+def test_flat_layout_is_a_partition(flat):
+    dataset = load_image_folder(flat)
+    splits = [dataset.train, dataset.held_out, dataset.test]
+    assert [split.size for split in splits] == [28, 4, 8]
+    found = sorted(sum((values(split) for split in splits), []))
+    assert found == [*range(20), *range(100, 120)]
+    assert dataset.class_names == ("cat", "dog")
+    assert dataset.name == flat.name
+
+
+def test_labels_follow_the_class_folders(flat):
+    dataset = load_image_folder(flat)
+    for split in (dataset.train, dataset.held_out, dataset.test):
+        for value, label in labels_by_value(split).items():
+            assert label == (0 if value >= 100 else 1)
+
+
+def test_flat_test_split_is_stratified(flat):
+    labels = labels_by_value(load_image_folder(flat).test).values()
+    assert sorted(labels) == [0] * 4 + [1] * 4
+
+
+def test_order_mixes_classes_and_is_fixed(flat):
+    order = values(load_image_folder(flat).train)
+    assert order == values(load_image_folder(flat).train)
+    assert order != sorted(order)
+    assert {value >= 100 for value in order[:10]} == {True, False}
+
+
+def test_adding_a_file_does_not_reorder_the_others(flat, write_images):
+    write_images(flat / "test" / "dog", 1)
+    write_images(flat / "train" / "dog", 10)
+    write_images(flat / "train" / "cat", 10, first=100)
+    write_images(flat / "test" / "cat", 1)
+    before = load_image_folder(flat)
+    write_images(flat / "train" / "cat", 1, first=200)
+    after = load_image_folder(flat)
+
+    def all_values(dataset):
+        both = values(dataset.train) + values(dataset.held_out)
+        assert len(both) == dataset.train.size + dataset.held_out.size
+        return both
+
+    assert set(all_values(after)) == {*all_values(before), 200}
+    train = [value for value in values(after.train) if value != 200]
+    common = [value for value in values(before.train) if value in train]
+    assert [value for value in train if value in common] == common
+
+
+@pytest.mark.parametrize("test_name", ["test", "val", "validation"])
+def test_layout_with_a_test_folder(tmp_path, write_images, test_name):
+    write_images(tmp_path / "train" / "a", 10)
+    write_images(tmp_path / "train" / "b", 10, first=50)
+    write_images(tmp_path / test_name / "b", 2, first=100)
+    write_images(tmp_path / test_name / "a", 3, first=200)
+    dataset = load_image_folder(tmp_path)
+    assert dataset.class_names == ("a", "b")
+    assert sorted(labels_by_value(dataset.test).items()) == [
+        (100, 1),
+        (101, 1),
+        (200, 0),
+        (201, 0),
+        (202, 0),
+    ]
+    found = sorted(values(dataset.train) + values(dataset.held_out))
+    assert found == [*range(10), *range(50, 60)]
+
+
+def test_layout_with_a_train_folder_only(tmp_path, write_images):
+    write_images(tmp_path / "train" / "a", 10)
+    write_images(tmp_path / "train" / "b", 10, first=50)
+    dataset = load_image_folder(tmp_path)
+    splits = [dataset.train, dataset.held_out, dataset.test]
+    assert [split.size for split in splits] == [14, 2, 4]
+    found = sorted(sum((values(split) for split in splits), []))
+    assert found == [*range(10), *range(50, 60)]
+
+
+def test_test_folder_without_classes_is_passed_over(tmp_path, write_images):
+    write_images(tmp_path / "train" / "a", 10)
+    write_images(tmp_path / "train" / "b", 10, first=50)
+    write_images(tmp_path / "test", 5, first=150)
+    write_images(tmp_path / "val" / "a", 1, first=100)
+    write_images(tmp_path / "val" / "b", 1, first=101)
+    assert sorted(values(load_image_folder(tmp_path).test)) == [100, 101]
+
+
+def test_train_may_be_a_class(tmp_path, write_images):
+    write_images(tmp_path / "train", 5)
+    write_images(tmp_path / "tram", 5, first=50)
+    assert load_image_folder(tmp_path).class_names == ("train", "tram")
+
+
+def test_single_image_class_is_not_tested(tmp_path, write_images):
+    write_images(tmp_path / "a", 4)
+    write_images(tmp_path / "b", 1, first=50)
+    dataset = load_image_folder(tmp_path)
+    found = values(dataset.train) + values(dataset.held_out)
+    assert 50 in found
+    assert dataset.test.size == 1
+
+
+def test_limit(flat):
+    dataset = load_image_folder(flat, limit=10)
+    assert (dataset.train.size, dataset.held_out.size) == (9, 1)
+    assert dataset.test.size == 8
+
+
+def test_nested_and_upper_case_files_count(tmp_path, write_images):
+    write_images(tmp_path / "a" / "images", 3)
+    write_images(tmp_path / "b", 3, first=50)
+    first = tmp_path / "b" / "50.png"
+    first.rename(tmp_path / "b" / "50.PNG")
+    (tmp_path / "b" / "._51.png").write_text("not an image")
+    (tmp_path / "b" / "notes.txt").write_text("not an image")
+    (tmp_path / ".cache").mkdir()
+    dataset = load_image_folder(tmp_path)
+    splits = [dataset.train, dataset.held_out, dataset.test]
+    found = sorted(sum((values(split) for split in splits), []))
+    assert found == [0, 1, 2, 50, 51, 52]
+
+
+def test_grey_becomes_rgb_and_alpha_is_dropped(tmp_path, write_images):
+    write_images(tmp_path / "train" / "grey", 2, channels=1, size=(3, 5))
+    write_images(tmp_path / "train" / "alpha", 2, first=50, channels=4)
+    dataset = load_image_folder(tmp_path)
+    for split in (dataset.train, dataset.held_out, dataset.test):
+        for image, label in split.images:
+            assert image.shape == ((4, 4, 3) if int(label) == 0 else (3, 5, 3))
+            assert image.dtype == tf.uint8
+            assert len(np.unique(image)) == 1
+
+
+def test_jpeg_and_gif_are_read(tmp_path, write_images):
+    write_images(tmp_path / "a", 2)
+    (tmp_path / "b").mkdir()
+    grey = tf.fill([4, 4, 3], tf.constant(77, tf.uint8))
+    jpeg = tf.io.encode_jpeg(grey).numpy()
+    (tmp_path / "b" / "1.jpeg").write_bytes(jpeg)
+    # One pixel, the smallest GIF there is.
+    gif = bytes.fromhex(
+        "47494638396101000100800000ffffff00000021f90400000000002c00000000010001"
+        "0000020144003b"
+    )
+    (tmp_path / "b" / "2.gif").write_bytes(gif)
+    dataset = load_image_folder(tmp_path)
+    shapes = [
+        tuple(image.shape)
+        for split in (dataset.train, dataset.held_out, dataset.test)
+        for image, label in split.images
+        if int(label) == 1
+    ]
+    assert sorted(shapes) == [(1, 1, 3), (4, 4, 3)]
+
+
+def test_images_are_decoded_when_read(tmp_path, write_images):
+    write_images(tmp_path / "a", 2)
+    write_images(tmp_path / "b", 2, first=50)
+    (tmp_path / "a" / "broken.png").write_text("not an image")
+    dataset = load_image_folder(tmp_path)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        for split in (dataset.train, dataset.held_out, dataset.test):
+            list(split.images)
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"at least 2 class folders.*Received:.*folders \[\]"
+    ):
+        load_image_folder(tmp_path)
+
+
+def test_one_class(tmp_path, write_images):
+    write_images(tmp_path / "a", 3)
+    with pytest.raises(
+        ValueError, match=r"at least 2 class folders.*Received:.*\['a'\]"
+    ):
+        load_image_folder(tmp_path)
+
+
+def test_class_without_images(tmp_path, write_images):
+    write_images(tmp_path / "a", 3)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(
+        ValueError, match="Every class folder must hold images.*Received: .*b'"
+    ):
+        load_image_folder(tmp_path)
+
+
+def test_unknown_test_class(tmp_path, write_images):
+    write_images(tmp_path / "train" / "a", 3)
+    write_images(tmp_path / "train" / "b", 3)
+    write_images(tmp_path / "test" / "a", 3)
+    write_images(tmp_path / "test" / "c", 3)
+    with pytest.raises(ValueError, match=r"Received: .*classes \['c'\]"):
+        load_image_folder(tmp_path)
+
+
+def test_nothing_to_test_on(tmp_path, write_images):
+    write_images(tmp_path / "a", 1)
+    write_images(tmp_path / "b", 1)
+    with pytest.raises(ValueError, match="must have 2 images.*Received:"):
+        load_image_folder(tmp_path)
+
+
+def test_limit_must_be_positive(flat):
+    with pytest.raises(ValueError, match="`limit` must be.*limit=0"):
+        load_image_folder(flat, limit=0)
