@@ -1,0 +1,1 @@
+"""The zoo's entries: a folder each, with card, recipe, front and weights."""

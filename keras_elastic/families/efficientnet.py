@@ -1,10 +1,12 @@
-"""The EfficientNet family: the spaces of BigNAS and AttentiveNAS.
+"""EfficientNet, and the spaces of BigNAS and AttentiveNAS around it.
 
 A network is a stem convolution, stages of inverted residual blocks (MBConv)
 and a head. A table of choices, one row a stage, says which space it is; one
 plan reads them all.
 
 References:
+- EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks
+  (Tan and Le, ICML 2019), Table 1.
 - BigNAS: Scaling Up Neural Architecture Search with Big Single-Stage Models
   (Yu et al., ECCV 2020), Table 1 and section 3.
 - AttentiveNAS: Improving Neural Architecture Search via Attentive Sampling
@@ -39,14 +41,18 @@ class Stage:
     strides: int = 1
     squeeze_excite: bool = True
 
+    def __post_init__(self):
+        _make_lists_tuples(self)
+
 
 @dataclasses.dataclass(frozen=True)
 class EfficientNet:
     """A space of EfficientNet-like networks, and the plan of each.
 
-    Every block has a shortcut, also where the stride or the width changes
-    (2x2 average pooling, then a 1x1 convolution without normalisation), so
-    that a network whose last gammas are zero is a chain of shortcuts.
+    Every block has a shortcut, also the first of a stage, where the stride or
+    the width changes (2x2 average pooling, then a 1x1 convolution without
+    normalisation), so that a network whose last gammas are zero is a chain of
+    shortcuts.
 
     The width genes are the stem, the stages and the head, in this order.
 
@@ -65,6 +71,8 @@ class EfficientNet:
             quarter of the block's input channels, with swish and sigmoid, and
             the head is one convolution before the pooling.
         dropout: Float. Dropout rate before the classifier.
+        transition_shortcuts: Whether the first block of a stage has a
+            shortcut. EfficientNet itself has none there.
     """
 
     name: str
@@ -75,9 +83,11 @@ class EfficientNet:
     stem_strides: int = 2
     attentive: bool = False
     dropout: float = 0.2
+    transition_shortcuts: bool = True
 
     def __post_init__(self):
-        # A table that was JSON has lists and dictionaries in these places.
+        # A table that was JSON has lists for tuples, dictionaries for stages.
+        _make_lists_tuples(self)
         stages = [
             s if isinstance(s, Stage) else Stage(**s) for s in self.stages
         ]
@@ -123,13 +133,14 @@ class EfficientNet:
     def _block(self, builder, genes, number, index):
         stage = self.stages[number]
         strides = stage.strides if index == 0 else 1
+        shortcut = index > 0 or self.transition_shortcuts
         in_channels = builder.channels
         hidden = round_channels(in_channels * genes.expand_ratio[number])
         with builder.block(
             f"stage{number + 1}_block{index + 1}",
             # The first block of every choice is always there.
             live=index < min(stage.depth) or index < genes.depth[number],
-            shortcut_strides=strides,
+            shortcut_strides=strides if shortcut else None,
         ):
             if stage.expand_ratio != (1,):
                 builder.convolution("expand", hidden)
@@ -143,7 +154,7 @@ class EfficientNet:
             if stage.squeeze_excite:
                 self._squeeze_excite(builder, in_channels)
             builder.convolution("project", genes.width[number + 1])
-            builder.normalization("project_norm", zero_gamma=True)
+            builder.normalization("project_norm", zero_gamma=shortcut)
 
     def _squeeze_excite(self, builder, in_channels):
         if self.attentive:
@@ -162,6 +173,30 @@ class EfficientNet:
             builder.dense("features", width, use_bias=False)
             builder.activation("features_activation", "swish")
 
+
+def _make_lists_tuples(table):
+    for field in dataclasses.fields(table):
+        value = getattr(table, field.name)
+        if isinstance(value, list):
+            object.__setattr__(table, field.name, tuple(value))
+
+
+EFFICIENTNET_B0 = EfficientNet(
+    name="efficientnet_b0",
+    resolution=(224,),
+    stem=(32,),
+    stages=(
+        Stage((16,), (1,), (3,), (1,)),
+        Stage((24,), (2,), (3,), strides=2),
+        Stage((40,), (2,), (5,), strides=2),
+        Stage((80,), (3,), (3,), strides=2),
+        Stage((112,), (3,), (5,)),
+        Stage((192,), (4,), (5,), strides=2),
+        Stage((320,), (1,), (3,)),
+    ),
+    head=(1280,),
+    transition_shortcuts=False,
+)
 
 BIGNAS = EfficientNet(
     name="bignas",
@@ -198,15 +233,15 @@ ATTENTIVENAS = EfficientNet(
     attentive=True,
 )
 
-# The same code for the 8-pixel scans of the digits: one stride of 2.
+# The same code for the 8-pixel scans of the digits: no stride in the stem.
 BIGNAS_DIGITS = EfficientNet(
     name="bignas_digits",
-    resolution=(8, 12, 16),
-    stem=(8, 16),
+    resolution=(8, 10, 12),
+    stem=(12, 16),
     stages=(
-        Stage((8, 16), (1, 2), expand_ratio=(1,)),
+        Stage((12, 16), (1, 2), expand_ratio=(1,)),
         Stage((16, 24), (1, 2, 3), (3, 5), (4, 6), strides=2),
-        Stage((24, 32, 40), (1, 2, 3), (3, 5), (4, 6), strides=2),
+        Stage((32, 40, 48), (1, 2, 3), (3, 5), (4, 6), strides=2),
     ),
     head=(96, 128),
     stem_strides=1,

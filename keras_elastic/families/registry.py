@@ -102,6 +102,7 @@ def _tuples(value):
 
 
 for _family in (
+    efficientnet.EFFICIENTNET_B0,
     efficientnet.BIGNAS,
     efficientnet.ATTENTIVENAS,
     efficientnet.BIGNAS_DIGITS,

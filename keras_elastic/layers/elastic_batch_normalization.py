@@ -61,7 +61,8 @@ class ElasticBatchNormalization(keras.layers.Layer):
         mode="sliced",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # `call` casts the inputs; given statistics stay float32.
+        super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
         self.mode = slicing.check_mode(mode)
@@ -96,6 +97,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
             self.name, inputs, self.channels, self.mode
         )
         channels = slicing.check_size("channels", channels, self.channels)
+        inputs = ops.cast(inputs, self.compute_dtype)
         live = slicing.live_channels(inputs)
         gamma, beta = self.gamma[:live], self.beta[:live]
         if statistics is None:
@@ -103,6 +105,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
                 inputs, gamma, beta, self.epsilon
             )
         else:
+            statistics = ops.cast(statistics, "float32")
             mean, variance = statistics[0, :live], statistics[1, :live]
             outputs = kernels.normalize(
                 inputs, gamma, beta, mean, variance, self.epsilon

@@ -65,7 +65,7 @@ class ElasticConv2D(keras.layers.Layer):
             filters=filters, kernel_size=kernel_size, strides=strides
         )
         self.filters = filters
-        self.kernel_size = kernel_size
+        self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
         self.strides = strides
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -101,9 +101,7 @@ class ElasticConv2D(keras.layers.Layer):
             self.name, inputs, self.in_channels, self.mode
         )
         filters = slicing.check_size("filters", filters, self.filters)
-        kernel_size = slicing.check_size(
-            "kernel_size", kernel_size, self.kernel_size
-        )
+        kernel_size = slicing.check_kernel_size(kernel_size, self.kernel_size)
         kernel = slicing.kernel_part(
             ops.convert_to_tensor(self.kernel),
             kernel_size,

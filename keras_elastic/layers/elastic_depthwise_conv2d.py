@@ -53,7 +53,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         slicing.check_positive(kernel_size=kernel_size, strides=strides)
-        self.kernel_size = kernel_size
+        self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
         self.strides = strides
         self.depthwise_initializer = keras.initializers.get(
             depthwise_initializer
@@ -88,9 +88,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         slicing.standardize_inputs_check(
             self.name, inputs, self.channels, self.mode
         )
-        kernel_size = slicing.check_size(
-            "kernel_size", kernel_size, self.kernel_size
-        )
+        kernel_size = slicing.check_kernel_size(kernel_size, self.kernel_size)
         kernel = slicing.kernel_part(
             ops.convert_to_tensor(self.kernel),
             kernel_size,

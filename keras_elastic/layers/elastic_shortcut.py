@@ -72,6 +72,7 @@ class ElasticShortcut(keras.layers.Layer):
             input_shape: Tuple whose last entry is the largest number of input
                 channels.
         """
+        slicing.image_axes()
         self.in_channels = input_shape[-1]
         self.projection = None
         if not self.use_projection:
@@ -86,7 +87,15 @@ class ElasticShortcut(keras.layers.Layer):
         self.projection.build(input_shape)
 
     def call(self, inputs, filters=None, project=None):
+        slicing.standardize_inputs_check(
+            self.name, inputs, self.in_channels, self.mode
+        )
         project = self.use_projection if project is None else project
+        if self.projection is None and project is not False:
+            raise ValueError(
+                "`project` must be `False` in a layer that was made with "
+                f"`use_projection=False`. Received: project={project}."
+            )
         filters = slicing.check_size("filters", filters, self.filters)
         if self.strides > 1:
             inputs = ops.average_pool(

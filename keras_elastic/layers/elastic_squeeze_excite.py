@@ -83,15 +83,15 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         self.expand.build((None, self.reduced))
 
     def call(self, inputs, reduced=None):
+        slicing.standardize_inputs_check(
+            self.name, inputs, self.channels, self.mode
+        )
+        reduced = slicing.check_size("reduced", reduced, self.reduced)
         pooled = ops.mean(inputs, axis=self._axes)
         narrow = self.activation(self.reduce(pooled, units=reduced))
         if self.mode == "masked":
             # Some activations are not zero at zero.
-            narrow = slicing.mask_channels(
-                narrow,
-                slicing.check_size("reduced", reduced, self.reduced),
-                self.reduced,
-            )
+            narrow = slicing.mask_channels(narrow, reduced, self.reduced)
         live = slicing.live_channels(inputs)
         gate = self.gate(self.expand(narrow, units=live))
         return inputs * gate[:, None, None, :]

@@ -4,6 +4,8 @@ Two ways with one result (see `ElasticConv2D`): "sliced" computes the live
 channels only, "masked" keeps full shapes and sets the others to zero.
 """
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -35,10 +37,21 @@ def check_size(name, value, largest):
     """
     if value is None:
         return largest
-    if isinstance(value, int) and not 0 < value <= largest:
+    if isinstance(value, numbers.Integral) and not 0 < value <= largest:
         raise ValueError(
             f"`{name}` must be in 1..{largest}, the size that the layer was "
             f"built for. Received: {name}={value}."
+        )
+    return value
+
+
+def check_kernel_size(value, largest):
+    """Checks a kernel's size as `check_size` does, and that it is odd."""
+    value = check_size("kernel_size", value, largest)
+    if isinstance(value, numbers.Integral) and value % 2 == 0:
+        raise ValueError(
+            "`kernel_size` must be odd: the centre of an even kernel is not a "
+            f"pixel. Received: kernel_size={value}."
         )
     return value
 

@@ -141,7 +141,7 @@ def _(operation: primitives.Shortcut, inputs, layers):
     return features
 
 
-def copy_weights(supernet, plan, child, statistics=None):
+def copy_weights(supernet, plan, child, statistics=None, new=()):
     """Copies the live part of a supernet's weights into a child.
 
     Args:
@@ -150,12 +150,14 @@ def copy_weights(supernet, plan, child, statistics=None):
         child: What `build_child` made of `plan`.
         statistics: Dictionary from the names of normalisations to arrays of
             shape (2, channels), or `None` for a new layer's statistics.
+        new: Names of operations that keep the child's initial weights.
     """
     for block in plan.blocks:
         if not block.live:
             continue
         for operation in block.operations:
-            _copy(operation, supernet, child, statistics)
+            if operation.name not in new:
+                _copy(operation, supernet, child, statistics)
         if block.shortcut is not None:
             _copy(block.shortcut, supernet, child, statistics)
 

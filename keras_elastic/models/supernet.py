@@ -76,7 +76,8 @@ class Supernet(keras.Model):
     def __init__(self, family, classes, mode="sliced", **kwargs):
         family = families.get(family) if isinstance(family, str) else family
         kwargs.setdefault("name", f"{family.name}_supernet")
-        super().__init__(**kwargs)
+        # Statistics stay float32; `_preprocess` casts the images.
+        super().__init__(autocast=False, **kwargs)
         slicing.check_positive(classes=classes)
         self.family = family
         self.classes = classes
@@ -234,14 +235,16 @@ class Supernet(keras.Model):
 
     # Children
 
-    def child(self, arch, statistics=None, name=None):
+    def child(self, arch, statistics=None, classes=None, name=None):
         """Extracts an architecture as a model of stock Keras layers.
 
         Args:
             arch: `Architecture` of this supernet's space.
-            statistics: What `keras_elastic.calibrate` returned for `arch`, or
-                `None`. Without, the child's normalisations hold a new
-                layer's mean 0 and variance 1: calibrate it before use.
+            statistics: What `SubnetCalibrator.measure` returned for `arch`, or
+                `None`. Without, the child's normalisations hold a new layer's
+                mean 0 and variance 1: calibrate it before use.
+            classes: Integer. Number of classes of a new, untrained classifier
+                on the same trunk. Defaults to the supernet's classifier.
             name: String. Name of the model. Defaults to the family's name.
 
         Returns:
@@ -252,9 +255,10 @@ class Supernet(keras.Model):
             ValueError: `arch` is not in the space.
         """
         self.space.validate(arch)
-        plan = self.family.plan(arch, self.classes)
+        plan = self.family.plan(arch, classes or self.classes)
         model = child.build_child(plan, name=name or self.family.name)
-        child.copy_weights(self, plan, model, statistics)
+        new = () if classes is None else (plan.classifier,)
+        child.copy_weights(self, plan, model, statistics, new)
         return model
 
     def get_config(self):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import operator
 from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
@@ -51,7 +52,7 @@ class Architecture:
             if field == "resolution":
                 value = _integer(field, value)
             else:
-                value = _integers(field, value)
+                value = check_integers(field, value)
             # Lists become tuples and NumPy integers become Python integers,
             # so that equal choices are equal values with equal hashes.
             object.__setattr__(self, field, value)
@@ -91,19 +92,24 @@ class Architecture:
         return cls.from_dict(values)
 
 
-def _integer(field: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ValueError(
-            f"`{field}` must hold integers. Received: {value!r} "
-            f"(of type {type(value).__name__})."
-        )
-    return value.__index__()
-
-
-def _integers(field: str, values: Any) -> tuple[int, ...]:
+def check_integers(field: str, values: Any) -> tuple[int, ...]:
+    """Returns a tuple of Python integers, or raises a `ValueError`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(
-            f"`{field}` must be a sequence of integers, one for each gene. "
+            f"`{field}` must be a sequence of integers. "
             f"Received: {values!r} (of type {type(values).__name__})."
         )
     return tuple(_integer(field, value) for value in values)
+
+
+def _integer(field: str, value: Any) -> int:
+    try:
+        # Booleans are integers to Python, and never meant as sizes.
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise ValueError(
+        f"`{field}` must hold integers. Received: {value!r} "
+        f"(of type {type(value).__name__})."
+    )

@@ -40,7 +40,8 @@ def round_channels(channels, divisor=8, minimum=1):
 
     Args:
         channels: Integer, array or tensor of positive integers.
-        divisor: Integer. The result is a multiple of it.
+        divisor: Integer. The result is a multiple of it where `channels` is at
+            least half of it, or `minimum` is a multiple of it.
         minimum: Integer. The result is at least this.
 
     Returns:

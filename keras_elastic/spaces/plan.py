@@ -127,6 +127,11 @@ class Plan:
     resolution: Any
     blocks: tuple[Block, ...]
 
+    @property
+    def classifier(self) -> str:
+        """Name of the last operation, which makes the logits."""
+        return self.blocks[-1].operations[-1].name
+
 
 class PlanBuilder:
     """Writes a plan while it follows the channels and the size.

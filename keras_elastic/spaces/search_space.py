@@ -9,6 +9,7 @@ import numpy as np
 from keras_elastic.spaces.architecture import FIELDS
 from keras_elastic.spaces.architecture import Architecture
 from keras_elastic.spaces.architecture import Genes
+from keras_elastic.spaces.architecture import check_integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,8 @@ class SearchSpace:
         expand_ratio: Choices of the expansion, one tuple a gene.
 
     Raises:
-        ValueError: A gene has no choice, or its choices do not increase.
+        ValueError: A gene has no choice, or its choices are not positive
+            integers in increasing order.
 
     Example:
 
@@ -45,9 +47,13 @@ class SearchSpace:
     expand_ratio: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "resolution", tuple(self.resolution))
+        resolution = check_integers("resolution", self.resolution)
+        object.__setattr__(self, "resolution", resolution)
         for field in FIELDS[1:]:
-            choices = tuple(tuple(c) for c in getattr(self, field))
+            choices = tuple(
+                check_integers(f"{field}[{index}]", gene)
+                for index, gene in enumerate(getattr(self, field))
+            )
             object.__setattr__(self, field, choices)
         for label, choices in self.genes:
             if not choices or any(np.diff(choices) <= 0) or choices[0] <= 0:
@@ -212,7 +218,8 @@ class SearchSpace:
             `Genes` whose leaves are the entries of the vector, or, for a
             matrix, its columns.
         """
-        if isinstance(vectors, np.ndarray) and vectors.ndim == 2:
+        if isinstance(vectors, np.ndarray):
+            # Costs do not fit into the encoding's 32 bits.
             vectors = vectors.astype("int64").T
         lengths = [1] + [len(getattr(self, field)) for field in FIELDS[1:]]
         ends = np.cumsum(lengths)

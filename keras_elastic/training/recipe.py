@@ -36,6 +36,7 @@ class Recipe:
         num_random: Integer. Random subnets of a sandwich.
         calibration_images: Integer. Training images for the statistics.
         budgets: Tuple of floats: multiply-adds to select children for.
+        mutants: Integer. Candidates of the fine search for each budget.
         seed: Integer.
 
     Raises:
@@ -60,6 +61,7 @@ class Recipe:
     label_smoothing: float = 0.1
     num_random: int = 2
     calibration_images: int = 2000
+    mutants: int = 32
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -100,6 +102,16 @@ class Recipe:
     def replace(self, **changes: Any) -> "Recipe":
         """Returns the recipe with some fields replaced."""
         return dataclasses.replace(self, **changes)
+
+    def differences(self, other: "Recipe") -> list[str]:
+        """Says, field by field, what another recipe has instead."""
+        mine = json.loads(self.to_json())
+        theirs = json.loads(other.to_json())
+        return [
+            f"`{field}` is {theirs[field]!r} there and {mine[field]!r} here"
+            for field in mine
+            if mine[field] != theirs[field]
+        ]
 
     def to_json(self) -> str:
         """Returns indented JSON."""

@@ -1,0 +1,177 @@
+"""The front: the architectures worth having, as a table and a CSV file."""
+
+import csv
+import dataclasses
+import pathlib
+from collections.abc import Iterable
+
+from keras_elastic import files
+from keras_elastic.selection.budget import Budget
+from keras_elastic.selection.budget import short
+from keras_elastic.selection.pareto import pareto_front
+from keras_elastic.selection.scoring import Score
+from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Costs
+from keras_elastic.spaces import costs
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontRow:
+    """An architecture of the front.
+
+    Args:
+        arch: `Architecture`.
+        flops: Integer. Multiply-adds of one image.
+        params: Integer. Trainable weights.
+        memory: Integer. Peak activations of one image in bytes.
+        held_out_top1: Float in 0..1, on held-out training images.
+        held_out_loss: Float. Mean cross-entropy there, which decides between
+            equal accuracies.
+        test_top1: Float in 0..1 on the test split, or `None`.
+    """
+
+    arch: Architecture
+    flops: int
+    params: int
+    memory: int
+    held_out_top1: float
+    held_out_loss: float
+    test_top1: float | None = None
+
+    @property
+    def costs(self) -> Costs:
+        """The costs, as a `Costs`."""
+        return Costs(self.flops, self.params, self.memory)
+
+    @property
+    def score(self) -> Score:
+        """The score on held-out images, as a `Score`."""
+        return Score(self.held_out_top1, -self.held_out_loss)
+
+
+COLUMNS = (
+    "flops",
+    "params",
+    "memory",
+    "resolution",
+    "held_out_top1",
+    "held_out_loss",
+    "test_top1",
+    "architecture",
+)
+
+
+class Front:
+    """Rows that no other row beats in flops and held-out score.
+
+    Args:
+        rows: Iterable of `FrontRow`. Those that are beaten are left out.
+    """
+
+    def __init__(self, rows: Iterable[FrontRow]):
+        rows = list(rows)
+        chosen = pareto_front(
+            [row.flops for row in rows], [row.score for row in rows]
+        )
+        self.rows = tuple(rows[i] for i in chosen)
+
+    def with_test_top1(self, values: Iterable[float]) -> "Front":
+        """Returns the front with a test accuracy for each row."""
+        return Front(
+            dataclasses.replace(row, test_top1=value)
+            for row, value in zip(self.rows, values, strict=True)
+        )
+
+    def best(self, budget: Budget, name: str) -> FrontRow:
+        """Returns the most accurate row within a budget.
+
+        Args:
+            budget: `Budget`.
+            name: String. Whose front it is, for the message.
+
+        Raises:
+            ValueError: No row is within the budget; the range is stated.
+        """
+        fitting = [
+            row
+            for row in self.rows
+            if budget.holds(row.costs, row.arch.resolution)
+        ]
+        if fitting:
+            return max(fitting, key=lambda row: row.score)
+        raise ValueError(
+            f"No architecture on the front of '{name}' meets {budget}. "
+            f"Its {len(self.rows)} architectures have {self._ranges()}. "
+            "Raise the budget, or search for other architectures."
+        )
+
+    def _ranges(self) -> str:
+        bounds = [
+            f"{name} {short(min(values))} to {short(max(values))}"
+            for name in ("flops", "params", "memory")
+            for values in [[getattr(row, name) for row in self.rows]]
+        ]
+        resolutions = sorted({row.arch.resolution for row in self.rows})
+        return ", ".join(bounds) + f" and resolutions {resolutions}"
+
+    def write(self, path) -> None:
+        """Writes `front.csv`, whole or not at all."""
+        with files.replacing(path) as temporary:
+            with open(temporary, "w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(COLUMNS)
+                writer.writerows(_to_cells(row) for row in self.rows)
+
+    @classmethod
+    def read(cls, path, family, classes: int) -> "Front":
+        """Reads what `write` wrote, and checks every row against a family.
+
+        Raises:
+            ValueError: The file is not a front of this family.
+        """
+        path = pathlib.Path(path)
+        with open(path, newline="") as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise ValueError(
+                    f"A front needs the columns {COLUMNS}. Received: "
+                    f"{reader.fieldnames} in {str(path)!r}."
+                )
+            return cls(
+                _from_cells(cells, family, classes) for cells in reader
+            )
+
+
+def _to_cells(row: FrontRow) -> list:
+    test_top1 = "" if row.test_top1 is None else f"{row.test_top1:.4f}"
+    return [
+        row.flops,
+        row.params,
+        row.memory,
+        row.arch.resolution,
+        f"{row.held_out_top1:.4f}",
+        f"{row.held_out_loss:.4f}",
+        test_top1,
+        row.arch.to_json(),
+    ]
+
+
+def _from_cells(cells: dict, family, classes: int) -> FrontRow:
+    arch = Architecture.from_json(cells["architecture"])
+    family.space.validate(arch)
+    counted = costs(family.plan(arch, classes))
+    for name in ("flops", "params", "memory"):
+        if int(cells[name]) != getattr(counted, name):
+            raise ValueError(
+                f"The front says {name}={cells[name]} of an architecture "
+                f"that needs {getattr(counted, name)}: {arch.to_json()}. "
+                "The file was changed, or is of another family."
+            )
+    test_top1 = float(cells["test_top1"]) if cells["test_top1"] else None
+    return FrontRow(
+        arch,
+        *counted,
+        float(cells["held_out_top1"]),
+        float(cells["held_out_loss"]),
+        test_top1,
+    )

@@ -1,0 +1,215 @@
+"""An entry: a folder that holds a supernet, its front and its card.
+
+The folders of the zoo and of training runs are alike:
+
+    model.json            family, classes, class names, data set, SHA-256s
+    recipe.json           the recipe that trained it
+    front.csv             architectures with their costs and accuracies
+    supernet.weights.h5   the shared weights
+    statistics.npz        normalisation statistics of each row of the front
+
+An entry without weights has `model.json` only.
+"""
+
+import functools
+import json
+import pathlib
+import zipfile
+
+import numpy as np
+
+from keras_elastic import families
+from keras_elastic import files
+from keras_elastic.models import Supernet
+from keras_elastic.selection import Front
+
+MODEL = "model.json"
+FRONT = "front.csv"
+WEIGHTS = "supernet.weights.h5"
+STATISTICS = "statistics.npz"
+RECIPE = "recipe.json"
+
+FORMAT = 1
+_REQUIRED = ("format", "name", "family", "classes", "class_names", "files")
+
+
+class Entry:
+    """A folder of the zoo or of a training run.
+
+    Args:
+        folder: Path of the folder.
+
+    Raises:
+        ValueError: The folder is not an entry.
+    """
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self._model = _read_model(self.folder)
+
+    @property
+    def name(self) -> str:
+        """Name of the entry."""
+        return self._model["name"]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return self._model["classes"]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return tuple(self._model["class_names"])
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the entry has weights."""
+        return WEIGHTS in self._model["files"]
+
+    @functools.cached_property
+    def family(self):
+        """The family, with the table that the entry was written with."""
+        return families.deserialize(self._model["family"])
+
+    @functools.cached_property
+    def front(self) -> Front:
+        """The front, checked against the family."""
+        path = self._verified(FRONT)
+        return Front.read(path, self.family, self.classes)
+
+    def supernet(self, weights: bool = True) -> Supernet:
+        """Returns the supernet, with its weights unless told otherwise.
+
+        Raises:
+            ValueError: The entry has no weights, or they are damaged.
+        """
+        path = self._verified(WEIGHTS) if weights else None
+        supernet = Supernet(self.family, self.classes)
+        if weights:
+            supernet.load_weights(path)
+        return supernet
+
+    def statistics(self, row: int) -> dict[str, np.ndarray]:
+        """Returns the normalisation statistics of a row of the front."""
+        path = self._verified(STATISTICS)
+        prefix = f"{row}/"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return {
+                    key.removeprefix(prefix): arrays[key]
+                    for key in arrays.files
+                    if key.startswith(prefix)
+                }
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(_damaged(path)) from error
+
+    def _verified(self, file: str) -> pathlib.Path:
+        """Path of a file of the entry, once its content is checked."""
+        if file not in self._model["files"]:
+            raise ValueError(
+                f"The entry '{self.name}' has no trained weights yet "
+                f"(no {file} in {str(self.folder)!r}). Pass `weights=None` "
+                "for random initialisation, or train it: `python train.py "
+                f"--recipe={self.name}`."
+            )
+        path = self.folder / file
+        if not path.is_file():
+            raise ValueError(
+                f"The entry '{self.name}' lacks its file {file}. "
+                f"Received: {str(self.folder)!r}. Restore the file, or train "
+                "again."
+            )
+        if files.sha256(path) != self._model["files"][file]:
+            raise ValueError(_damaged(path))
+        return path
+
+
+def _damaged(path):
+    return (
+        f"The file {path.name} is damaged or was changed: it is not what "
+        f"{MODEL} beside it describes. Received: {str(path)!r}. Restore the "
+        "file, or train again."
+    )
+
+
+def _read_model(folder: pathlib.Path) -> dict:
+    path = folder / MODEL
+    if not path.is_file():
+        raise ValueError(
+            f"`folder` must be a run or a zoo entry, with a {MODEL}. "
+            f"Received: {str(folder)!r}, which has none. A finished "
+            "`python train.py` leaves such a folder."
+        )
+    try:
+        model = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{str(path)!r} must be JSON, and is damaged ({error}). Restore "
+            "the file, or train again."
+        ) from error
+    missing = [key for key in _REQUIRED if key not in model]
+    if missing or model["format"] != FORMAT:
+        raise ValueError(
+            f"{str(path)!r} must describe an entry of format {FORMAT}. "
+            f"Received: format {model.get('format')}, without {missing}."
+        )
+    return model
+
+
+def write_entry(
+    folder, *, name, supernet, class_names, recipe, front, statistics
+) -> Entry:
+    """Writes an entry.
+
+    `model.json` goes last, so that a folder with one is complete.
+
+    Args:
+        folder: Path of the folder.
+        name: String. Name of the entry.
+        supernet: Trained `Supernet`.
+        class_names: Sequence of strings, by label.
+        recipe: `Recipe` that trained it.
+        front: `Front`.
+        statistics: For each row of the front, a dictionary from the names of
+            normalisations to arrays of shape (2, channels).
+
+    Returns:
+        The `Entry`.
+    """
+    folder = pathlib.Path(folder)
+    with files.replacing(folder / WEIGHTS) as temporary:
+        supernet.save_weights(temporary)
+    front.write(folder / FRONT)
+    arrays = {
+        f"{row}/{key}": value
+        for row, values in enumerate(statistics)
+        for key, value in values.items()
+    }
+    with files.replacing(folder / STATISTICS) as temporary:
+        np.savez_compressed(temporary, **arrays)
+    with files.replacing(folder / RECIPE) as temporary:
+        temporary.write_text(recipe.to_json() + "\n")
+    write_model(
+        folder,
+        name=name,
+        family=supernet.family,
+        class_names=class_names,
+        written=(WEIGHTS, FRONT, STATISTICS, RECIPE),
+    )
+    return Entry(folder)
+
+
+def write_model(folder, *, name, family, class_names, written=()) -> None:
+    """Writes `model.json`, with the SHA-256 of the files that are there."""
+    folder = pathlib.Path(folder)
+    model = {
+        "format": FORMAT,
+        "name": name,
+        "family": families.serialize(family),
+        "classes": len(class_names),
+        "class_names": list(class_names),
+        "files": {file: files.sha256(folder / file) for file in written},
+    }
+    with files.replacing(folder / MODEL) as temporary:
+        temporary.write_text(json.dumps(model, indent=2) + "\n")

@@ -1,0 +1,348 @@
+"""Trains a supernet, selects children for budgets and exports one of them.
+
+    python train.py                                  digits, a few minutes
+    python train.py --recipe=bignas --data_dir=DIR   a recipe of the zoo
+    python train.py --dataset=cifar10 --data_dir=DIR --patch_size=32 \\
+        --family=bignas_cifar10                      TFDS data, by name
+    python train.py --dataset=my_photos/             a folder of images
+
+A run that was killed resumes when the same command is given again.
+"""
+
+import os
+import pathlib
+
+# Before TensorFlow is imported: its notes on this machine's processor and
+# drivers would bury the progress bar.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import tensorflow as tf
+from absl import app
+from absl import flags
+from absl import logging
+
+import keras_elastic as ke
+from keras_elastic import files
+from keras_elastic import zoo
+from keras_elastic.data import evaluation_batches
+from keras_elastic.data import steps_per_epoch
+from keras_elastic.data import training_batches
+from keras_elastic.selection import Budget
+from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import Front
+from keras_elastic.selection import FrontRow
+from keras_elastic.selection import Scorer
+from keras_elastic.selection.budget import short
+from keras_elastic.spaces import costs
+from keras_elastic.training import Recipe
+from keras_elastic.training import Sandwich
+from keras_elastic.training import Single
+from keras_elastic.training import Trainer
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "recipe", "bignas_digits", "Name of a zoo entry, or a recipe file."
+)
+flags.DEFINE_string("run_dir", None, "Folder of the run. [runs/<recipe>]")
+flags.DEFINE_string("data_dir", None, "Folder of data sets in TFDS form.")
+flags.DEFINE_integer("limit", None, "Use this many training images only.")
+flags.DEFINE_enum(
+    "strategy", "none", ["none", "mirrored"], "The tf.distribute strategy."
+)
+flags.DEFINE_enum(
+    "mode", "sliced", ["sliced", "masked"], "How the supernet runs a subnet."
+)
+flags.DEFINE_boolean(
+    "compare", False, "Train the largest architecture alone, too."
+)
+flags.DEFINE_boolean("smoke", False, "Two epochs, few candidates: a test.")
+flags.DEFINE_boolean("tensorboard", False, "Write logs for TensorBoard.")
+# Flags that override a field of the recipe.
+flags.DEFINE_string("family", None, "Overrides the recipe.")
+flags.DEFINE_string("dataset", None, "Overrides: digits, a folder, TFDS name.")
+flags.DEFINE_string("augmentation", None, "Overrides the recipe.")
+flags.DEFINE_integer("patch_size", None, "Overrides the recipe. Pixels.")
+flags.DEFINE_integer("batch_size", None, "Overrides the recipe. All replicas.")
+flags.DEFINE_integer("epochs", None, "Overrides the recipe.")
+flags.DEFINE_float("learning_rate", None, "Overrides the recipe. Peak.")
+flags.DEFINE_integer("seed", None, "Overrides the recipe.")
+flags.DEFINE_list("budgets", None, "Overrides: multiply-adds, e.g. 4e5,2e6.")
+
+OVERRIDES = (
+    "family",
+    "dataset",
+    "augmentation",
+    "patch_size",
+    "batch_size",
+    "epochs",
+    "learning_rate",
+    "seed",
+    "budgets",
+)
+EVALUATION_BATCH = 256
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
+    logging.set_verbosity(logging.WARNING)
+
+    # ------------------------------------------------------------ recipe
+    recipe = read_recipe()
+    run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
+    family = recipe.make_family()
+
+    # -------------------------------------------------------------- data
+    dataset = ke.data.load_dataset(
+        recipe.dataset, FLAGS.data_dir, limit=FLAGS.limit
+    )
+    steps = steps_per_epoch(dataset.train, recipe.batch_size)
+    budgets = [Budget(flops=flops) for flops in recipe.budgets]
+    for budget in budgets:
+        budget.check_reachable(family, dataset.num_classes)
+    remember_recipe(run, recipe)
+    print(
+        f"{dataset.name}: {dataset.train.size} images to train on, "
+        f"{dataset.held_out.size} held out to select with, "
+        f"{dataset.test.size} to report on; {dataset.num_classes} classes.\n"
+        f"{family.name}: {family.space.size:,} architectures."
+    )
+
+    # ------------------------------------------------------------- train
+    supernet = train(recipe, family, dataset, steps, run, Sandwich)
+
+    # -------------------------------------------- calibrate and select
+    scorer = make_scorer(recipe, supernet, dataset)
+    strategy = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
+    progress = make_progress("Select")
+    strategy.search(
+        family, dataset.num_classes, scorer, budgets, progress
+    )
+    front, statistics = make_front(scorer, test_batches(recipe, dataset))
+
+    # -------------------------------------------------- save and export
+    entry = zoo.write_entry(
+        run,
+        name=recipe.name,
+        supernet=supernet,
+        class_names=dataset.class_names,
+        recipe=recipe,
+        front=front,
+        statistics=statistics,
+    )
+    rows = [front.best(budget, entry.name) for budget in budgets]
+    served = export(run, budgets[0])
+
+    # ------------------------------------------------------------ report
+    print_table(
+        [(str(budget), row) for budget, row in zip(budgets, rows, strict=True)]
+    )
+    if FLAGS.compare:
+        compare(recipe, family, dataset, steps, run, scorer)
+    print(
+        f"\nWrote {run}/front.csv ({len(front.rows)} architectures), "
+        f"{run}/{zoo.entry.WEIGHTS} and the SavedModel {served}.\n"
+        "Next, take a child for your own budget:\n\n"
+        f"    python search.py --run={run} --flops={recipe.budgets[1]:.3g}"
+        + (f" --data_dir={FLAGS.data_dir}" if FLAGS.data_dir else "")
+        + "\n"
+    )
+
+
+def read_recipe():
+    """Returns the recipe of the flags."""
+    path = pathlib.Path(FLAGS.recipe)
+    if path.suffix != ".py":
+        path = zoo.recipe_file(FLAGS.recipe)
+    recipe = Recipe.from_file(path)
+    changes = {
+        name: getattr(FLAGS, name)
+        for name in OVERRIDES
+        if getattr(FLAGS, name) is not None
+    }
+    if "budgets" in changes:
+        changes["budgets"] = tuple(float(text) for text in changes["budgets"])
+    if "dataset" in changes or "family" in changes:
+        # A run of other data or another space is not the recipe's.
+        words = [changes.get("family", recipe.family)]
+        words.append(pathlib.Path(changes.get("dataset", recipe.dataset)).name)
+        changes["name"] = "_".join(words)
+    if FLAGS.smoke:
+        changes.update(epochs=2, mutants=2, name=f"{recipe.name}_smoke")
+    return recipe.replace(**changes)
+
+
+def remember_recipe(run, recipe):
+    """Writes the recipe, or checks that the run is resumed with the same."""
+    path = run / zoo.entry.RECIPE
+    if not path.exists():
+        with files.replacing(path) as temporary:
+            temporary.write_text(recipe.to_json() + "\n")
+        return
+    differences = recipe.differences(Recipe.from_json(path.read_text()))
+    if differences:
+        raise ValueError(
+            f"The folder {str(run)!r} holds a run of another recipe: "
+            f"{'; '.join(differences)}. Pass another --run_dir, or delete the "
+            "folder."
+        )
+
+
+def train(recipe, family, dataset, steps, run, sampler, name="checkpoints"):
+    """Trains a supernet by a recipe, from its last checkpoint if any."""
+
+    def batches(epoch, start_batch):
+        return training_batches(
+            dataset.train,
+            batch_size=recipe.batch_size,
+            patch_size=recipe.patch_size,
+            seed=recipe.seed,
+            epoch=epoch,
+            augmentation=recipe.augmentation,
+            start_batch=start_batch,
+        )
+
+    keras.utils.set_random_seed(recipe.seed)
+    with make_strategy().scope():
+        supernet = ke.Supernet(family, dataset.num_classes, mode=FLAGS.mode)
+        trainer = Trainer(
+            supernet,
+            recipe.make_optimizer(steps),
+            sampler(),
+            label_smoothing=recipe.label_smoothing,
+            weight_decay=recipe.weight_decay,
+            seed=recipe.seed,
+        )
+    trainer.fit(
+        batches,
+        epochs=recipe.epochs,
+        steps_per_epoch=steps,
+        folder=run / name,
+        callbacks=make_callbacks(run, name),
+    )
+    return supernet
+
+
+def make_strategy():
+    """Returns the `tf.distribute` strategy of the flags."""
+    if FLAGS.strategy == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def make_callbacks(run, name):
+    """Keras callbacks: a CSV file, and TensorBoard if asked for."""
+    callbacks = [keras.callbacks.CSVLogger(run / f"{name}.csv", append=True)]
+    if FLAGS.tensorboard:
+        logs = str(run / "tensorboard" / name)
+        callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
+    return callbacks
+
+
+def make_scorer(recipe, supernet, dataset):
+    """Scores subnets on held-out training images."""
+    return Scorer(
+        supernet,
+        calibration_images(recipe, dataset),
+        evaluation_batches(
+            dataset.held_out,
+            batch_size=EVALUATION_BATCH,
+            patch_size=recipe.patch_size,
+        ),
+    )
+
+
+def calibration_images(recipe, dataset):
+    """The first training images, without augmentation, as one array."""
+    count = min(recipe.calibration_images, dataset.train.size)
+    batches = evaluation_batches(
+        dataset.train,
+        batch_size=EVALUATION_BATCH,
+        patch_size=recipe.patch_size,
+        count=count,
+    )
+    return tf.concat([images for images, _ in batches], axis=0)
+
+
+def test_batches(recipe, dataset):
+    """The test split, for the report."""
+    return evaluation_batches(
+        dataset.test,
+        batch_size=EVALUATION_BATCH,
+        patch_size=recipe.patch_size,
+    )
+
+
+def make_progress(title):
+    """Returns a function that draws a progress bar."""
+    print(title)
+    bar = None
+
+    def progress(done, total):
+        nonlocal bar
+        bar = bar or keras.utils.Progbar(total, unit_name="candidate")
+        bar.update(done)
+
+    return progress
+
+
+def make_front(scorer, batches):
+    """Returns the front of all that was scored, and each row's statistics."""
+    supernet = scorer.supernet
+    scored = Front(
+        FrontRow(
+            arch,
+            *costs(supernet.family.plan(arch, supernet.classes)),
+            score.accuracy,
+            -score.negative_loss,
+        )
+        for arch, score in scorer.scores.items()
+    )
+    statistics = [scorer.statistics(row.arch) for row in scored.rows]
+    return scored.with_test_top1(
+        scorer.evaluate(row.arch, values, batches).accuracy
+        for row, values in zip(scored.rows, statistics, strict=True)
+    ), statistics
+
+
+def export(run, budget):
+    """Writes the child of a budget as a SavedModel."""
+    model = ke.load(run, flops=budget.flops)
+    folder = run / "served"
+    done = [int(path.name) for path in folder.glob("[0-9]*")]
+    return ke.export.saved_model(model, folder, max(done, default=0) + 1)
+
+
+def print_table(rows):
+    """Prints budgets and what was selected for them."""
+    head = ("budget", "flops", "params", "resolution", "test top-1")
+    print("\n{:<18}{:>10}{:>10}{:>12}{:>12}".format(*head))
+    for label, row in rows:
+        print(
+            f"{label:<18}{short(row.flops):>10}{short(row.params):>10}"
+            f"{row.arch.resolution:>12}{row.test_top1:>12.2%}"
+        )
+    print("flops: multiply-adds of one image. top-1: on the test split.")
+
+
+def compare(recipe, family, dataset, steps, run, scorer):
+    """Prints the largest child beside the same network trained alone."""
+    arch = family.space.largest
+    alone = train(
+        recipe, family, dataset, steps, run, lambda: Single(arch), "alone"
+    )
+    print("\nThe largest architecture, test top-1:")
+    for label, supernet in (
+        ("child of the supernet", scorer.supernet),
+        (f"trained alone, {recipe.epochs} epochs", alone),
+    ):
+        judge = make_scorer(recipe, supernet, dataset)
+        top1 = judge.evaluate(
+            arch, judge.statistics(arch), test_batches(recipe, dataset)
+        ).accuracy
+        print(f"  {label:<28}{top1:>8.2%}")
+
+
+if __name__ == "__main__":
+    app.run(main)
