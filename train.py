@@ -25,14 +25,12 @@ from absl import logging
 import keras_elastic as ke
 from keras_elastic import files
 from keras_elastic import zoo
-from keras_elastic.data import evaluation_batches
 from keras_elastic.data import steps_per_epoch
 from keras_elastic.data import training_batches
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
-from keras_elastic.selection import Scorer
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
@@ -80,7 +78,6 @@ OVERRIDES = (
     "seed",
     "budgets",
 )
-EVALUATION_BATCH = 256
 
 
 def main(argv):
@@ -113,13 +110,12 @@ def main(argv):
     supernet = train(recipe, family, dataset, steps, run, Sandwich)
 
     # -------------------------------------------- calibrate and select
-    scorer = make_scorer(recipe, supernet, dataset)
+    scorer = zoo.make_scorer(supernet, recipe, dataset)
+    print("Selecting children on held-out images")
     strategy = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
-    progress = make_progress("Select")
-    strategy.search(
-        family, dataset.num_classes, scorer, budgets, progress
-    )
-    front, statistics = make_front(scorer, test_batches(recipe, dataset))
+    progress = make_progress()
+    strategy.search(family, dataset.num_classes, scorer, budgets, progress)
+    front, statistics = make_front(scorer, zoo.test_batches(recipe, dataset))
 
     # -------------------------------------------------- save and export
     entry = zoo.write_entry(
@@ -132,7 +128,9 @@ def main(argv):
         statistics=statistics,
     )
     rows = [front.best(budget, entry.name) for budget in budgets]
-    served = export(run, budgets[0])
+    model = ke.load(run, flops=budgets[0].flops)
+    version = ke.export.next_version(run / "served")
+    served = ke.export.saved_model(model, run / "served", version)
 
     # ------------------------------------------------------------ report
     print_table(
@@ -240,43 +238,8 @@ def make_callbacks(run, name):
     return callbacks
 
 
-def make_scorer(recipe, supernet, dataset):
-    """Scores subnets on held-out training images."""
-    return Scorer(
-        supernet,
-        calibration_images(recipe, dataset),
-        evaluation_batches(
-            dataset.held_out,
-            batch_size=EVALUATION_BATCH,
-            patch_size=recipe.patch_size,
-        ),
-    )
-
-
-def calibration_images(recipe, dataset):
-    """The first training images, without augmentation, as one array."""
-    count = min(recipe.calibration_images, dataset.train.size)
-    batches = evaluation_batches(
-        dataset.train,
-        batch_size=EVALUATION_BATCH,
-        patch_size=recipe.patch_size,
-        count=count,
-    )
-    return tf.concat([images for images, _ in batches], axis=0)
-
-
-def test_batches(recipe, dataset):
-    """The test split, for the report."""
-    return evaluation_batches(
-        dataset.test,
-        batch_size=EVALUATION_BATCH,
-        patch_size=recipe.patch_size,
-    )
-
-
-def make_progress(title):
+def make_progress():
     """Returns a function that draws a progress bar."""
-    print(title)
     bar = None
 
     def progress(done, total):
@@ -306,14 +269,6 @@ def make_front(scorer, batches):
     ), statistics
 
 
-def export(run, budget):
-    """Writes the child of a budget as a SavedModel."""
-    model = ke.load(run, flops=budget.flops)
-    folder = run / "served"
-    done = [int(path.name) for path in folder.glob("[0-9]*")]
-    return ke.export.saved_model(model, folder, max(done, default=0) + 1)
-
-
 def print_table(rows):
     """Prints budgets and what was selected for them."""
     head = ("budget", "flops", "params", "resolution", "test top-1")
@@ -337,9 +292,9 @@ def compare(recipe, family, dataset, steps, run, scorer):
         ("child of the supernet", scorer.supernet),
         (f"trained alone, {recipe.epochs} epochs", alone),
     ):
-        judge = make_scorer(recipe, supernet, dataset)
+        judge = zoo.make_scorer(supernet, recipe, dataset)
         top1 = judge.evaluate(
-            arch, judge.statistics(arch), test_batches(recipe, dataset)
+            arch, judge.statistics(arch), zoo.test_batches(recipe, dataset)
         ).accuracy
         print(f"  {label:<28}{top1:>8.2%}")
 

@@ -8,7 +8,6 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -49,7 +48,6 @@ class LayerCase:
         choices: The choices to check.
         stock: Function from a built layer and a choice to the stock Keras
             layer, with weights, that the choice stands for.
-        call: Further arguments of every call, tensors aside.
         training: Whether the stock layer is called in training mode.
     """
 
@@ -89,10 +87,13 @@ def randomize(model, seed=0):
         elif len(shape) == 1:
             value = rng.normal(0, 0.5, shape)
         else:
-            fan_in = variable.shape[0] * variable.shape[1]
-            fan_in *= 1 if len(shape) == 2 or shape[-1] == 1 else shape[2]
-            value = rng.normal(0, math.sqrt(2 / fan_in), shape)
+            value = rng.normal(0, math.sqrt(2 / _fan_in(shape)), shape)
         variable.assign(value)
+
+
+def _fan_in(shape):
+    depthwise = len(shape) == 4 and shape[-1] == 1
+    return math.prod(shape[:-2] if depthwise else shape[:-1])
 
 
 def pad_channels(array, channels):
@@ -164,14 +165,19 @@ def _gradients(case, layer, choice):
         inputs = case.padded(inputs)
     with tf.GradientTape() as tape:
         outputs = layer(inputs, **choice.arguments)
-        loss = tf.reduce_sum(outputs * _cotangent(outputs))
+        loss = tf.reduce_sum(outputs * cotangent(outputs))
     variables = layer.trainable_variables
-    # An unused variable has no gradient, which is as good as zero.
-    gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
-    return [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+    gradients = tape.gradient(loss, variables)
+    return [
+        # An unused variable has no gradient, which is as good as zero.
+        np.zeros(variable.shape)
+        if gradient is None
+        else tf.convert_to_tensor(gradient).numpy()
+        for variable, gradient in zip(variables, gradients, strict=True)
+    ]
 
 
-def _cotangent(outputs):
+def cotangent(outputs):
     """Weights of a loss, so that no gradient is zero by symmetry."""
     size = np.prod(outputs.shape)
     return np.sin(np.arange(size) + 1.0).reshape(outputs.shape).astype("f")
@@ -254,7 +260,7 @@ def check_xla(case):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = layer(inputs, **sizes)
-            loss = tf.reduce_sum(outputs * _cotangent(outputs))
+            loss = tf.reduce_sum(outputs * cotangent(outputs))
         return outputs, tape.gradient(loss, inputs)
 
     for choice in case.choices:
@@ -316,7 +322,7 @@ def _check_size_errors(case, layer):
         if isinstance(value, bool):
             continue
         largest = getattr(layer, name)
-        for size in (0, -1, largest + 1, np.int64(largest + 1)):
+        for size in (0, -1, largest + 1):
             with pytest.raises(
                 ValueError, match=rf"`{name}` must be in 1..{largest}.*{size}"
             ):
@@ -467,7 +473,7 @@ def count_flops(model):
     return sum(_layer_flops(layer) for layer in model.layers)
 
 
-def _layer_flops(layer: Any) -> int:
+def _layer_flops(layer):
     if isinstance(layer, keras.layers.Dense):
         return math.prod(layer.kernel.shape)
     if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
@@ -481,7 +487,7 @@ def check_no_dead_weights(child):
     images = random_images(4, child.input_shape[1], seed=5)
     with tf.GradientTape() as tape:
         logits = child(images, training=False)
-        loss = tf.reduce_sum(logits * _cotangent(logits))
+        loss = tf.reduce_sum(logits * cotangent(logits))
     variables = child.trainable_variables
     gradients = tape.gradient(loss, variables)
     for variable, gradient in zip(variables, gradients, strict=True):

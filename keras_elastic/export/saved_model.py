@@ -167,8 +167,17 @@ def _check_version(folder, version):
         raise ValueError(
             "`version` must be one that is not in `folder` yet. "
             f"Received: version={version}, folder='{folder}', which has "
-            f"{sorted(taken)}. Pass version={max(taken) + 1}."
+            f"{sorted(taken)}. Pass version={next_version(folder)}."
         )
+
+
+def next_version(folder) -> int:
+    """Returns the version after the latest in a folder, or 1.
+
+    Args:
+        folder: Path of the folder that `saved_model` writes into.
+    """
+    return max(_versions(pathlib.Path(folder)), default=0) + 1
 
 
 def _versions(folder):

@@ -99,14 +99,15 @@ class ElasticBatchNormalization(keras.layers.Layer):
         channels = slicing.check_size("channels", channels, self.channels)
         inputs = ops.cast(inputs, self.compute_dtype)
         live = slicing.live_channels(inputs)
-        gamma, beta = self.gamma[:live], self.beta[:live]
+        gamma = slicing.first(ops.convert_to_tensor(self.gamma), live)
+        beta = slicing.first(ops.convert_to_tensor(self.beta), live)
         if statistics is None:
             outputs, mean, variance = kernels.batch_normalize(
                 inputs, gamma, beta, self.epsilon
             )
         else:
             statistics = ops.cast(statistics, "float32")
-            mean, variance = statistics[0, :live], statistics[1, :live]
+            mean, variance = ops.unstack(slicing.first(statistics, live))
             outputs = kernels.normalize(
                 inputs, gamma, beta, mean, variance, self.epsilon
             )

@@ -111,8 +111,8 @@ class ElasticConv2D(keras.layers.Layer):
         bias = self.bias
         if self.mode == "sliced":
             in_channels = slicing.live_channels(inputs)
-            kernel = kernel[:, :, :in_channels, :filters]
-            bias = None if bias is None else bias[:filters]
+            kernel = slicing.first(kernel, in_channels, filters)
+            bias = None if bias is None else slicing.first(bias, filters)
         outputs = ops.conv(inputs, kernel, strides=self.strides, padding="same")
         if bias is not None:
             outputs = outputs + bias

@@ -83,8 +83,9 @@ class ElasticDense(keras.layers.Layer):
         kernel = ops.convert_to_tensor(self.kernel)
         bias = self.bias
         if self.mode == "sliced":
-            kernel = kernel[: slicing.live_channels(inputs), :units]
-            bias = None if bias is None else bias[:units]
+            in_features = slicing.live_channels(inputs)
+            kernel = slicing.first(kernel, in_features, units)
+            bias = None if bias is None else slicing.first(bias, units)
         outputs = ops.matmul(inputs, kernel)
         if bias is not None:
             outputs = outputs + bias

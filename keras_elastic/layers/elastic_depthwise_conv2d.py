@@ -96,7 +96,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             self.mode,
         )
         if self.mode == "sliced":
-            kernel = kernel[:, :, : slicing.live_channels(inputs)]
+            kernel = slicing.first(kernel, slicing.live_channels(inputs), 1)
         return ops.depthwise_conv(
             inputs, kernel, strides=self.strides, padding="same"
         )

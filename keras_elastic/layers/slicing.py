@@ -4,8 +4,6 @@ Two ways with one result (see `ElasticConv2D`): "sliced" computes the live
 channels only, "masked" keeps full shapes and sets the others to zero.
 """
 
-import numbers
-
 import keras
 from keras import ops
 
@@ -37,7 +35,7 @@ def check_size(name, value, largest):
     """
     if value is None:
         return largest
-    if isinstance(value, numbers.Integral) and not 0 < value <= largest:
+    if isinstance(value, int) and not 0 < value <= largest:
         raise ValueError(
             f"`{name}` must be in 1..{largest}, the size that the layer was "
             f"built for. Received: {name}={value}."
@@ -48,7 +46,7 @@ def check_size(name, value, largest):
 def check_kernel_size(value, largest):
     """Checks a kernel's size as `check_size` does, and that it is odd."""
     value = check_size("kernel_size", value, largest)
-    if isinstance(value, numbers.Integral) and value % 2 == 0:
+    if isinstance(value, int) and value % 2 == 0:
         raise ValueError(
             "`kernel_size` must be odd: the centre of an even kernel is not a "
             f"pixel. Received: kernel_size={value}."
@@ -69,6 +67,25 @@ def check_positive(**sizes):
 def live_channels(inputs):
     """Channels of `inputs`: an integer if it is known, else a tensor."""
     return ops.shape(inputs)[-1]
+
+
+def first(weights, *sizes):
+    """The first entries of the last axes of a weight.
+
+    Args:
+        weights: Tensor.
+        *sizes: Integer or scalar tensor for each of the last axes.
+
+    Returns:
+        The slice. An axis whose size is an integer keeps a static shape, also
+        beside one whose size is a tensor: backends choose kernels by it.
+    """
+    known = [size if isinstance(size, int) else None for size in sizes]
+    weights = weights[(..., *(slice(size) for size in known))]
+    if None in known:
+        unknown = [None if isinstance(size, int) else size for size in sizes]
+        weights = weights[(..., *(slice(size) for size in unknown))]
+    return weights
 
 
 def channel_mask(channels, largest, dtype):

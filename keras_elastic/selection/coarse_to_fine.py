@@ -149,9 +149,7 @@ class CoarseToFine:
     def _mutate_best(self, candidates, budget, rng):
         parent = candidates.best(budget)
         for _ in range(MAX_DRAWS):
-            arch = candidates.family.space.mutate(
-                parent, rng, self.probability
-            )
+            arch = candidates.family.space.mutate(parent, rng, self.probability)
             if arch not in candidates.scores and candidates.fits(arch, budget):
                 candidates.add(arch)
                 return

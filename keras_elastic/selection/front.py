@@ -137,9 +137,7 @@ class Front:
                     f"A front needs the columns {COLUMNS}. Received: "
                     f"{reader.fieldnames} in {str(path)!r}."
                 )
-            return cls(
-                _from_cells(cells, family, classes) for cells in reader
-            )
+            return cls(_from_cells(cells, family, classes) for cells in reader)
 
 
 def _to_cells(row: FrontRow) -> list:

@@ -111,8 +111,7 @@ def load(
     """
     if weights not in ("auto", None):
         raise ValueError(
-            "`weights` must be 'auto' or None. "
-            f"Received: weights={weights!r}."
+            f"`weights` must be 'auto' or None. Received: weights={weights!r}."
         )
     check_classes(classes)
     entry = find_entry(name_or_folder)
@@ -181,8 +180,7 @@ def load_supernet(name_or_folder, *, weights="auto") -> Supernet:
     """
     if weights not in ("auto", None):
         raise ValueError(
-            "`weights` must be 'auto' or None. "
-            f"Received: weights={weights!r}."
+            f"`weights` must be 'auto' or None. Received: weights={weights!r}."
         )
     return find_entry(name_or_folder).supernet(weights=weights is not None)
 
@@ -196,6 +194,7 @@ def select(
     resolution=None,
     scorer=None,
     strategy=None,
+    progress=None,
 ) -> Selection:
     """Selects the best architecture of an entry within a budget.
 
@@ -208,6 +207,7 @@ def select(
         scorer: `Scorer`, to search the space with. By default the entry's
             front is read, which takes no data and no time.
         strategy: How to search with a scorer. Defaults to `CoarseToFine()`.
+        progress: Function of candidates done and candidates in all.
 
     Returns:
         `Selection`: architecture, costs, score, and why it was chosen.
@@ -220,9 +220,10 @@ def select(
     budget.check_reachable(entry.family, entry.classes)
     if scorer is not None:
         strategy = strategy or CoarseToFine()
-        return strategy.search(
-            entry.family, entry.classes, scorer, [budget]
-        )[0]
+        [selection] = strategy.search(
+            entry.family, entry.classes, scorer, [budget], progress
+        )
+        return selection
     row = entry.front.best(budget, entry.name)
     reason = (
         f"the best of the {len(entry.front.rows)} architectures on the front "

@@ -21,5 +21,5 @@ recipe = Recipe(
     learning_rate=0.03,
     decay_epochs=0.7,
     warmup_epochs=3,
-    budgets=(0.4e6, 0.8e6, 2.0e6),
+    budgets=(0.2e6, 0.6e6, 1.5e6),
 )

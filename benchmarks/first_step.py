@@ -1,0 +1,73 @@
+"""Seconds from `fit` to the first finished step, on the full BigNAS space.
+
+python benchmarks/first_step.py
+"""
+
+import argparse
+import os
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_elastic as ke
+from keras_elastic.training import Trainer
+
+CLASSES = 1000
+
+
+class FirstStep(keras.callbacks.Callback):
+    """Notes when the first step ended."""
+
+    seconds = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.seconds is None:
+            self.seconds = time.perf_counter()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--replicas", type=int, default=1)
+    arguments = parser.parse_args()
+    with make_strategy(arguments.replicas).scope():
+        supernet = ke.Supernet("bignas", CLASSES)
+        trainer = Trainer(supernet, keras.optimizers.RMSprop(1e-3))
+
+    def batches(epoch, start_batch):
+        images = np.zeros((arguments.batch, 224, 224, 3), "float32")
+        labels = np.zeros(arguments.batch, "int64")
+        dataset = tf.data.Dataset.from_tensors((images, labels))
+        return dataset.repeat(2 - start_batch)
+
+    first = FirstStep()
+    start = time.perf_counter()
+    trainer.fit(
+        batches, epochs=1, steps_per_epoch=2, callbacks=[first], verbose=0
+    )
+    end = time.perf_counter()
+    print(
+        f"first step after {first.seconds - start:.1f} s, "
+        f"second after {end - first.seconds:.1f} s more "
+        f"(batch {arguments.batch}, {arguments.replicas} replicas)"
+    )
+
+
+def make_strategy(replicas):
+    """Returns a strategy over logical CPUs."""
+    if replicas == 1:
+        return tf.distribute.get_strategy()
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * replicas
+    )
+    names = [f"CPU:{number}" for number in range(replicas)]
+    return tf.distribute.MirroredStrategy(names)
+
+
+if __name__ == "__main__":
+    main()

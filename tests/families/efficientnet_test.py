@@ -1,0 +1,364 @@
+import json
+
+import numpy as np
+import pytest
+
+from keras_elastic import families
+from keras_elastic.families.efficientnet import EfficientNet
+from keras_elastic.families.efficientnet import Stage
+from keras_elastic.models import build_child
+from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import costs
+from keras_elastic.spaces import plan as primitives
+
+# BigNAS (Yu et al., 2020), section 4: the child near 650 M.
+BIGNAS_650M = Architecture(
+    resolution=256,
+    width=(32, 16, 24, 48, 88, 128, 216, 352, 1408),
+    depth=(1, 2, 2, 2, 4, 4, 1),
+    kernel_size=(3, 3, 5, 3, 5, 5, 3),
+    expand_ratio=(1, 6, 6, 6, 6, 6, 6),
+)
+
+# Exact multiply-adds and parameters; printed: 203, 317, 444 and 709 M.
+ATTENTIVENAS = {
+    "A0": (203_389_568, 8_954_184),
+    "A2": (316_730_080, 11_149_824),
+    "A4": (443_530_752, 11_809_640),
+    "A6": (709_007_232, 15_154_792),
+}
+
+ATTENTIVENAS_GENES = {
+    "A0": Architecture(
+        resolution=192,
+        width=(16, 16, 24, 32, 64, 112, 192, 216, 1792),
+        depth=(1, 3, 3, 3, 3, 3, 1),
+        kernel_size=(3, 3, 3, 3, 3, 3, 3),
+        expand_ratio=(1, 4, 4, 4, 4, 6, 6),
+    ),
+    "A2": Architecture(
+        resolution=224,
+        width=(16, 16, 24, 32, 64, 112, 200, 224, 1984),
+        depth=(1, 3, 3, 3, 3, 4, 1),
+        kernel_size=(3, 3, 3, 3, 3, 5, 3),
+        expand_ratio=(1, 4, 5, 4, 4, 6, 6),
+    ),
+    "A4": Architecture(
+        resolution=256,
+        width=(16, 16, 24, 32, 64, 112, 192, 216, 1984),
+        depth=(1, 3, 3, 4, 3, 5, 1),
+        kernel_size=(3, 3, 3, 5, 3, 5, 3),
+        expand_ratio=(1, 4, 4, 5, 4, 6, 6),
+    ),
+    "A6": Architecture(
+        resolution=288,
+        width=(16, 16, 24, 32, 64, 112, 216, 224, 1984),
+        depth=(1, 3, 3, 4, 4, 6, 1),
+        kernel_size=(3, 3, 3, 3, 3, 5, 3),
+        expand_ratio=(1, 4, 6, 5, 4, 6, 6),
+    ),
+}
+
+SMALL = EfficientNet(
+    name="small",
+    resolution=(8, 12),
+    stem=(16, 24),
+    stages=(
+        Stage((16, 24), (1, 2), expand_ratio=(1,), squeeze_excite=False),
+        Stage((24, 40), (2, 3), (3, 5), (4, 6), strides=2),
+    ),
+    head=(96, 128),
+)
+
+
+def variant(**fields):
+    table = {
+        field: getattr(SMALL, field) for field in SMALL.__dataclass_fields__
+    }
+    return EfficientNet(**{**table, **fields})
+
+
+def blocks_of(family, arch=None, classes=10):
+    plan = family.plan(arch or family.space.largest, classes)
+    return {block.name: block for block in plan.blocks}
+
+
+def operation(block, name):
+    """The operation of a block by the end of its name, or `None`."""
+    found = [
+        operation
+        for operation in block.operations
+        if operation.name == f"{block.name}_{name}"
+    ]
+    return found[0] if found else None
+
+
+# Published figures
+
+
+def test_bignas_child():
+    plan = families.get("bignas").plan(BIGNAS_650M, classes=1000)
+    found = costs(plan)
+    assert f"{found.flops / 1e6:.1f} M" == "658.5 M"
+    assert f"{found.params / 1e6:.2f} M" == "6.69 M"
+
+
+def test_bignas_child_without_its_projections():
+    plan = families.get("bignas").plan(BIGNAS_650M, classes=1000)
+    projections = 0
+    for block in plan.blocks:
+        if block.shortcut is not None and block.shortcut.project:
+            size = -(-block.shortcut.size // block.shortcut.strides)
+            kernel = block.shortcut.in_channels * block.shortcut.filters
+            projections += kernel * size**2
+    without = costs(plan).flops - projections
+    assert f"{without / 1e6:.1f} M" == "636.8 M"
+
+
+@pytest.mark.parametrize("name", ATTENTIVENAS)
+def test_attentivenas_children(name):
+    family = families.get("attentivenas")
+    plan = family.plan(ATTENTIVENAS_GENES[name], classes=1000)
+    assert costs(plan)[:2] == ATTENTIVENAS[name]
+
+
+def test_published_children_are_in_their_spaces():
+    families.get("bignas").space.validate(BIGNAS_650M)
+    for arch in ATTENTIVENAS_GENES.values():
+        families.get("attentivenas").space.validate(arch)
+
+
+def test_efficientnet_b0():
+    family = families.get("efficientnet_b0")
+    assert family.space.size == 1
+    found = costs(family.plan(family.space.largest, classes=1000))
+    # Printed: 0.39 B and 5.3 M.
+    assert (found.flops, found.params) == (385_814_752, 5_288_548)
+
+
+def test_extremes_of_the_bignas_table():
+    space = families.get("bignas").space
+    assert space.smallest == Architecture(
+        resolution=192,
+        width=(32, 16, 24, 40, 80, 112, 192, 320, 1280),
+        depth=(1, 2, 2, 2, 2, 2, 1),
+        kernel_size=(3, 3, 3, 3, 3, 3, 3),
+        expand_ratio=(1, 6, 6, 6, 6, 6, 6),
+    )
+    assert space.largest == Architecture(
+        resolution=320,
+        width=(40, 24, 32, 48, 88, 128, 216, 352, 1408),
+        depth=(2, 3, 3, 4, 6, 6, 2),
+        kernel_size=(3, 3, 5, 5, 5, 5, 5),
+        expand_ratio=(1, 6, 6, 6, 6, 6, 6),
+    )
+
+
+def test_extremes_of_the_attentivenas_table():
+    space = families.get("attentivenas").space
+    assert space.smallest == ATTENTIVENAS_GENES["A0"]
+    assert space.largest == Architecture(
+        resolution=288,
+        width=(24, 24, 32, 40, 72, 128, 216, 224, 1984),
+        depth=(2, 5, 6, 6, 8, 8, 2),
+        kernel_size=(5, 5, 5, 5, 5, 5, 5),
+        expand_ratio=(1, 6, 6, 6, 6, 6, 6),
+    )
+
+
+# Costs against networks that were built
+
+
+def convolution_and_dense_flops(model):
+    total = 0
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:
+            pixels = layer.output.shape[1:-1]
+            total += int(np.prod(kernel.shape)) * int(np.prod(pixels))
+    return total
+
+
+def trainable_params(model):
+    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("attentive", [False, True])
+@pytest.mark.parametrize("transition_shortcuts", [False, True])
+def test_costs_are_those_of_the_child(seed, attentive, transition_shortcuts):
+    family = variant(
+        attentive=attentive, transition_shortcuts=transition_shortcuts
+    )
+    arch = family.space.sample(np.random.default_rng(seed))
+    plan = family.plan(arch, classes=10)
+    model = build_child(plan)
+    assert costs(plan)[:2] == (
+        convolution_and_dense_flops(model),
+        trainable_params(model),
+    )
+
+
+# Structure
+
+
+def test_blocks_are_stem_stages_and_head():
+    assert list(blocks_of(SMALL)) == [
+        "stem",
+        "stage1_block1",
+        "stage1_block2",
+        "stage2_block1",
+        "stage2_block2",
+        "stage2_block3",
+        "head",
+    ]
+
+
+@pytest.mark.parametrize("stem_strides, size", [(1, 12), (2, 6)])
+def test_only_the_first_block_of_a_stage_is_strided(stem_strides, size):
+    blocks = blocks_of(variant(stem_strides=stem_strides))
+    strides = {}
+    for name, block in blocks.items():
+        if name.startswith("stage"):
+            depthwise = operation(block, "depthwise")
+            strides[name] = (depthwise.size, depthwise.strides)
+            assert block.shortcut.strides == depthwise.strides
+    assert strides == {
+        "stage1_block1": (size, 1),
+        "stage1_block2": (size, 1),
+        "stage2_block1": (size, 2),
+        "stage2_block2": (size // 2, 1),
+        "stage2_block3": (size // 2, 1),
+    }
+
+
+def test_expansion_multiplies_the_live_input_channels():
+    arch = Architecture(8, (16, 24, 40, 96), (1, 2), (3, 3), (1, 4))
+    blocks = blocks_of(SMALL, arch)
+    assert operation(blocks["stage2_block1"], "expand").filters == 4 * 24
+    assert operation(blocks["stage2_block2"], "expand").filters == 4 * 40
+
+
+def test_expansion_is_rounded():
+    stage = Stage((20,), (2,), expand_ratio=(5,))
+    blocks = blocks_of(variant(stem=(18,), stages=(stage,)))
+    assert operation(blocks["stage1_block1"], "expand").filters == 88  # of 90
+    assert operation(blocks["stage1_block2"], "expand").filters == 104  # of 100
+
+
+def test_no_expansion_where_one_is_the_only_choice():
+    blocks = blocks_of(SMALL)
+    assert operation(blocks["stage1_block1"], "expand") is None
+    assert operation(blocks["stage1_block1"], "depthwise").channels == 24
+
+
+def test_an_expansion_by_one_is_kept_where_it_is_a_choice():
+    family = variant(stages=(Stage((16,), (1,), expand_ratio=(1, 4)),))
+    blocks = blocks_of(family, family.space.smallest)
+    assert operation(blocks["stage1_block1"], "expand").filters == 16
+
+
+def test_squeeze_excite_of_efficientnet_narrows_the_blocks_input():
+    blocks = blocks_of(SMALL)
+    assert operation(blocks["stage1_block1"], "se") is None
+    first = operation(blocks["stage2_block1"], "se")
+    assert (first.channels, first.reduced) == (144, 24 // 4)
+    second = operation(blocks["stage2_block2"], "se")
+    assert (second.channels, second.reduced) == (240, 40 // 4)
+    assert (first.activation, first.gate) == ("swish", "sigmoid")
+
+
+@pytest.mark.parametrize(
+    "hidden, reduced", [(64, 16), (72, 24), (96, 24), (112, 32)]
+)
+def test_squeeze_excite_of_attentivenas_narrows_the_expansion(hidden, reduced):
+    stages = (Stage((16,), (1,), expand_ratio=(1,)),)
+    family = variant(stem=(hidden,), stages=stages, attentive=True)
+    squeeze_excite = operation(blocks_of(family)["stage1_block1"], "se")
+    assert squeeze_excite.channels == hidden
+    assert squeeze_excite.reduced == reduced
+    assert squeeze_excite.activation == "relu"
+    assert squeeze_excite.gate == "hard_sigmoid"
+
+
+def kinds(block):
+    return [type(operation) for operation in block.operations]
+
+
+HEAD = [
+    primitives.Convolution,
+    primitives.Normalization,
+    primitives.Activation,
+    primitives.GlobalPooling,
+    primitives.Dropout,
+    primitives.Dense,
+]
+
+
+def test_head_of_efficientnet():
+    head = blocks_of(variant(dropout=0.3))["head"]
+    assert kinds(head) == HEAD
+    assert operation(head, "conv").filters == 128
+    assert operation(head, "dropout").rate == 0.3
+    assert operation(head, "classifier").units == 10
+
+
+def test_head_of_attentivenas():
+    head = blocks_of(variant(attentive=True))["head"]
+    features = [primitives.Dense, primitives.Activation]
+    assert kinds(head) == [*HEAD[:4], *features, *HEAD[4:]]
+    assert operation(head, "conv").filters == 6 * 40
+    assert operation(head, "features").units == 128
+    assert operation(head, "features").use_bias is False
+    assert operation(head, "classifier").in_channels == 128
+
+
+def shortcuts(blocks):
+    return {n for n, block in blocks.items() if block.shortcut is not None}
+
+
+def zero_gammas(blocks):
+    return {
+        operation.name
+        for block in blocks.values()
+        for operation in block.operations
+        if getattr(operation, "zero_gamma", False)
+    }
+
+
+def test_every_block_of_a_stage_has_a_shortcut():
+    blocks = blocks_of(SMALL)
+    residual = {name for name in blocks if name.startswith("stage")}
+    assert shortcuts(blocks) == residual
+    assert zero_gammas(blocks) == {f"{name}_project_norm" for name in residual}
+
+
+def test_without_transition_shortcuts_a_stage_begins_without():
+    blocks = blocks_of(variant(transition_shortcuts=False))
+    residual = {"stage1_block2", "stage2_block2", "stage2_block3"}
+    assert shortcuts(blocks) == residual
+    assert zero_gammas(blocks) == {f"{name}_project_norm" for name in residual}
+
+
+# The table
+
+
+@pytest.mark.parametrize("name", families.names())
+def test_a_table_that_was_json_is_the_same_family(name):
+    family = families.get(name)
+    table = json.loads(json.dumps(families.serialize(family)["table"]))
+    same = EfficientNet(**table)
+    assert same == family
+    assert hash(same) == hash(family)
+    arch = family.space.smallest
+    assert costs(same.plan(arch, 10)) == costs(family.plan(arch, 10))
+
+
+def test_space_has_the_choices_of_the_table():
+    space = SMALL.space
+    assert space.name == "small"
+    assert space.resolution == (8, 12)
+    assert space.width == ((16, 24), (16, 24), (24, 40), (96, 128))
+    assert space.depth == ((1, 2), (2, 3))
+    assert space.kernel_size == ((3,), (3, 5))
+    assert space.expand_ratio == ((1,), (4, 6))

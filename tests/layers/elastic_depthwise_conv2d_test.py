@@ -1,0 +1,88 @@
+import contracts
+import keras
+import numpy as np
+import pytest
+
+from keras_elastic.layers import ElasticDepthwiseConv2D
+
+
+def choice(channels, kernel_size):
+    return contracts.Choice(
+        live=channels,
+        out=channels,
+        arguments={"kernel_size": kernel_size},
+        sliced=(channels, kernel_size),
+    )
+
+
+CHOICES = [choice(6, 7), choice(6, 3), choice(1, 5), choice(4, 3)]
+
+
+def stock_depthwise(layer, choice):
+    stock = keras.layers.DepthwiseConv2D(
+        choice.sliced[1],
+        strides=layer.strides,
+        padding="same",
+        use_bias=False,
+    )
+    stock.build((None, None, None, choice.live))
+    stock.set_weights(layer.sliced_weights(*choice.sliced))
+    return stock
+
+
+@pytest.mark.parametrize("size,strides", [(7, 1), (8, 2), (9, 2)])
+def test_contract(size, strides):
+    def make(**arguments):
+        return ElasticDepthwiseConv2D(7, strides=strides, **arguments)
+
+    case = contracts.LayerCase(make, (size, size, 6), CHOICES, stock_depthwise)
+    contracts.check_elastic_layer(case)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5, 7])
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8, 13, 14])
+def test_centre_crop_equals_masked_kernel(size, strides, kernel_size):
+    # "same" padding at stride 2 is asymmetric for even sizes.
+    inputs = np.random.default_rng(0).normal(size=(1, size, size, 3))
+    outputs = []
+    for mode in ("sliced", "masked"):
+        layer = ElasticDepthwiseConv2D(7, strides=strides, mode=mode)
+        layer.build((None, None, None, 3))
+        contracts.randomize(layer)
+        outputs.append(layer(inputs, kernel_size=kernel_size))
+    np.testing.assert_allclose(*outputs, atol=1e-5)
+
+
+def test_kernel_chain_passes_through_five():
+    layer = ElasticDepthwiseConv2D(7)
+    layer.build((None, None, None, 2))
+    smaller = ElasticDepthwiseConv2D(5)
+    smaller.build((None, None, None, 2))
+    smaller.set_weights(layer.sliced_weights(2, 5))
+    np.testing.assert_array_equal(
+        smaller.sliced_weights(2, 3)[0], layer.sliced_weights(2, 3)[0]
+    )
+
+
+def test_initial_variance_is_that_of_one_input_channel():
+    layer = ElasticDepthwiseConv2D(3)
+    layer.build((None, None, None, 4096))
+    spread = np.std(layer.kernel.numpy())
+    assert spread == pytest.approx(np.sqrt(2 / 9), rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "strides"])
+def test_sizes_must_be_positive_integers(name):
+    sizes = {"kernel_size": 3, "strides": 1, name: 0}
+    with pytest.raises(ValueError, match=f"`{name}` must be a positive"):
+        ElasticDepthwiseConv2D(**sizes)
+
+
+def test_even_kernels_have_no_centre():
+    with pytest.raises(ValueError, match="`kernel_size` must be odd.*=6"):
+        ElasticDepthwiseConv2D(kernel_size=6)
+    layer = ElasticDepthwiseConv2D(5)
+    layer.build((None, None, None, 2))
+    with pytest.raises(ValueError, match="`kernel_size` must be odd.*=4"):
+        layer(np.ones((1, 4, 4, 2)), kernel_size=4)

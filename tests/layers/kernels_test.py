@@ -1,0 +1,92 @@
+import contracts
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elastic.layers import kernels
+
+SIZES = [(12, 8), (8, 12), (9, 4), (5, 13)]
+
+
+def smooth_images(size):
+    """Images whose bicubic interpolation stays within 0..255."""
+    return contracts.random_images(2, size) / 2 + 64
+
+
+@pytest.mark.parametrize("size,target", SIZES)
+def test_resize_equals_tensorflow(size, target):
+    images = contracts.random_images(2, size)
+    resized = kernels.resize(images, target)
+    np.testing.assert_allclose(
+        resized, contracts.resize(images, target), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("size,target", SIZES)
+def test_resize_equals_keras(size, target):
+    images = smooth_images(size)
+    expected = keras.ops.image.resize(
+        images, (target, target), interpolation="bicubic", antialias=True
+    )
+    np.testing.assert_allclose(
+        kernels.resize(images, target), expected, atol=1e-3
+    )
+
+
+def test_other_backends_take_keras_path(monkeypatch):
+    images = smooth_images(9)
+    expected = kernels.resize(images, 6)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    np.testing.assert_allclose(kernels.resize(images, 6), expected, atol=1e-3)
+
+
+def test_resize_to_the_same_size_changes_nothing():
+    images = contracts.random_images(2, 11)
+    np.testing.assert_allclose(kernels.resize(images, 11), images, atol=1e-4)
+
+
+@pytest.mark.parametrize("target", [5, 16, 31])
+def test_resize_keeps_constant_images(target):
+    images = np.full((1, 9, 9, 3), 77.0, "float32")
+    np.testing.assert_allclose(kernels.resize(images, target), 77, atol=1e-3)
+
+
+def test_resize_does_not_overshoot():
+    images = np.zeros((1, 8, 8, 3), "float32")
+    images[:, :, 4:] = 255
+    plain = tf.image.resize(images, (16, 16), "bicubic", antialias=True)
+    assert np.min(plain) < -1 and np.max(plain) > 256
+    resized = kernels.resize(images, 16)
+    assert np.min(resized) == 0 and np.max(resized) == 255
+
+
+def test_one_trace_resizes_to_every_size():
+    traces = []
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, None, None, 3)),
+            tf.TensorSpec((), "int32"),
+        ]
+    )
+    def resize(images, size):
+        traces.append(1)
+        return kernels.resize(images, size)
+
+    images = contracts.random_images(2, 10)
+    for size in (7, 10, 14):
+        np.testing.assert_allclose(
+            resize(images, size), kernels.resize(images, size), atol=1e-4
+        )
+    assert len(traces) == 1
+
+
+def test_normalize():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(2, 3, 3, 4)).astype("float32")
+    gamma, beta, mean = rng.normal(size=(3, 4)).astype("float32")
+    variance = rng.uniform(0.5, 2.0, 4).astype("float32")
+    expected = gamma * (inputs - mean) / np.sqrt(variance + 0.1) + beta
+    outputs = kernels.normalize(inputs, gamma, beta, mean, variance, 0.1)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)

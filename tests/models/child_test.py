@@ -1,0 +1,174 @@
+import dataclasses
+import types
+
+import contracts
+import keras
+import numpy as np
+import pytest
+
+from keras_elastic import families
+from keras_elastic.calibration import is_calibrated
+from keras_elastic.models import Supernet
+from keras_elastic.models import build_child
+from keras_elastic.models import child as child_module
+from keras_elastic.spaces import costs
+
+FULL_SIZE = ["bignas", "attentivenas"]
+
+
+def sample(space, count, seed=0):
+    rng = np.random.default_rng(seed)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def extracted(pair, arch):
+    return pair.sliced.child(arch), pair.sliced.family.plan(
+        arch, pair.sliced.classes
+    )
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 3])
+def test_contract(pair, index, tmp_path):
+    space = pair.space
+    archs = [space.smallest, space.largest, *sample(space, 2)]
+    child, plan = extracted(pair, archs[index])
+    contracts.check_child(child, plan, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["bignas_digits", "bignas_cifar10"])
+def test_costs_of_random_children(name):
+    family = families.get(name)
+    for arch in sample(family.space, 3, seed=4):
+        plan = family.plan(arch, classes=10)
+        check_costs(build_child(plan), plan)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FULL_SIZE)
+def test_costs_at_full_size(name):
+    family = families.get(name)
+    plan = family.plan(sample(family.space, 1)[0], classes=1000)
+    child = build_child(plan)
+    contracts.check_stock(child)
+    check_costs(child, plan)
+
+
+def check_costs(child, plan):
+    assert contracts.count_params(child) == costs(plan).params
+    assert contracts.count_flops(child) == costs(plan).flops
+
+
+def test_input_and_output(pair):
+    arch = pair.space.smallest
+    child, _ = extracted(pair, arch)
+    size = arch.resolution
+    assert child.input_shape == (None, size, size, 3)
+    assert child.output_shape == (None, pair.sliced.classes)
+    assert child.name == pair.sliced.family.name
+    assert pair.sliced.child(arch, name="mine").name == "mine"
+
+
+def test_depth_is_the_architectures(pair):
+    largest = pair.space.largest
+    shallow = dataclasses.replace(largest, depth=pair.space.smallest.depth)
+    names = [layer.name for layer in pair.sliced.child(shallow).layers]
+    for number, depth in enumerate(shallow.depth, start=1):
+        blocks = {
+            name.split("_")[1]
+            for name in names
+            if name.startswith(f"stage{number}_")
+        }
+        assert len(blocks) == depth
+
+
+def test_child_is_a_copy(pair):
+    arch = pair.space.smallest
+    child, _ = extracted(pair, arch)
+    images = contracts.random_images(2, arch.resolution)
+    before = child(images, training=False)
+    contracts.randomize(child, seed=9)
+    assert not np.allclose(child(images, training=False), before)
+    again, _ = extracted(pair, arch)
+    np.testing.assert_array_equal(again(images, training=False), before)
+
+
+def test_child_of_an_uncalibrated_supernet_is_not_calibrated(pair):
+    child, _ = extracted(pair, pair.space.smallest)
+    assert not is_calibrated(child)
+
+
+def test_child_holds_the_statistics(pair):
+    arch = sample(pair.space, 1)[0]
+    images = contracts.random_images(4, 8)
+    _, statistics = pair.sliced(images, arch, return_statistics=True)
+    child = pair.sliced.child(arch, statistics)
+    assert is_calibrated(child)
+    for layer in child.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            _, _, mean, variance = layer.get_weights()
+            live = len(mean)
+            expected = statistics[layer.name][:, :live]
+            np.testing.assert_array_equal([mean, variance], expected)
+
+
+def test_mixed_precision_supernet_gives_a_float32_child(tmp_path):
+    supernet = Supernet("bignas_digits", classes=3, dtype="mixed_float16")
+    contracts.randomize(supernet)
+    arch = supernet.space.smallest
+    child = supernet.child(arch)
+    assert child.compute_dtype == "float32"
+    plan = supernet.family.plan(arch, 3)
+    contracts.check_child(child, plan, tmp_path)
+
+
+def test_logits_are_float32_in_mixed_precision():
+    family = families.get("bignas_digits")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        child = build_child(family.plan(family.space.smallest, 3))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert child(np.zeros((1, 8, 8, 3))).dtype == "float32"
+    assert child.get_layer("stem_conv").compute_dtype == "float16"
+
+
+def test_new_child_is_trainable():
+    family = families.get("bignas_digits")
+    child = build_child(family.plan(family.space.smallest, 3), name="fresh")
+    assert child.name == "fresh"
+    child.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
+    images = contracts.random_images(4, 8)
+    before = child.get_layer("stem_conv").get_weights()[0]
+    child.fit(images, np.array([0, 1, 2, 0]), verbose=0)
+    assert not np.allclose(
+        child.get_layer("stem_conv").get_weights()[0], before
+    )
+
+
+class Recorder:
+    """A module that gives what another has, and notes what was taken."""
+
+    def __init__(self, module):
+        self.module = module
+        self.taken = set()
+
+    def __getattr__(self, name):
+        self.taken.add(name)
+        return getattr(self.module, name)
+
+
+def test_every_layer_is_of_the_given_module(monkeypatch):
+    family = families.get("bignas_digits")
+    layers = Recorder(keras.layers)
+    module = Recorder(
+        types.SimpleNamespace(
+            Input=keras.Input, Model=keras.Model, layers=layers
+        )
+    )
+    # The module's own name is not to be used in place of the argument.
+    monkeypatch.setattr(child_module, "keras", None)
+    child = build_child(family.plan(family.space.largest, 3), module)
+    assert module.taken == {"Input", "Model", "layers"}
+    made = {type(layer).__name__ for layer in child.layers}
+    assert made - {"InputLayer"} == layers.taken
