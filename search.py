@@ -16,17 +16,16 @@ import pathlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-from absl import app
 from absl import flags
 from absl import logging
 
 import keras_elastic as ke
 from keras_elastic import files
+from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection.budget import short
-from keras_elastic.training import Recipe
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run", "runs/bignas_digits", "Folder of a finished run.")
@@ -46,9 +45,9 @@ def main(argv):
 
     # ---------------------------------------------- supernet and budget
     entry = zoo.find_entry(FLAGS.run)
-    recipe = Recipe.from_json((entry.folder / zoo.entry.RECIPE).read_text())
     budget = Budget(FLAGS.flops, FLAGS.params, FLAGS.memory, FLAGS.resolution)
     budget.check_reachable(entry.family, entry.classes)
+    recipe = entry.recipe
     supernet = entry.supernet()
     dataset = ke.data.load_dataset(recipe.dataset, FLAGS.data_dir)
     zoo.check_same_classes(entry, dataset)
@@ -114,4 +113,4 @@ def make_progress():
 
 
 if __name__ == "__main__":
-    app.run(main)
+    scripts.run(main)

@@ -18,12 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import tensorflow as tf
-from absl import app
 from absl import flags
 from absl import logging
 
 import keras_elastic as ke
 from keras_elastic import files
+from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.data import steps_per_epoch
 from keras_elastic.data import training_batches
@@ -96,8 +96,12 @@ def main(argv):
     )
     steps = steps_per_epoch(dataset.train, recipe.batch_size)
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
+    if not budgets:
+        raise ValueError("A run needs a budget to select for, or more.")
     for budget in budgets:
         budget.check_reachable(family, dataset.num_classes)
+    # What is wrong with the augmentation shows before anything is written.
+    make_batches(recipe, dataset)(epoch=0, start_batch=0)
     remember_recipe(run, recipe)
     print(
         f"{dataset.name}: {dataset.train.size} images to train on, "
@@ -142,7 +146,7 @@ def main(argv):
         f"\nWrote {run}/front.csv ({len(front.rows)} architectures), "
         f"{run}/{zoo.entry.WEIGHTS} and the SavedModel {served}.\n"
         "Next, take a child for your own budget:\n\n"
-        f"    python search.py --run={run} --flops={recipe.budgets[1]:.3g}"
+        f"    python search.py --run={run} --flops={recipe.budgets[-1]:.3g}"
         + (f" --data_dir={FLAGS.data_dir}" if FLAGS.data_dir else "")
         + "\n"
     )
@@ -187,8 +191,8 @@ def remember_recipe(run, recipe):
         )
 
 
-def train(recipe, family, dataset, steps, run, sampler, name="checkpoints"):
-    """Trains a supernet by a recipe, from its last checkpoint if any."""
+def make_batches(recipe, dataset):
+    """Returns the function from an epoch and a start to its batches."""
 
     def batches(epoch, start_batch):
         return training_batches(
@@ -201,6 +205,11 @@ def train(recipe, family, dataset, steps, run, sampler, name="checkpoints"):
             start_batch=start_batch,
         )
 
+    return batches
+
+
+def train(recipe, family, dataset, steps, run, sampler, name="checkpoints"):
+    """Trains a supernet by a recipe, from its last checkpoint if any."""
     keras.utils.set_random_seed(recipe.seed)
     with make_strategy().scope():
         supernet = ke.Supernet(family, dataset.num_classes, mode=FLAGS.mode)
@@ -213,7 +222,7 @@ def train(recipe, family, dataset, steps, run, sampler, name="checkpoints"):
             seed=recipe.seed,
         )
     trainer.fit(
-        batches,
+        make_batches(recipe, dataset),
         epochs=recipe.epochs,
         steps_per_epoch=steps,
         folder=run / name,
@@ -300,4 +309,4 @@ def compare(recipe, family, dataset, steps, run, scorer):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    scripts.run(main)

@@ -39,8 +39,11 @@ def main():
         trainer = Trainer(supernet, keras.optimizers.RMSprop(1e-3))
 
     def batches(epoch, start_batch):
-        images = np.zeros((arguments.batch, 224, 224, 3), "float32")
-        labels = np.zeros(arguments.batch, "int64")
+        # Noise and not zeros, which would run into denormal numbers.
+        rng = np.random.default_rng(0)
+        images = rng.uniform(0, 255, (arguments.batch, 224, 224, 3))
+        labels = rng.integers(0, CLASSES, arguments.batch)
+        images = images.astype("float32")
         dataset = tf.data.Dataset.from_tensors((images, labels))
         return dataset.repeat(2 - start_batch)
 

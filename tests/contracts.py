@@ -5,6 +5,7 @@ particular to the one under test.
 """
 
 import dataclasses
+import inspect
 import json
 import math
 from collections.abc import Callable
@@ -118,6 +119,7 @@ def check_config(case):
     for mode in ("sliced", "masked"):
         layer = case.make(mode=mode, name="elastic", dtype="mixed_float16")
         config = layer.get_config()
+        assert constructor_arguments(layer) <= set(config)
         again = type(layer).from_config(json.loads(json.dumps(config)))
         assert again.get_config() == config
         serialized = json.loads(
@@ -127,6 +129,12 @@ def check_config(case):
         loaded = keras.saving.deserialize_keras_object(serialized)
         assert loaded.get_config() == config
         assert (loaded.mode, loaded.name) == (mode, "elastic")
+
+
+def constructor_arguments(instance):
+    """Names that the constructor takes, apart from those of the base."""
+    parameters = inspect.signature(type(instance).__init__).parameters
+    return set(parameters) - {"self", "kwargs"}
 
 
 def check_modes_agree(case):

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "export": CALIBRATED,
     "data": set(),
     "files": set(),
+    "scripts": set(),
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
 }
 

@@ -40,6 +40,8 @@ class Supernet(keras.Model):
         classes: Integer. Number of classes.
         mode: `"sliced"` computes the live channels only; `"masked"` keeps full
             shapes, for XLA, TPU and backends without dynamic shapes.
+            XLA cannot resize images: there, the resolution must be a number
+            and the images must have it.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:

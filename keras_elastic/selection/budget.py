@@ -34,6 +34,7 @@ class Budget:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             is_number = isinstance(value, (int, float, np.number))
+            is_number = is_number and not isinstance(value, bool)
             if value is not None and not (is_number and value > 0):
                 raise ValueError(
                     f"`{field.name}` must be a positive number or None. "

@@ -43,8 +43,8 @@ def skeletons(space: SearchSpace) -> Iterator[Architecture]:
     All resolutions, four depths, two widths, four kernels and, where the
     expansion is elastic, two expansions, each for the network as a whole. The
     paper does not print its depths and kernels: here depths are spread evenly
-    between the least and the most, and of the kernels the last none, third,
-    two thirds or all stages have the largest.
+    between the least and the most, and of the stages with a choice of kernels
+    the last none, third, two thirds or all have the largest.
 
     Reference:
     - BigNAS (Yu et al., ECCV 2020), section 3.3.
@@ -74,9 +74,10 @@ def _level(genes, fraction):
 
 
 def _tail(genes, fraction):
-    """The largest choice for the last fraction of the genes."""
-    first = len(genes) - round(fraction * len(genes))
-    return tuple(c[-1 if i >= first else 0] for i, c in enumerate(genes))
+    """The largest choice for the last fraction of the genes with a choice."""
+    elastic = [i for i, choices in enumerate(genes) if len(choices) > 1]
+    tail = elastic[len(elastic) - round(fraction * len(elastic)) :]
+    return tuple(c[-1 if i in tail else 0] for i, c in enumerate(genes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,16 +134,18 @@ class CoarseToFine:
             for arch in skeletons(family.space)
             if any(candidates.fits(arch, budget) for budget in budgets)
         ]
-        total = len(coarse) + self.mutants * len(budgets)
+        # A space of one architecture has no mutants.
+        mutants = self.mutants if family.space.size > 1 else 0
+        total = len(coarse) + mutants * len(budgets)
         report = progress or (lambda done, total: None)
         for number, arch in enumerate(coarse):
             candidates.add(arch)
             report(number + 1, total)
         rng = np.random.default_rng(self.seed)
         for number, budget in enumerate(budgets):
-            for mutant in range(self.mutants):
+            for mutant in range(mutants):
                 self._mutate_best(candidates, budget, rng)
-                done = len(coarse) + number * self.mutants + mutant + 1
+                done = len(coarse) + number * mutants + mutant + 1
                 report(done, total)
         return [candidates.select(budget) for budget in budgets]
 

@@ -19,6 +19,9 @@ from keras_elastic.spaces import costs
 class FrontRow:
     """An architecture of the front.
 
+    Accuracies and loss are rounded to four decimals, as they are written, so
+    that a front that is read again has the rows that it had.
+
     Args:
         arch: `Architecture`.
         flops: Integer. Multiply-adds of one image.
@@ -37,6 +40,12 @@ class FrontRow:
     held_out_top1: float
     held_out_loss: float
     test_top1: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("held_out_top1", "held_out_loss", "test_top1"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, round(float(value), 4))
 
     @property
     def costs(self) -> Costs:
@@ -155,6 +164,11 @@ def _to_cells(row: FrontRow) -> list:
 
 
 def _from_cells(cells: dict, family, classes: int) -> FrontRow:
+    if None in cells or None in cells.values():
+        raise ValueError(
+            f"A row of a front needs {len(COLUMNS)} cells. Received: {cells}. "
+            "The file was changed or is cut off."
+        )
     arch = Architecture.from_json(cells["architecture"])
     family.space.validate(arch)
     counted = costs(family.plan(arch, classes))

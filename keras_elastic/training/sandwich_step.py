@@ -75,7 +75,10 @@ class SandwichStep:
                 subnet_loss = losses.soft_cross_entropy(targets, logits)
                 mean_loss = tf.reduce_mean(subnet_loss) / replicas
             gradients = tape.gradient(
-                mean_loss, [v.value for v in self.variables]
+                mean_loss,
+                [v.value for v in self.variables],
+                # Outside of a graph, skipped blocks are not connected.
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
             sums = [a + b for a, b in zip(sums, gradients, strict=True)]
             correct = tf.equal(tf.argmax(logits, -1), labels)

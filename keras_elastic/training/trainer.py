@@ -117,7 +117,7 @@ class Trainer:
                 the data end early, or `folder` holds another supernet.
         """
         manager = self._checkpoint_manager(folder)
-        initial_epoch, start = divmod(int(self.step), steps_per_epoch)
+        initial_epoch, start = divmod(int(self.step.numpy()), steps_per_epoch)
         history = keras.callbacks.History()
         callback_list = self._callbacks(
             [*callbacks, history], epochs, steps_per_epoch, verbose
@@ -169,7 +169,7 @@ class Trainer:
                 )
             logs = metrics.update(self._train_step(*batch))
             callbacks.on_train_batch_end(index, logs)
-            if every and int(self.step) % every == 0:
+            if every and int(self.step.numpy()) % every == 0:
                 _save(manager)
         return metrics.result()
 
@@ -185,7 +185,7 @@ class Trainer:
         return images, labels
 
     def _train_step(self, images, labels):
-        step = int(self.step)
+        step = int(self.step.numpy())
         archs = self.sampler.draw(self.supernet.space, self.seed, step)
         loss, accuracy = self._global_step(
             images, labels, tf.constant(archs), tf.constant(step, "int32")

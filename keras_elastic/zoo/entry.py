@@ -22,6 +22,7 @@ from keras_elastic import families
 from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.selection import Front
+from keras_elastic.training import Recipe
 
 MODEL = "model.json"
 FRONT = "front.csv"
@@ -71,6 +72,11 @@ class Entry:
     def family(self):
         """The family, with the table that the entry was written with."""
         return families.deserialize(self._model["family"])
+
+    @functools.cached_property
+    def recipe(self) -> Recipe:
+        """The recipe that trained the entry."""
+        return Recipe.from_json(self._verified(RECIPE).read_text())
 
     @functools.cached_property
     def front(self) -> Front:
@@ -148,6 +154,7 @@ def _read_model(folder: pathlib.Path) -> dict:
             f"{str(path)!r} must be JSON, and is damaged ({error}). Restore "
             "the file, or train again."
         ) from error
+    model = model if isinstance(model, dict) else {}
     missing = [key for key in _REQUIRED if key not in model]
     if missing or model["format"] != FORMAT:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Networks by name and budget."""
 
+import dataclasses
 import importlib.util
 import pathlib
 
@@ -9,6 +10,7 @@ import numpy as np
 from keras_elastic.models import Supernet
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import Front
 from keras_elastic.selection import Selection
 from keras_elastic.spaces import costs
 from keras_elastic.zoo.entry import Entry
@@ -85,7 +87,8 @@ def load(
         memory: Number. Most bytes of activations of one image, at float32.
         resolution: Integer. The input resolution in pixels.
         classes: Integer. Makes a new head for this many classes, for
-            fine-tuning. Defaults to the trained head.
+            fine-tuning, which the budget counts. Defaults to the trained
+            head.
         weights: `"auto"` for the entry's weights and calibrated statistics,
             `None` for random initialisation.
 
@@ -116,15 +119,15 @@ def load(
     check_classes(classes)
     entry = find_entry(name_or_folder)
     budget = Budget(flops, params, memory, resolution)
-    budget.check_reachable(entry.family, entry.classes)
+    budget.check_reachable(entry.family, classes or entry.classes)
     if weights is None:
-        arch = _largest_within(budget, entry)
+        arch = _largest_within(budget, entry.family, classes or entry.classes)
         model = entry.supernet(weights=False).child(arch, classes=classes)
     else:
-        row = entry.front.best(budget, entry.name)
-        number = entry.front.rows.index(row)
+        arch = _front(entry, classes).best(budget, entry.name).arch
+        number = [row.arch for row in entry.front.rows].index(arch)
         model = entry.supernet().child(
-            row.arch, entry.statistics(number), classes=classes
+            arch, entry.statistics(number), classes=classes
         )
     if classes is None:
         model.class_names = entry.class_names
@@ -140,16 +143,26 @@ def check_classes(classes):
         )
 
 
-def _largest_within(budget, entry):
+def _front(entry, classes):
+    """The front of an entry, with the costs of a head for `classes`."""
+    if classes is None:
+        return entry.front
+    plan = entry.family.plan
+    return Front(
+        dataclasses.replace(row, **costs(plan(row.arch, classes))._asdict())
+        for row in entry.front.rows
+    )
+
+
+def _largest_within(budget, family, classes):
     """The costliest of many random architectures that meet a budget."""
-    space = entry.family.space
+    space = family.space
     encoded = space.sample_encoded(np.random.default_rng(0), _RANDOM_DRAWS)
     ends = [space.encode(space.smallest), space.encode(space.largest)]
     encoded = np.concatenate([ends, encoded])
     if budget.resolution is not None:
         encoded[:, 0] = budget.resolution
-    plan = entry.family.plan(space.unstack(encoded), entry.classes)
-    counted = costs(plan)
+    counted = costs(family.plan(space.unstack(encoded), classes))
     fits = budget.holds(counted, encoded[:, 0])
     best = np.argmax(np.where(fits, counted.flops, -1))
     return space.decode(encoded[best])

@@ -11,7 +11,9 @@ from keras_elastic.calibration import is_calibrated
 from keras_elastic.models import Supernet
 from keras_elastic.models import build_child
 from keras_elastic.models import child as child_module
+from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import costs
+from keras_elastic.spaces import plan as plan_module
 
 FULL_SIZE = ["bignas", "attentivenas"]
 
@@ -56,6 +58,34 @@ def test_costs_at_full_size(name):
 def check_costs(child, plan):
     assert contracts.count_params(child) == costs(plan).params
     assert contracts.count_flops(child) == costs(plan).flops
+
+
+def test_options_of_primitives():
+    builder = PlanBuilder(resolution=9)
+    with builder.block("stem"):
+        builder.convolution("conv", 8, 5, strides=2, use_bias=True)
+        builder.normalization("norm", epsilon=0.25)
+        builder.depthwise_convolution("depthwise", 3, strides=2)
+        builder.squeeze_excite("se", 2, "relu", "hard_sigmoid")
+        builder.global_pooling("pool")
+        builder.dropout("dropout", 0.3)
+        builder.dense("classifier", 5, use_bias=False)
+    plan = builder.plan()
+    child = build_child(plan)
+    check_costs(child, plan)
+    assert child.get_layer("stem_conv").output.shape == (None, 5, 5, 8)
+    assert child.get_layer("stem_norm").epsilon == 0.25
+    assert child.get_layer("stem_depthwise").output.shape == (None, 3, 3, 8)
+    assert child.get_layer("stem_se_reduce").activation.__name__ == "relu"
+    gate = child.get_layer("stem_se_expand").activation
+    assert gate.__name__ == "hard_sigmoid"
+    assert child.get_layer("stem_dropout").rate == 0.3
+
+
+def test_unknown_operations_are_refused():
+    block = plan_module.Block("stem", True, ("pray",), None, 3)
+    with pytest.raises(NotImplementedError, match="str"):
+        build_child(plan_module.Plan(8, (block,)))
 
 
 def test_input_and_output(pair):

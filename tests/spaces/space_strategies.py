@@ -10,7 +10,11 @@ from keras_elastic.families.efficientnet import Stage
 NAMES = ("bignas", "attentivenas", "bignas_digits")
 
 # Time is no property of these tests: the machine may be busy.
-quick = hypothesis.settings(deadline=None, max_examples=40)
+quick = hypothesis.settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 
 
 def choices(*values):

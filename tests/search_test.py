@@ -1,0 +1,161 @@
+import json
+import shutil
+
+import contracts
+import keras
+import numpy as np
+import pytest
+import script_runs
+import tensorflow as tf
+
+from keras_elastic import families
+from keras_elastic import zoo
+from keras_elastic.calibration import SubnetCalibrator
+from keras_elastic.calibration import is_calibrated
+from keras_elastic.models import Supernet
+from keras_elastic.selection import Front
+from keras_elastic.selection import FrontRow
+from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import costs
+from keras_elastic.training import Recipe
+
+FAMILY = families.get(
+    "bignas_digits",
+    resolution=(8, 10),
+    stages=(
+        families.efficientnet.Stage((12, 16), (1,), expand_ratio=(1,)),
+        families.efficientnet.Stage((16, 24), (1, 2), (3, 5), (4,), 2),
+    ),
+)
+RECIPE = Recipe(
+    name="small",
+    family="bignas_digits",
+    dataset="digits",
+    patch_size=8,
+    batch_size=64,
+    epochs=1,
+    learning_rate=0.1,
+    budgets=(1e6,),
+)
+DIGITS = tuple("0123456789")
+FLOPS = 130e3
+
+
+def write_run(folder, class_names=DIGITS):
+    """A run as `train.py` leaves it, with random weights."""
+    supernet = Supernet(FAMILY, len(class_names))
+    contracts.randomize(supernet)
+    arch = FAMILY.space.smallest
+    row = FrontRow(
+        arch, *costs(FAMILY.plan(arch, len(class_names))), 0.1, 2.3, 0.1
+    )
+    images = contracts.random_images(8, 8)
+    zoo.write_entry(
+        folder,
+        name="small",
+        supernet=supernet,
+        class_names=class_names,
+        recipe=RECIPE,
+        front=Front([row]),
+        statistics=[SubnetCalibrator(supernet).measure(arch, images)],
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("search") / "run")
+
+
+@pytest.fixture(scope="module")
+def out(run):
+    return run.parent / "child"
+
+
+@pytest.fixture(scope="module")
+def printed(run, out):
+    flags = (f"--run={run}", f"--flops={FLOPS}", "--mutants=2", f"--out={out}")
+    return script_runs.call_main("search.py", *flags)
+
+
+def refuse(match, *flags):
+    with pytest.raises(ValueError, match=match):
+        script_runs.call_main("search.py", *flags)
+
+
+# A search
+
+
+@pytest.mark.slow
+def test_prints_the_selection(printed):
+    assert "Selected: the best of" in printed
+    assert f"candidates with flops <= {FLOPS / 1e3:.0f}e3." in printed
+    assert "held-out top-1" in printed
+    assert "test top-1" in printed
+
+
+@pytest.mark.slow
+def test_the_architecture_is_within_the_budget(out, printed):
+    text = (out / "architecture.json").read_text()
+    arch = Architecture.from_json(text)
+    assert costs(FAMILY.plan(arch, 10)).flops <= FLOPS
+    assert text.strip() in printed
+    assert json.loads(text) == arch.to_dict()
+
+
+@pytest.mark.slow
+def test_the_model_reloads_and_is_the_one_that_is_served(out, printed):
+    model = keras.saving.load_model(out / "model.keras")
+    arch = Architecture.from_json((out / "architecture.json").read_text())
+    size = arch.resolution
+    assert model.input_shape == (None, size, size, 3)
+    assert is_calibrated(model)
+    images = contracts.random_images(3, size)
+    served = tf.saved_model.load(str(out / "served" / "1"))
+    logits = served.signatures["serve_tensors"](images=images)["logits"]
+    np.testing.assert_allclose(
+        model.predict(images, verbose=0), logits, rtol=1e-4, atol=1e-4
+    )
+
+
+# Wrong flags
+
+
+@pytest.mark.parametrize(
+    "flag, expected",
+    [
+        ("--flops=1", "meets flops <= 1; the architectures need flops from"),
+        ("--params=-1", "`params` must be a positive number"),
+        ("--resolution=9", r"Its resolutions are \(8, 10\)"),
+        ("--data_dir=absent", "`data_dir` must be an existing directory"),
+        ("--run=absent", "a name of the zoo.*Received: 'absent'"),
+        ("unexpected", "Unknown arguments: .'unexpected'"),
+    ],
+)
+def test_wrong_flags_write_nothing(run, tmp_path, flag, expected):
+    out = tmp_path / "child"
+    refuse("(?s)" + expected, f"--run={run}", f"--out={out}", flag)
+    assert not out.exists()
+    assert not (run / "children").exists()
+
+
+def test_a_run_that_was_not_finished(tmp_path):
+    (tmp_path / "recipe.json").write_text(RECIPE.to_json())
+    refuse("must be a run or a zoo entry", f"--run={tmp_path}")
+
+
+def test_a_run_without_weights(tmp_path):
+    zoo.write_model(tmp_path, name="new", family=FAMILY, class_names=DIGITS)
+    refuse("no trained weights yet.*--recipe=new", f"--run={tmp_path}")
+
+
+@pytest.mark.parametrize("name", ["supernet.weights.h5", "recipe.json"])
+def test_a_damaged_run(run, tmp_path, name):
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / name).write_text("damaged")
+    refuse(f"The file {name} is damaged", f"--run={copy}")
+
+
+def test_a_run_of_other_classes(tmp_path):
+    run = write_run(tmp_path / "run", class_names=("cat", "dog"))
+    refuse(r"2 classes \(cat, dog\).*10 classes \(0, 1, 2", f"--run={run}")

@@ -1,0 +1,241 @@
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import time
+
+import pytest
+import script_runs
+
+from keras_elastic import zoo
+
+# A space so small that it is traced and trained in seconds.
+RECIPE = """
+from keras_elastic.families.efficientnet import Stage
+from keras_elastic.training import Recipe
+
+recipe = Recipe(
+    name="small",
+    family="bignas_digits",
+    family_changes={
+        "resolution": (8, 10),
+        "stages": (
+            Stage((12, 16), (1,), expand_ratio=(1,)),
+            Stage((16, 24), (1, 2), (3, 5), (4,), strides=2),
+        ),
+    },
+    dataset="digits",
+    augmentation="shift",
+    patch_size=8,
+    batch_size=64,
+    epochs=9,
+    learning_rate=0.03,
+    budgets=(130e3, 250e3),
+)
+"""
+BUDGETS = ("flops <= 130e3", "flops <= 250e3")
+FILES = ("model.json", "recipe.json", "front.csv", "supernet.weights.h5")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "recipe.py"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def flags(recipe, tmp_path_factory):
+    """Flags of the run that the slow tests share."""
+    folder = tmp_path_factory.mktemp("run") / "small"
+    return (f"--recipe={recipe}", "--smoke", f"--run_dir={folder}")
+
+
+@pytest.fixture(scope="module")
+def run(flags):
+    """The folder of that run."""
+    return pathlib.Path(flags[-1].partition("=")[2])
+
+
+@pytest.fixture(scope="module")
+def killed(flags, run):
+    """The run, killed after the first of two epochs."""
+    process = subprocess.Popen(
+        script_runs.command("train.py", *flags),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (run / "checkpoints" / "checkpoint").exists():
+        assert process.poll() is None, "It ended before its first checkpoint."
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return sorted(os.listdir(run))
+
+
+@pytest.fixture(scope="module")
+def finished(flags, killed):
+    """What the same command printed when it was given again."""
+    return script_runs.run("train.py", *flags)
+
+
+@pytest.fixture(scope="module")
+def again(flags, run, finished):
+    """What the same command printed when it was given a third time."""
+    weights = (run / "supernet.weights.h5").read_bytes()
+    printed = script_runs.call_main("train.py", *flags)
+    assert (run / "supernet.weights.h5").read_bytes() == weights
+    return printed
+
+
+def refuse(match, *flags):
+    with pytest.raises(ValueError, match=match):
+        script_runs.call_main("train.py", *flags)
+
+
+# A run
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_no_entry(killed):
+    assert killed == ["checkpoints", "checkpoints.csv", "recipe.json"]
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes(finished):
+    assert "Epoch 1/2" not in finished
+    assert "Epoch 2/2" in finished
+
+
+@pytest.mark.slow
+def test_every_epoch_is_logged_once(run, finished):
+    lines = (run / "checkpoints.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1"]
+
+
+@pytest.mark.slow
+def test_files_of_a_finished_run(run, finished):
+    for name in FILES:
+        assert (run / name).is_file()
+    assert (run / "served" / "1" / "saved_model.pb").is_file()
+    assert json.loads((run / "recipe.json").read_text())["epochs"] == 2
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_an_entry(run, finished):
+    entry = zoo.find_entry(run)
+    assert entry.name == "small_smoke"
+    assert entry.class_names == tuple("0123456789")
+    assert entry.supernet().classes == 10
+    for number, row in enumerate(entry.front.rows):
+        assert entry.statistics(number)
+        assert 0 <= row.test_top1 <= 1
+    assert f"({number + 1} architectures)" in finished
+
+
+@pytest.mark.slow
+def test_prints_a_row_for_each_budget(finished):
+    table = finished[finished.index("budget") :].splitlines()
+    assert table[0].split() == [
+        *("budget", "flops", "params", "resolution", "test", "top-1")
+    ]
+    for line, budget in zip(table[1:3], BUDGETS, strict=True):
+        assert line.startswith(budget)
+        assert re.fullmatch(
+            r"[\d.]+e3 +[\d.]+e3 +\d+ +[\d.]+%", line[18:].strip()
+        )
+
+
+@pytest.mark.slow
+def test_the_command_that_it_prints_runs(finished):
+    [line] = re.findall(r"python (search\.py .*)", finished)
+    printed = script_runs.run(*shlex.split(line), "--mutants=1")
+    assert "Selected: the best of" in printed
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_not_trained_again(again):
+    assert "Epoch" not in again
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_exported_again(run, again):
+    assert (run / "served" / "2" / "saved_model.pb").is_file()
+    assert zoo.find_entry(run).front.rows
+
+
+@pytest.mark.slow
+def test_a_run_is_not_mixed_with_another(flags, run, finished):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    refuse(
+        "holds a run of another recipe: `batch_size` is 64 there and 32 here; "
+        "`seed` is 0 there and 7 here",
+        *flags,
+        "--seed=7",
+        "--batch_size=32",
+    )
+    after = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    assert after == before
+
+
+# Wrong flags
+
+
+@pytest.mark.parametrize(
+    "flag, expected",
+    [
+        ("--budgets=400e3,1e3", "meets flops <= 1e3; the architectures need"),
+        ("--budgets=-5", "needs positive budgets"),
+        ("--budgets=", "needs a budget"),
+        ("--budgets=many", "many"),
+        ("--recipe=resnet50", "a name of the zoo.*Received: 'resnet50'"),
+        ("--recipe=absent.py", "absent.py', which does not exist"),
+        ("--family=resnet50", "Received: name='resnet50'"),
+        ("--batch_size=5000", "batch_size=5000, but the split has 1293"),
+        ("--batch_size=0", "positive .'batch_size'"),
+        ("--epochs=-1", "positive .'epochs'"),
+        ("--limit=1", "limit=1"),
+        ("--augmentation=blur", "augmentation='blur'"),
+        ("--data_dir=absent", "`data_dir` must be an existing directory"),
+        ("unexpected", "Unknown arguments: .'unexpected'"),
+    ],
+)
+def test_wrong_flags_write_nothing(recipe, tmp_path, flag, expected):
+    run = tmp_path / "run"
+    refuse(expected, f"--recipe={recipe}", f"--run_dir={run}", flag)
+    assert not run.exists()
+
+
+def test_an_unknown_data_set_writes_nothing(tmp_path):
+    data, run = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    refuse(
+        "one of: 'digits'.*Received: name='my_photos'",
+        "--dataset=my_photos",
+        f"--data_dir={data}",
+        f"--run_dir={run}",
+    )
+    assert not run.exists()
+
+
+def test_a_recipe_file_without_a_recipe(tmp_path):
+    path = tmp_path / "recipe.py"
+    path.write_text("recipe = 3\n")
+    refuse("must assign a `Recipe` to `recipe`", f"--recipe={path}")
+
+
+@pytest.mark.slow
+def test_an_error_is_one_line_and_no_traceback(tmp_path):
+    result = subprocess.run(
+        script_runs.command("train.py", "--recipe=resnet50"),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("error: The recipe must")
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []

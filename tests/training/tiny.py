@@ -1,0 +1,48 @@
+"""A space and data that train in a moment."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_elastic import Supernet
+from keras_elastic.families import EfficientNet
+from keras_elastic.families.efficientnet import Stage
+
+CLASSES = 3
+FAMILY = EfficientNet(
+    name="tiny",
+    resolution=(8, 10),
+    stem=(4, 6),
+    stages=(
+        Stage((4, 6), (1,), expand_ratio=(1,)),
+        Stage((6, 8), (1, 2), (3, 5), (2, 3), strides=2),
+    ),
+    head=(8, 12),
+)
+
+
+def make_supernet(family=FAMILY):
+    """A supernet with the same random weights at every call."""
+    keras.utils.set_random_seed(0)
+    supernet = Supernet(family, CLASSES)
+    rng = np.random.default_rng(0)
+    for variable in supernet.trainable_variables:
+        # Zero gammas would hide most of the network.
+        if "gamma" in variable.path:
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    return supernet
+
+
+def make_batch(count=8, seed=0):
+    """Random images and labels."""
+    rng = np.random.default_rng(seed)
+    images = rng.uniform(0, 255, (count, 8, 8, 3)).astype("float32")
+    return images, rng.integers(0, CLASSES, count)
+
+
+def batches(epoch, start_batch, steps=6):
+    """An epoch of `steps` batches, from `start_batch` on."""
+    parts = [make_batch(seed=100 * epoch + step) for step in range(steps)]
+    images, labels = (np.stack(part) for part in zip(*parts, strict=True))
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+    return dataset.skip(start_batch)

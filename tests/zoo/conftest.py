@@ -1,0 +1,2 @@
+from tiny_entry import folder as folder
+from tiny_entry import written as written

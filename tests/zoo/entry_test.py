@@ -1,0 +1,247 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from tiny_entry import CLASS_NAMES
+from tiny_entry import FAMILY
+from tiny_entry import RECIPE
+
+from keras_elastic import files
+from keras_elastic.selection import Front
+from keras_elastic.zoo import Entry
+from keras_elastic.zoo import entry as entries
+from keras_elastic.zoo import write_model
+
+# Files of an entry, and what reads each.
+READERS = {
+    "supernet.weights.h5": lambda entry: entry.supernet(),
+    "front.csv": lambda entry: entry.front,
+    "statistics.npz": lambda entry: entry.statistics(0),
+    "recipe.json": lambda entry: entry.recipe,
+}
+
+
+@pytest.fixture(params=READERS)
+def reader(request):
+    return request.param, READERS[request.param]
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    write_model(tmp_path, name="new", family=FAMILY, class_names=CLASS_NAMES)
+    return Entry(tmp_path)
+
+
+def change_model(folder, **changes):
+    """Replaces values of model.json; `None` takes one away."""
+    path = folder / entries.MODEL
+    model = {**json.loads(path.read_text()), **changes}
+    model = {key: value for key, value in model.items() if value is not None}
+    path.write_text(json.dumps(model))
+
+
+# Round trip
+
+
+def test_files_of_an_entry(written):
+    names = {path.name for path in written.folder.iterdir()}
+    assert names == {"model.json", *READERS}
+
+
+def test_what_is_said_of_an_entry(written):
+    entry = Entry(written.folder)
+    assert entry.name == "tiny"
+    assert entry.classes == 4
+    assert entry.class_names == CLASS_NAMES
+    assert entry.is_trained
+
+
+def test_the_family_and_its_table(written):
+    assert Entry(written.folder).family == FAMILY
+
+
+def test_the_recipe(written):
+    assert Entry(written.folder).recipe == RECIPE
+
+
+def test_the_front(written):
+    assert Entry(written.folder).front.rows == written.front.rows
+
+
+def test_the_weights(written):
+    got = Entry(str(written.folder)).supernet().get_weights()
+    expected = written.supernet.get_weights()
+    assert len(got) == len(expected)
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_statistics_of_every_row(written):
+    entry = Entry(written.folder)
+    for row, expected in enumerate(written.statistics):
+        got = entry.statistics(row)
+        assert set(got) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(got[name], value)
+
+
+def test_an_entry_is_written_over(written, folder):
+    (folder / "front.csv").write_text("damaged")
+    entry = written.write(folder)
+    assert entry.front.rows == written.front.rows
+    assert len(list(folder.iterdir())) == 1 + len(READERS)
+
+
+def test_random_weights_need_no_file(written, folder):
+    (folder / "supernet.weights.h5").unlink()
+    supernet = Entry(folder).supernet(weights=False)
+    assert supernet.classes == 4
+    assert supernet.family == FAMILY
+
+
+# Damage
+
+
+def assert_named(reader, folder, problem):
+    name, read = reader
+    with pytest.raises(ValueError, match=problem) as error:
+        read(Entry(folder))
+    assert name in str(error.value)
+    assert "train again" in str(error.value)
+
+
+def test_a_missing_file(reader, folder):
+    (folder / reader[0]).unlink()
+    assert_named(reader, folder, "lacks its file")
+
+
+@pytest.mark.parametrize("part", [0, 0.5, 0.99])
+def test_a_truncated_file(reader, folder, part):
+    path = folder / reader[0]
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    assert_named(reader, folder, "damaged or was changed")
+
+
+def test_an_altered_file(reader, folder):
+    path = folder / reader[0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert_named(reader, folder, "damaged or was changed")
+
+
+def test_statistics_that_are_no_archive(folder):
+    path = folder / "statistics.npz"
+    path.write_bytes(b"not an archive")
+    model = json.loads((folder / entries.MODEL).read_text())
+    digests = {**model["files"], path.name: files.sha256(path)}
+    change_model(folder, files=digests)
+    assert_named(
+        ("statistics.npz", READERS["statistics.npz"]), folder, "damaged"
+    )
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.99])
+def test_a_truncated_model(folder, part):
+    path = folder / entries.MODEL
+    text = path.read_text().rstrip()
+    path.write_text(text[: int(part * len(text))])
+    with pytest.raises(ValueError, match="model.json' must be JSON, and is"):
+        Entry(folder)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"family"])
+def test_a_model_that_is_no_json(folder, content):
+    (folder / entries.MODEL).write_bytes(content)
+    with pytest.raises(ValueError, match="model.json' must be JSON"):
+        Entry(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", "{}"])
+def test_a_model_that_is_other_json(folder, content):
+    (folder / entries.MODEL).write_text(content)
+    with pytest.raises(ValueError, match="must describe an entry"):
+        Entry(folder)
+
+
+@pytest.mark.parametrize("number", [0, 2, "1"])
+def test_another_format(folder, number):
+    change_model(folder, format=number)
+    with pytest.raises(ValueError, match=f"of format 1.*format {number},"):
+        Entry(folder)
+
+
+@pytest.mark.parametrize("key", ["name", "family", "classes", "files"])
+def test_a_model_that_lacks_a_key(folder, key):
+    change_model(folder, **{key: None})
+    with pytest.raises(ValueError, match=re.escape(f"without ['{key}']")):
+        Entry(folder)
+
+
+@pytest.mark.parametrize("make", [True, False])
+def test_a_folder_that_is_no_run(tmp_path, make):
+    folder = tmp_path / "photos"
+    if make:
+        folder.mkdir()
+    expected = "must be a run or a zoo entry, with a model.json.*photos"
+    with pytest.raises(ValueError, match=expected):
+        Entry(folder)
+
+
+# Without weights
+
+
+def test_an_entry_without_weights(untrained):
+    assert not untrained.is_trained
+    assert untrained.family == FAMILY
+    assert untrained.supernet(weights=False).classes == 4
+
+
+def test_an_entry_without_weights_says_how_to_train(untrained, reader):
+    name, read = reader
+    with pytest.raises(ValueError, match="has no trained weights yet") as error:
+        read(untrained)
+    assert "python train.py --recipe=new" in str(error.value)
+    assert "`weights=None`" in str(error.value)
+
+
+# Failing half-way
+
+
+def fail(*arguments, **keywords):
+    raise OSError("The disk is full.")
+
+
+@pytest.mark.parametrize(
+    "owner, function",
+    [
+        (entries.np, "savez_compressed"),
+        (Front, "write"),
+        (entries.files, "sha256"),
+        (entries.json, "dumps"),
+    ],
+    ids=["statistics", "front", "digests", "model"],
+)
+def test_nothing_is_an_entry_after_an_error(
+    written, tmp_path, monkeypatch, owner, function
+):
+    monkeypatch.setattr(owner, function, fail)
+    with pytest.raises(OSError, match="disk is full"):
+        written.write(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names <= set(READERS)
+    with pytest.raises(ValueError, match="model.json"):
+        Entry(tmp_path)
+
+
+def test_no_weights_after_an_error(written, tmp_path, monkeypatch):
+    def save_half(path):
+        path.write_bytes(b"half")
+        fail()
+
+    monkeypatch.setattr(written.supernet, "save_weights", save_half)
+    with pytest.raises(OSError, match="disk is full"):
+        written.write(tmp_path)
+    assert list(tmp_path.iterdir()) == []

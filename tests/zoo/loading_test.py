@@ -1,0 +1,458 @@
+import contracts
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_entry import CLASS_NAMES
+from tiny_entry import FAMILY
+
+import keras_elastic as ke
+from keras_elastic import families
+from keras_elastic import zoo
+from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import Scorer
+from keras_elastic.spaces import costs
+
+IMAGES = contracts.random_images(12, 8)
+LABELS = np.arange(12) % len(CLASS_NAMES)
+
+
+def costs_of(arch, classes=4):
+    return costs(FAMILY.plan(arch, classes))
+
+
+def trainable_weights(model):
+    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+
+
+@pytest.fixture(scope="module")
+def largest(written):
+    """The largest network of the entry, loaded once."""
+    return ke.load(written.folder, resolution=12)
+
+
+# Loading a trained network
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_the_best_network_within_a_budget(written, row):
+    wanted = written.front.rows[row]
+    model = ke.load(written.folder, flops=wanted.flops)
+    size = wanted.arch.resolution
+    assert model.input_shape == (None, size, size, 3)
+    assert trainable_weights(model) == wanted.params
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_logits_are_those_of_the_subnet(written, row):
+    arch = written.front.rows[row].arch
+    model = ke.load(str(written.folder), flops=costs_of(arch).flops)
+    images = contracts.random_images(5, arch.resolution)
+    expected = written.supernet(
+        images, arch, statistics=written.statistics[row]
+    )
+    np.testing.assert_allclose(
+        model.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_a_budget_of_parameters_and_memory(written):
+    least = costs_of(FAMILY.space.smallest)
+    model = ke.load(written.folder, params=least.params, memory=least.memory)
+    assert trainable_weights(model) == least.params
+
+
+def test_class_names(largest):
+    assert largest.class_names == CLASS_NAMES
+
+
+def test_stock_layers_only(largest):
+    for layer in largest.layers:
+        assert type(layer).__module__.startswith("keras.")
+
+
+def test_is_calibrated(largest):
+    assert ke.is_calibrated(largest)
+
+
+def test_is_compiled_for_evaluation(largest):
+    images = contracts.random_images(12, 12)
+    loss, accuracy = largest.evaluate(images, LABELS, verbose=0)
+    logits = largest.predict(images, verbose=0)
+    expected = keras.losses.sparse_categorical_crossentropy(
+        LABELS, logits, from_logits=True
+    )
+    assert loss == pytest.approx(float(np.mean(expected)), rel=1e-4)
+    assert accuracy == pytest.approx(np.mean(logits.argmax(1) == LABELS))
+
+
+# A new head
+
+
+def test_a_new_head_on_the_same_trunk(written, largest):
+    model = ke.load(written.folder, resolution=12, classes=7)
+    assert model.output_shape == (None, 7)
+    assert getattr(model, "class_names", None) is None
+    compared = 0
+    for layer in largest.layers:
+        if layer.name == "head_classifier":
+            continue
+        for one, other in zip(
+            layer.get_weights(),
+            model.get_layer(layer.name).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, other)
+            compared += 1
+    assert compared > 20
+
+
+def test_a_new_head_is_new_also_of_as_many_classes(written, largest):
+    model = ke.load(written.folder, resolution=12, classes=len(CLASS_NAMES))
+    new, trained = (
+        m.get_layer("head_classifier").get_weights()[0]
+        for m in (model, largest)
+    )
+    assert new.shape == trained.shape
+    assert not np.allclose(new, trained)
+
+
+@pytest.mark.slow
+def test_a_new_head_learns(written):
+    flops = costs_of(FAMILY.space.smallest, 3).flops
+    model = ke.load(written.folder, flops=flops, classes=3)
+    labels = np.arange(12) % 3
+    before = model.evaluate(IMAGES, labels, verbose=0)[0]
+    model.fit(IMAGES, labels, batch_size=12, epochs=10, verbose=0)
+    assert model.evaluate(IMAGES, labels, verbose=0)[0] < before
+
+
+@pytest.mark.parametrize("weights", ["auto", None])
+def test_the_budget_counts_the_new_head(written, weights):
+    most = costs_of(FAMILY.space.largest).params
+    model = ke.load(written.folder, params=most, classes=100, weights=weights)
+    assert model.output_shape == (None, 100)
+    assert trainable_weights(model) <= most
+
+
+def test_a_head_that_no_budget_allows(written):
+    most = costs_of(FAMILY.space.largest).params
+    with pytest.raises(ValueError, match="params from 2"):
+        ke.load(written.folder, params=most, classes=10_000)
+
+
+# Wrong arguments
+
+
+@pytest.mark.parametrize("classes", [0, -1, 2.5, "3"])
+def test_invalid_classes(written, classes):
+    expected = f"`classes` must be.*Received: classes={classes!r}"
+    with pytest.raises(ValueError, match=expected):
+        ke.load(written.folder, classes=classes)
+
+
+@pytest.mark.parametrize("weights", ["imagenet", True, "None"])
+@pytest.mark.parametrize("function", [ke.load, ke.load_supernet])
+def test_invalid_weights(written, function, weights):
+    expected = f"`weights` must be 'auto' or None.*weights={weights!r}"
+    with pytest.raises(ValueError, match=expected):
+        function(written.folder, weights=weights)
+
+
+@pytest.mark.parametrize("function", [ke.load, ke.load_supernet, ke.select])
+def test_an_unknown_name(function):
+    with pytest.raises(ValueError) as error:
+        function("resnet50")
+    message = str(error.value)
+    assert "Received: 'resnet50'" in message
+    assert "python train.py" in message
+    assert all(name in message for name in ke.list_models())
+
+
+@pytest.mark.parametrize("function", [ke.load, ke.load_supernet, ke.select])
+def test_a_folder_that_is_no_run(function, tmp_path):
+    with pytest.raises(ValueError, match="must be a run or a zoo entry"):
+        function(tmp_path)
+
+
+@pytest.mark.parametrize("function", [ke.load, ke.select])
+@pytest.mark.parametrize(
+    "budget, expected",
+    [
+        (
+            {"flops": 1},
+            "No architecture of 'tiny' meets flops <= 1.*flops from",
+        ),
+        ({"params": 1, "weights": None}, "params from"),
+        ({"resolution": 9}, r"resolutions are \(8, 12\)"),
+        ({"flops": -1}, "`flops` must be a positive number"),
+    ],
+)
+def test_an_impossible_budget(written, function, budget, expected):
+    if function is ke.select:
+        budget.pop("weights", None)
+    with pytest.raises(ValueError, match=expected):
+        function(written.folder, **budget)
+
+
+@pytest.mark.parametrize("function", [ke.load, ke.select])
+def test_a_budget_that_nothing_on_the_front_meets(written, function):
+    # In reach of the space, but the front has none at this size.
+    flops = costs_of(FAMILY.space.smallest).flops * 2
+    with pytest.raises(ValueError, match="on the front of 'tiny' meets") as e:
+        function(written.folder, resolution=12, flops=flops * 2)
+    assert "resolutions [8, 12]" in str(e.value)
+
+
+# Without weights
+
+
+def test_random_weights_within_a_budget(written):
+    space = FAMILY.space
+    flops = (costs_of(space.smallest).flops + costs_of(space.largest).flops) / 2
+    model = ke.load(written.folder, flops=flops, weights=None, resolution=12)
+    assert model.input_shape == (None, 12, 12, 3)
+    assert model.class_names == CLASS_NAMES
+    assert not ke.is_calibrated(model)
+
+
+@pytest.mark.parametrize("end", ["smallest", "largest"])
+def test_random_weights_at_the_ends(written, end):
+    expected = costs_of(getattr(FAMILY.space, end))
+    model = ke.load(written.folder, flops=expected.flops, weights=None)
+    assert trainable_weights(model) == expected.params
+
+
+def test_random_weights_use_the_budget(written):
+    # Not merely something that fits.
+    most = costs_of(FAMILY.space.largest).params
+    model = ke.load(written.folder, params=0.8 * most, weights=None)
+    assert 0.5 * most < trainable_weights(model) <= 0.8 * most
+
+
+def test_an_uncalibrated_network_is_not_exported(written, tmp_path):
+    model = ke.load(written.folder, weights=None)
+    with pytest.raises(ValueError, match="`model` must be calibrated"):
+        ke.export.saved_model(model, tmp_path / "served")
+    assert list(tmp_path.iterdir()) == []
+    ke.calibrate(model, IMAGES)
+    assert ke.is_calibrated(model)
+
+
+def test_greyscale_images_to_calibrate(written):
+    model = ke.load(written.folder, weights=None)
+    with pytest.raises(ValueError, match="must be RGB.*np.repeat"):
+        ke.calibrate(model, IMAGES[..., :1])
+    assert not ke.is_calibrated(model)
+
+
+# The supernet
+
+
+def test_load_supernet(written):
+    supernet = ke.load_supernet(written.folder)
+    arch = FAMILY.space.smallest
+    np.testing.assert_allclose(
+        supernet(IMAGES, arch), written.supernet(IMAGES, arch), atol=1e-5
+    )
+
+
+def test_load_supernet_without_weights(written):
+    supernet = ke.load_supernet(written.folder, weights=None)
+    assert supernet.family == FAMILY
+    kernel, trained = (
+        s.get_layer("head_conv").get_weights()[0]
+        for s in (supernet, written.supernet)
+    )
+    assert not np.allclose(kernel, trained)
+
+
+# Selecting
+
+
+def test_select_reads_the_front(written):
+    row = written.front.rows[1]
+    selection = ke.select(written.folder, flops=row.flops)
+    assert selection.arch == row.arch
+    assert selection.costs == row.costs
+    assert selection.score == row.score
+    assert selection.reason == (
+        "the best of the 3 architectures on the front of 'tiny' with "
+        f"flops <= {row.flops / 1e3:.4g}e3"
+    )
+
+
+def test_select_by_a_score(written):
+    # Of which the front knows nothing: the smallest is the best.
+    reports = []
+    selection = ke.select(
+        written.folder,
+        resolution=12,
+        scorer=lambda arch: -costs_of(arch).flops,
+        strategy=CoarseToFine(mutants=4),
+        progress=lambda *report: reports.append(report),
+    )
+    assert selection.arch.resolution == 12
+    assert selection.arch.width == FAMILY.space.smallest.width
+    assert reports[-1][0] == reports[-1][1]
+    assert "candidates with resolution = 12" in selection.reason
+
+
+@pytest.mark.slow
+def test_select_by_a_scorer(written):
+    scorer = Scorer(written.supernet, IMAGES, [(IMAGES, LABELS)])
+    flops = costs_of(FAMILY.space.smallest).flops * 1.2
+    selection = ke.select(written.folder, flops=flops, scorer=scorer)
+    assert selection.costs.flops <= flops
+    assert selection.score == max(
+        score
+        for arch, score in scorer.scores.items()
+        if costs_of(arch).flops <= flops
+    )
+
+
+# Names
+
+
+def test_list_models():
+    names = ke.list_models()
+    assert names == tuple(sorted(names))
+    for name in names:
+        assert (zoo.zoo_folder() / name / "model.json").is_file()
+        assert zoo.find_entry(name).folder == zoo.zoo_folder() / name
+
+
+def test_recipe_file():
+    path = zoo.recipe_file("bignas_digits")
+    assert path == zoo.zoo_folder() / "bignas_digits" / "recipe.py"
+    assert path.is_file()
+
+
+@pytest.mark.parametrize("name", ["resnet50", "", "../zoo"])
+def test_an_unknown_recipe(name):
+    expected = rf"\['bignas', 'bignas_digits'.*Received: {name!r}"
+    with pytest.raises(ValueError, match=expected):
+        zoo.recipe_file(name)
+
+
+# The zoo's entries
+
+FOLDERS = {
+    path.parent
+    for pattern in ("*/recipe.py", "*/model.json")
+    for path in zoo.zoo_folder().glob(pattern)
+}
+TRAINED = [n for n in ke.list_models() if zoo.find_entry(n).is_trained]
+
+
+@pytest.fixture(params=sorted(FOLDERS), ids=lambda path: path.name)
+def zoo_entry(request):
+    """The folder of an entry."""
+    return request.param
+
+
+def test_every_entry_has_a_card(zoo_entry):
+    card = (zoo_entry / "README.md").read_text("utf-8")
+    assert zoo_entry.name in card
+    assert len(card.split()) > 50
+
+
+def test_every_entry_has_a_recipe_of_a_known_family(zoo_entry):
+    recipe = ke.training.Recipe.from_file(zoo_entry / "recipe.py")
+    assert recipe.name == zoo_entry.name
+    assert recipe.family in families.names()
+    family = recipe.make_family()
+    for flops in recipe.budgets:
+        ke.selection.Budget(flops=flops).check_reachable(family, 10)
+
+
+def test_every_entry_opens(zoo_entry):
+    entry = zoo.find_entry(zoo_entry.name)
+    assert entry.name == zoo_entry.name
+    assert entry.classes == len(entry.class_names) > 1
+    assert entry.family.space.size > 1
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_trained_entry_is_whole(name):
+    entry = zoo.find_entry(name)
+    # Each of these checks the digest of its file.
+    entry.supernet()
+    assert entry.front.rows
+    with np.load(entry.folder / "statistics.npz") as arrays:
+        rows = {int(key.split("/")[0]) for key in arrays.files}
+    assert rows == set(range(len(entry.front.rows)))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_front_of_a_trained_entry(name):
+    rows = zoo.find_entry(name).front.rows
+    lines = (zoo.zoo_folder() / name / "front.csv").read_text().splitlines()
+    # Reading leaves out what is beaten: there is nothing to leave out.
+    assert len(rows) == len(lines) - 1
+    assert all(row.test_top1 is not None for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_trained_entry_is_as_accurate_as_it_says(name):
+    entry = zoo.find_entry(name)
+    if entry.recipe.dataset != "digits":
+        pytest.skip("No library carries the data set.")
+    test = ke.data.load_dataset("digits").test
+    for row in (entry.front.rows[0], entry.front.rows[-1]):
+        model = ke.load(name, flops=row.flops)
+        accuracy = accuracy_on(test, model, entry.recipe.patch_size)
+        # Give or take an image that two programs round differently.
+        assert accuracy == pytest.approx(row.test_top1, abs=1.5 / test.size)
+
+
+def accuracy_on(split, model, patch_size):
+    size = model.input_shape[1]
+    batches = ke.data.evaluation_batches(
+        split, batch_size=256, patch_size=patch_size
+    )
+    resized = batches.map(lambda images, labels: (resize(images, size), labels))
+    return model.evaluate(resized, verbose=0)[1]
+
+
+def resize(images, size):
+    resized = tf.image.resize(images, (size, size), "bicubic", antialias=True)
+    return tf.clip_by_value(resized, 0, 255)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_trained_entry_tells_its_recipe(name):
+    recipe = ke.training.Recipe.from_file(zoo.recipe_file(name))
+    assert zoo.find_entry(name).recipe.differences(recipe) == []
+
+
+@pytest.mark.slow
+def test_bignas_without_weights_is_within_its_budget():
+    model = ke.load("bignas", flops=400e6, weights=None)
+    family = zoo.find_entry("bignas").family
+    assert model.input_shape[1] in family.space.resolution
+    flops = count_multiply_adds(model)
+    assert 300e6 < flops <= 400e6
+
+
+def count_multiply_adds(model):
+    """Counts what the model's layers do, without the library's arithmetic."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            pixels = np.prod(layer.output.shape[1:3])
+            total += pixels * np.prod(layer.kernel.shape)
+        elif isinstance(layer, keras.layers.Conv2D):
+            pixels = np.prod(layer.output.shape[1:3])
+            total += pixels * np.prod(layer.kernel.shape)
+        elif isinstance(layer, keras.layers.Dense):
+            total += np.prod(layer.kernel.shape)
+    return int(total)
+
+
+def test_bignas_is_not_trained_yet():
+    with pytest.raises(ValueError, match="no trained weights yet") as error:
+        ke.load("bignas", flops=400e6)
+    assert "python train.py --recipe=bignas" in str(error.value)
+    assert "`weights=None`" in str(error.value)
