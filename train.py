@@ -55,7 +55,9 @@ flags.DEFINE_boolean(
     "compare", False, "Train the largest architecture alone, too."
 )
 flags.DEFINE_boolean("smoke", False, "Two epochs, few candidates: a test.")
-flags.DEFINE_boolean("tensorboard", False, "Write logs for TensorBoard.")
+flags.DEFINE_boolean(
+    "tensorboard", False, "Write logs for TensorBoard. Needs the extra of it."
+)
 # Flags that override a field of the recipe.
 flags.DEFINE_string("family", None, "Overrides the recipe.")
 flags.DEFINE_string("dataset", None, "Overrides: digits, a folder, TFDS name.")

@@ -3,7 +3,6 @@ import os
 import pathlib
 import re
 import shlex
-import signal
 import subprocess
 import time
 
@@ -68,11 +67,13 @@ def killed(flags, run):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while not (run / "checkpoints" / "checkpoint").exists():
-        assert process.poll() is None, "It ended before its first checkpoint."
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        while not (run / "checkpoints" / "checkpoint").exists():
+            assert process.poll() is None, "It ended without a checkpoint."
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
     return sorted(os.listdir(run))
 
 

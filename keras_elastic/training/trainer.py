@@ -116,21 +116,37 @@ class Trainer:
             ValueError: The global batch does not divide among the replicas,
                 the data end early, or `folder` holds another supernet.
         """
-        manager = self._checkpoint_manager(folder)
-        initial_epoch, start = divmod(int(self.step.numpy()), steps_per_epoch)
+        # Callbacks look here for the learning rate. Not for longer than the
+        # training, or the weights file would hold the optimizer's state too.
+        self.supernet.optimizer = self.optimizer
+        try:
+            return self._fit(
+                self._checkpoint_manager(folder),
+                batches,
+                epochs,
+                steps_per_epoch,
+                checkpoint_every,
+                callbacks,
+                verbose,
+            )
+        finally:
+            del self.supernet.optimizer
+
+    def _fit(self, manager, batches, epochs, steps, every, callbacks, verbose):
+        initial_epoch, start = divmod(int(self.step.numpy()), steps)
         history = keras.callbacks.History()
         callback_list = self._callbacks(
-            [*callbacks, history], epochs, steps_per_epoch, verbose
+            [*callbacks, history], epochs, steps, verbose
         )
         callback_list.on_train_begin()
         for epoch in range(initial_epoch, epochs):
             callback_list.on_epoch_begin(epoch)
             logs = self._fit_epoch(
                 batches(epoch, start),
-                range(start, steps_per_epoch),
+                range(start, steps),
                 callback_list,
                 manager,
-                checkpoint_every,
+                every,
             )
             start = 0
             callback_list.on_epoch_end(epoch, logs)
@@ -213,11 +229,15 @@ class Trainer:
         return manager
 
 
+# What TensorFlow raises for a checkpoint that does not fit or is truncated.
+_UNREADABLE = (AssertionError, IndexError, ValueError, tf.errors.OpError)
+
+
 def _restore(checkpoint, path):
     try:
         status = checkpoint.restore(path)
         status.assert_existing_objects_matched()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
+    except _UNREADABLE as error:
         raise ValueError(
             "`folder` must hold checkpoints of this supernet and optimizer. "
             f"Received: {path!r}, which does not fit or is damaged "

@@ -27,23 +27,48 @@ def flops_and_params(add, **block):
     return costs(build(5, 4, add, **block))[:2]
 
 
-# Multiply-adds and parameters of each primitive: 4 channels of 5x5 pixels
+# Each primitive, over 4 channels of 5x5 pixels
 
 
 @pytest.mark.parametrize(
-    "add, flops, params",
+    "add, flops, params, elements",
     [
         # A stride of 2 leaves 3x3 pixels of 5x5.
-        (lambda b: b.convolution("x", 6, 3, 2), 4 * 6 * 9 * 9, 4 * 6 * 9),
-        (lambda b: b.convolution("x", 6, use_bias=True), 24 * 25, 24 + 6),
-        (lambda b: b.depthwise_convolution("x", 3, 2), 4 * 9 * 9, 4 * 9),
-        (lambda b: b.normalization("x"), 0, 4 + 4),
-        (lambda b: b.activation("x", "swish"), 0, 0),
-        (lambda b: b.squeeze_excite("x", 2, "relu", "sigmoid"), 16, 16 + 2 + 4),
-        (lambda b: b.global_pooling("x"), 0, 0),
-        (lambda b: b.dropout("x", 0.2), 0, 0),
-        (lambda b: b.dense("x", 10), 40, 40 + 10),
-        (lambda b: b.dense("x", 10, use_bias=False), 40, 40),
+        (
+            lambda builder: builder.convolution("x", 6, 3, strides=2),
+            4 * 6 * 9 * 9,
+            4 * 6 * 9,
+            4 * 25 + 6 * 9,
+        ),
+        (
+            lambda builder: builder.convolution("x", 6, use_bias=True),
+            4 * 6 * 25,
+            4 * 6 + 6,
+            4 * 25 + 6 * 25,
+        ),
+        (
+            lambda builder: builder.depthwise_convolution("x", 3, strides=2),
+            4 * 9 * 9,
+            4 * 9,
+            4 * 25 + 4 * 9,
+        ),
+        (lambda builder: builder.normalization("x"), 0, 4 + 4, 0),
+        (lambda builder: builder.activation("x", "swish"), 0, 0, 0),
+        (
+            lambda builder: builder.squeeze_excite("x", 2, "relu", "sigmoid"),
+            4 * 2 + 2 * 4,
+            (4 * 2 + 2) + (2 * 4 + 4),
+            4 * 25,
+        ),
+        (lambda builder: builder.global_pooling("x"), 0, 0, 0),
+        (lambda builder: builder.dropout("x", 0.2), 0, 0, 0),
+        (lambda builder: builder.dense("x", 10), 40, 40 + 10, 4 + 10),
+        (
+            lambda builder: builder.dense("x", 10, use_bias=False),
+            40,
+            40,
+            4 + 10,
+        ),
     ],
     ids=[
         "convolution",
@@ -58,8 +83,9 @@ def flops_and_params(add, **block):
         "dense without bias",
     ],
 )
-def test_flops_and_params_of(add, flops, params):
-    assert flops_and_params(add) == (flops, params)
+def test_costs_of_a(add, flops, params, elements):
+    found = costs(build(5, 4, add))
+    assert found == Costs(flops, params, FLOAT32 * elements)
 
 
 def test_an_identity_shortcut_is_free():
@@ -132,16 +158,6 @@ def test_peak_at_the_addition():
 
     # The input, the block's output and the shortcut's output.
     assert peak_elements(4, 4, add, shortcut_strides=1) == 64 + 96 + 96
-
-
-def test_peak_at_squeeze_excite():
-    def add(builder):
-        builder.convolution("narrow", 1)  # 64 + 16
-        builder.convolution("expand", 8)  # 64 + 16 + 128
-        builder.squeeze_excite("se", 2, "relu", "sigmoid")  # 64 + 128
-        builder.convolution("project", 1)  # 64 + 128 + 16
-
-    assert peak_elements(4, 4, add, shortcut_strides=1) == 208
 
 
 def test_costs_of_a_network():

