@@ -15,7 +15,6 @@ import pathlib
 # drivers would bury the progress bar.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
 from absl import flags
 from absl import logging
 
@@ -62,7 +61,7 @@ def main(argv):
         resolution=FLAGS.resolution,
         scorer=scorer,
         strategy=CoarseToFine(mutants=FLAGS.mutants, seed=recipe.seed),
-        progress=make_progress(),
+        progress=scripts.make_progress("candidate"),
     )
 
     # ------------------------------------- extract, calibrate and export
@@ -98,18 +97,6 @@ def main(argv):
         f"    tensorflow_model_server --model_name=child "
         f"--model_base_path=$PWD/{out}/served\n"
     )
-
-
-def make_progress():
-    """Returns a function that draws a progress bar."""
-    bar = None
-
-    def progress(done, total):
-        nonlocal bar
-        bar = bar or keras.utils.Progbar(total, unit_name="candidate")
-        bar.update(done)
-
-    return progress
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 A run that was killed resumes when the same command is given again.
 """
 
+import functools
 import os
 import pathlib
 
@@ -98,10 +99,9 @@ def main(argv):
     )
     steps = steps_per_epoch(dataset.train, recipe.batch_size)
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
-    if not budgets:
-        raise ValueError("A run needs a budget to select for, or more.")
     for budget in budgets:
         budget.check_reachable(family, dataset.num_classes)
+    check_batch_size(recipe)
     # What is wrong with the augmentation shows before anything is written.
     make_batches(recipe, dataset)(epoch=0, start_batch=0)
     remember_recipe(run, recipe)
@@ -119,8 +119,13 @@ def main(argv):
     scorer = zoo.make_scorer(supernet, recipe, dataset)
     print("Selecting children on held-out images")
     strategy = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
-    progress = make_progress()
-    strategy.search(family, dataset.num_classes, scorer, budgets, progress)
+    strategy.search(
+        family,
+        dataset.num_classes,
+        scorer,
+        budgets,
+        scripts.make_progress("candidate"),
+    )
     front, statistics = make_front(scorer, zoo.test_batches(recipe, dataset))
 
     # -------------------------------------------------- save and export
@@ -167,6 +172,9 @@ def read_recipe():
     }
     if "budgets" in changes:
         changes["budgets"] = tuple(float(text) for text in changes["budgets"])
+    if "family" in changes:
+        # The recipe's changes are of the fields of its own family.
+        changes["family_changes"] = {}
     if "dataset" in changes or "family" in changes:
         # A run of other data or another space is not the recipe's.
         words = [changes.get("family", recipe.family)]
@@ -233,6 +241,18 @@ def train(recipe, family, dataset, steps, run, sampler, name="checkpoints"):
     return supernet
 
 
+def check_batch_size(recipe):
+    """Raises a `ValueError` if the replicas cannot share a batch out."""
+    replicas = make_strategy().num_replicas_in_sync
+    if recipe.batch_size % replicas:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {replicas} replicas of "
+            f"--strategy={FLAGS.strategy}. Received: batch_size="
+            f"{recipe.batch_size}. Pass another --batch_size."
+        )
+
+
+@functools.cache
 def make_strategy():
     """Returns the `tf.distribute` strategy of the flags."""
     if FLAGS.strategy == "mirrored":
@@ -247,18 +267,6 @@ def make_callbacks(run, name):
         logs = str(run / "tensorboard" / name)
         callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
     return callbacks
-
-
-def make_progress():
-    """Returns a function that draws a progress bar."""
-    bar = None
-
-    def progress(done, total):
-        nonlocal bar
-        bar = bar or keras.utils.Progbar(total, unit_name="candidate")
-        bar.update(done)
-
-    return progress
 
 
 def make_front(scorer, batches):

@@ -31,9 +31,9 @@ CLASSES = 200
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--family", default="bignas")
-    parser.add_argument("--resolutions", default="96,128,160,192")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--resolutions", default="192,224,256,288,320")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     resolutions = [int(r) for r in arguments.resolutions.split(",")]
 
@@ -41,7 +41,7 @@ def main():
     supernet = ke.Supernet(family, CLASSES)
     space = supernet.space
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (arguments.batch, 128, 128, 3))
+    images = rng.integers(0, 256, (arguments.batch, 224, 224, 3))
     images = tf.constant(images, "float32")
     labels = tf.constant(rng.integers(0, CLASSES, arguments.batch))
 

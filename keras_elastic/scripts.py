@@ -1,7 +1,8 @@
-"""What the scripts share: how an error of the user's is shown."""
+"""What the scripts share: how errors and progress are shown."""
 
 import sys
 
+import keras
 from absl import app
 
 
@@ -23,3 +24,19 @@ def run(main):
             sys.exit(1)
 
     app.run(shown)
+
+
+def make_progress(unit):
+    """Returns a function of what is done and all, which draws a bar.
+
+    Args:
+        unit: String. What is counted, in the singular.
+    """
+    bar = None
+
+    def progress(done, total):
+        nonlocal bar
+        bar = bar or keras.utils.Progbar(total, unit_name=unit)
+        bar.update(done)
+
+    return progress

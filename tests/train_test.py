@@ -190,7 +190,7 @@ def test_a_run_is_not_mixed_with_another(flags, run, finished):
     [
         ("--budgets=400e3,1e3", "meets flops <= 1e3; the architectures need"),
         ("--budgets=-5", "needs positive budgets"),
-        ("--budgets=", "needs a budget"),
+        ("--budgets=", "needs positive"),
         ("--budgets=many", "many"),
         ("--recipe=resnet50", "a name of the zoo.*Received: 'resnet50'"),
         ("--recipe=absent.py", "absent.py', which does not exist"),

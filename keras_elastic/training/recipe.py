@@ -75,6 +75,8 @@ class Recipe:
             "calibration_images",
         )
         wrong = [f for f in positive if not getattr(self, f) > 0]
+        if not self.budgets:
+            wrong.append("budgets")
         if wrong or any(not budget > 0 for budget in self.budgets):
             values = {f: getattr(self, f) for f in wrong}
             raise ValueError(
