@@ -9,5 +9,8 @@ from keras_elastic.families.efficientnet import EfficientNet as EfficientNet
 from keras_elastic.families.registry import deserialize as deserialize
 from keras_elastic.families.registry import get as get
 from keras_elastic.families.registry import names as names
+from keras_elastic.families.registry import network as network
+from keras_elastic.families.registry import network_names as network_names
 from keras_elastic.families.registry import register as register
+from keras_elastic.families.registry import register_network as register_network
 from keras_elastic.families.registry import serialize as serialize

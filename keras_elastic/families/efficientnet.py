@@ -15,6 +15,7 @@ References:
 
 import dataclasses
 
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
@@ -140,7 +141,8 @@ class EfficientNet:
             f"stage{number + 1}_block{index + 1}",
             # The first block of every choice is always there.
             live=index < min(stage.depth) or index < genes.depth[number],
-            shortcut_strides=strides if shortcut else None,
+            shortcut="elastic" if shortcut else None,
+            strides=strides,
         ):
             if stage.expand_ratio != (1,):
                 builder.convolution("expand", hidden)
@@ -260,4 +262,61 @@ BIGNAS_CIFAR10 = EfficientNet(
     ),
     head=(320, 384),
     stem_strides=1,
+)
+
+
+def _attentivenas(resolution, width, kernel_size, expand_ratio, depth):
+    arch = Architecture(resolution, width, depth, kernel_size, expand_ratio)
+    return "attentivenas", arch
+
+
+# The columns of the release: resolution, width, kernel, expansion, depth.
+NETWORKS = {
+    "attentivenas_a0": _attentivenas(
+        192,
+        (16, 16, 24, 32, 64, 112, 192, 216, 1792),
+        (3, 3, 3, 3, 3, 3, 3),
+        (1, 4, 4, 4, 4, 6, 6),
+        (1, 3, 3, 3, 3, 3, 1),
+    ),
+    "attentivenas_a2": _attentivenas(
+        224,
+        (16, 16, 24, 32, 64, 112, 200, 224, 1984),
+        (3, 3, 3, 3, 3, 5, 3),
+        (1, 4, 5, 4, 4, 6, 6),
+        (1, 3, 3, 3, 3, 4, 1),
+    ),
+    "attentivenas_a4": _attentivenas(
+        256,
+        (16, 16, 24, 32, 64, 112, 192, 216, 1984),
+        (3, 3, 3, 5, 3, 5, 3),
+        (1, 4, 4, 5, 4, 6, 6),
+        (1, 3, 3, 4, 3, 5, 1),
+    ),
+    "attentivenas_a6": _attentivenas(
+        288,
+        (16, 16, 24, 32, 64, 112, 216, 224, 1984),
+        (3, 3, 3, 3, 3, 5, 3),
+        (1, 4, 6, 5, 4, 6, 6),
+        (1, 3, 3, 4, 4, 6, 1),
+    ),
+    "bignas_650m": (
+        "bignas",
+        Architecture(
+            resolution=256,
+            width=(32, 16, 24, 48, 88, 128, 216, 352, 1408),
+            depth=(1, 2, 2, 2, 4, 4, 1),
+            kernel_size=(3, 3, 5, 3, 5, 5, 3),
+            expand_ratio=(1, 6, 6, 6, 6, 6, 6),
+        ),
+    ),
+    "efficientnet_b0": ("efficientnet_b0", EFFICIENTNET_B0.space.largest),
+}
+
+FAMILIES = (
+    BIGNAS,
+    ATTENTIVENAS,
+    BIGNAS_DIGITS,
+    BIGNAS_CIFAR10,
+    EFFICIENTNET_B0,
 )

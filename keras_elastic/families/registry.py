@@ -1,11 +1,15 @@
 """Families by name, and families as JSON."""
 
 import dataclasses
+import importlib
+import pathlib
+import pkgutil
 from typing import Any
 
-from keras_elastic.families import efficientnet
+from keras_elastic.spaces import Architecture
 
 _FAMILIES: dict[str, Any] = {}
+_NETWORKS: dict[str, tuple[str, Architecture]] = {}
 
 
 def register(family):
@@ -101,11 +105,66 @@ def _tuples(value):
     return value
 
 
-for _family in (
-    efficientnet.EFFICIENTNET_B0,
-    efficientnet.BIGNAS,
-    efficientnet.ATTENTIVENAS,
-    efficientnet.BIGNAS_DIGITS,
-    efficientnet.BIGNAS_CIFAR10,
-):
-    register(_family)
+def register_network(name: str, family: str, arch: Architecture) -> None:
+    """Adds a published network to those that `network` finds.
+
+    Args:
+        name: String.
+        family: Name of a registered family.
+        arch: `Architecture` of it.
+
+    Raises:
+        ValueError: The name is taken, or `arch` is not in the family's space.
+    """
+    get(family).space.validate(arch)
+    known = _NETWORKS.setdefault(name, (family, arch))
+    if known != (family, arch):
+        raise ValueError(
+            f"The name '{name}' is taken by another network. "
+            "Give yours another `name`."
+        )
+
+
+def network_names() -> tuple[str, ...]:
+    """Names of the registered networks, sorted."""
+    return tuple(sorted(_NETWORKS))
+
+
+def network(name: str) -> tuple[Any, Architecture]:
+    """Returns the family and the architecture of a published network.
+
+    Raises:
+        ValueError: No network has this name.
+    """
+    if name not in _NETWORKS:
+        raise ValueError(
+            f"`name` must be one of {list(network_names())}. "
+            f"Received: name={name!r}."
+        )
+    family, arch = _NETWORKS[name]
+    return get(family), arch
+
+
+def _register_all() -> None:
+    """Registers what every module beside this one holds.
+
+    A module of a family has `FAMILIES`, a tuple, and may have `NETWORKS`, a
+    dictionary from names to pairs of a family's name and an architecture. So
+    a new family is a new file, and nothing else.
+    """
+    folder = str(pathlib.Path(__file__).parent)
+    names = [module.name for module in pkgutil.iter_modules([folder])]
+    modules = [
+        importlib.import_module(f"keras_elastic.families.{name}")
+        for name in names
+        if name != "registry"
+    ]
+    for module in modules:
+        for family in getattr(module, "FAMILIES", ()):
+            register(family)
+    for module in modules:
+        for name, (family, arch) in getattr(module, "NETWORKS", {}).items():
+            register_network(name, family, arch)
+
+
+_register_all()

@@ -25,6 +25,8 @@ class ElasticConv2D(keras.layers.Layer):
         filters: Integer. The largest number of output channels.
         kernel_size: Integer. The largest height and width of the kernel, odd.
         strides: Integer. Defaults to 1.
+        padding: `"same"` or `"valid"`. In mode "masked" a smaller kernel is
+            the largest with zeros around, so `"valid"` needs one kernel size.
         use_bias: Boolean. Defaults to `False`: a normalisation follows.
         kernel_initializer: Initializer of the whole kernel.
         mode: `"sliced"` or `"masked"`.
@@ -55,6 +57,7 @@ class ElasticConv2D(keras.layers.Layer):
         filters,
         kernel_size,
         strides=1,
+        padding="same",
         use_bias=False,
         kernel_initializer="he_normal",
         mode="sliced",
@@ -67,6 +70,7 @@ class ElasticConv2D(keras.layers.Layer):
         self.filters = filters
         self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
         self.strides = strides
+        self.padding = _check_padding(padding)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.mode = slicing.check_mode(mode)
@@ -113,7 +117,9 @@ class ElasticConv2D(keras.layers.Layer):
             in_channels = slicing.live_channels(inputs)
             kernel = slicing.first(kernel, in_channels, filters)
             bias = None if bias is None else slicing.first(bias, filters)
-        outputs = ops.conv(inputs, kernel, strides=self.strides, padding="same")
+        outputs = ops.conv(
+            inputs, kernel, strides=self.strides, padding=self.padding
+        )
         if bias is not None:
             outputs = outputs + bias
         if self.mode == "masked":
@@ -139,9 +145,19 @@ class ElasticConv2D(keras.layers.Layer):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "strides": self.strides,
+            "padding": self.padding,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(
                 self.kernel_initializer
             ),
             "mode": self.mode,
         }
+
+
+def _check_padding(padding):
+    if padding not in ("same", "valid"):
+        raise ValueError(
+            "`padding` must be 'same' or 'valid'. "
+            f"Received: padding={padding!r}."
+        )
+    return padding

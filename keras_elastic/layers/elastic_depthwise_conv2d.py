@@ -17,10 +17,14 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
     Reference:
     - BigNAS (Yu et al., ECCV 2020), section 3.1: a 3x3 kernel is the centre of
       the 5x5 kernel.
+    - Once-for-All (Cai et al., ICLR 2020), section 3.3: it is a learned linear
+      map of that centre, one matrix for all channels.
 
     Args:
         kernel_size: Integer. The largest height and width of the kernel, odd.
         strides: Integer. Defaults to 1.
+        kernel_transform: Boolean. Whether a smaller kernel is a learned map of
+            the centre of the next larger one, which starts as the identity.
         depthwise_initializer: Initializer of the whole kernel.
         mode: `"sliced"` or `"masked"`.
         **kwargs: Arguments of `keras.layers.Layer`.
@@ -47,6 +51,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         self,
         kernel_size,
         strides=1,
+        kernel_transform=False,
         depthwise_initializer="he_normal",
         mode="sliced",
         **kwargs,
@@ -55,6 +60,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         slicing.check_positive(kernel_size=kernel_size, strides=strides)
         self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
         self.strides = strides
+        self.kernel_transform = kernel_transform
         self.depthwise_initializer = keras.initializers.get(
             depthwise_initializer
         )
@@ -74,6 +80,15 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             shape=(self.kernel_size, self.kernel_size, self.channels, 1),
             initializer=self._initialize_kernel,
         )
+        # From the largest to the smallest: 7 to 5, then 5 to 3.
+        self.transforms = {}
+        if self.kernel_transform:
+            for size in range(self.kernel_size - 2, 1, -2):
+                self.transforms[size] = self.add_weight(
+                    name=f"transform_{size + 2}_to_{size}",
+                    shape=(size**2, size**2),
+                    initializer="identity",
+                )
 
     def _initialize_kernel(self, shape, dtype=None):
         # Initializers take the last axis but one for the fan-in, which is
@@ -90,7 +105,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         )
         kernel_size = slicing.check_kernel_size(kernel_size, self.kernel_size)
         kernel = slicing.kernel_part(
-            ops.convert_to_tensor(self.kernel),
+            self._transformed_kernel(kernel_size),
             kernel_size,
             self.kernel_size,
             self.mode,
@@ -101,13 +116,26 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             inputs, kernel, strides=self.strides, padding="same"
         )
 
+    def _transformed_kernel(self, kernel_size):
+        """A kernel of the largest size whose centre is that of a choice."""
+        chosen = part = ops.convert_to_tensor(self.kernel)
+        for size, matrix in self.transforms.items():
+            part = slicing.crop_kernel(part, size, part.shape[0])
+            flat = ops.reshape(part, (size**2, self.channels))
+            flat = ops.matmul(ops.convert_to_tensor(matrix), flat)
+            part = ops.reshape(flat, (size, size, self.channels, 1))
+            margin = (self.kernel_size - size) // 2
+            padded = ops.pad(part, [[margin, margin]] * 2 + [[0, 0]] * 2)
+            chosen = ops.where(kernel_size <= size, padded, chosen)
+        return chosen
+
     def sliced_weights(self, channels, kernel_size):
         """Weights of the stock `DepthwiseConv2D` that a choice stands for.
 
         Returns:
             List of one NumPy array, for `DepthwiseConv2D.set_weights`.
         """
-        kernel = ops.convert_to_numpy(self.kernel)
+        kernel = ops.convert_to_numpy(self._transformed_kernel(kernel_size))
         kernel = slicing.crop_kernel(kernel, kernel_size, self.kernel_size)
         return [kernel[:, :, :channels]]
 
@@ -116,6 +144,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             **super().get_config(),
             "kernel_size": self.kernel_size,
             "strides": self.strides,
+            "kernel_transform": self.kernel_transform,
             "depthwise_initializer": keras.initializers.serialize(
                 self.depthwise_initializer
             ),

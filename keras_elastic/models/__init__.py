@@ -1,4 +1,5 @@
 """Readers of a plan that make models."""
 
+from keras_elastic.models.build import build as build
 from keras_elastic.models.child import build_child as build_child
 from keras_elastic.models.supernet import Supernet as Supernet

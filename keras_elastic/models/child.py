@@ -38,13 +38,17 @@ def build_child(plan, keras_module=keras, name=None):
 
 
 def _build_block(block, inputs, layers):
-    features = inputs
-    for operation in block.operations:
-        features = _build(operation, features, layers)
-    if block.shortcut is None:
+    def build(operations, features):
+        for operation in operations:
+            features = _build(operation, features, layers)
         return features
-    shortcut = _build(block.shortcut, inputs, layers)
-    return layers.Add(name=f"{block.name}_add")([features, shortcut])
+
+    features = build(block.operations, inputs)
+    if block.shortcut is not None:
+        shortcut = build(block.shortcut, inputs)
+        add = layers.Add(name=f"{block.name}_add")
+        features = add([features, shortcut])
+    return build(block.after, features)
 
 
 @functools.singledispatch
@@ -59,7 +63,7 @@ def _(operation: primitives.Convolution, inputs, layers):
         operation.filters,
         operation.kernel_size,
         strides=operation.strides,
-        padding="same",
+        padding=operation.padding,
         use_bias=operation.use_bias,
         kernel_initializer="he_normal",
         name=operation.name,
@@ -111,6 +115,23 @@ def _(operation: primitives.SqueezeExcite, inputs, layers):
 
 
 @_build.register
+def _(operation: primitives.MaxPooling, inputs, layers):
+    return layers.MaxPooling2D(
+        operation.pool_size,
+        strides=operation.strides,
+        padding="same",
+        name=operation.name,
+    )(inputs)
+
+
+@_build.register
+def _(operation: primitives.AveragePooling, inputs, layers):
+    return layers.AveragePooling2D(
+        operation.strides, padding="same", name=operation.name
+    )(inputs)
+
+
+@_build.register
 def _(operation: primitives.GlobalPooling, inputs, layers):
     return layers.GlobalAveragePooling2D(name=operation.name)(inputs)
 
@@ -155,11 +176,9 @@ def copy_weights(supernet, plan, child, statistics=None, new=()):
     for block in plan.blocks:
         if not block.live:
             continue
-        for operation in block.operations:
+        for operation in block.every_operation:
             if operation.name not in new:
                 _copy(operation, supernet, child, statistics)
-        if block.shortcut is not None:
-            _copy(block.shortcut, supernet, child, statistics)
 
 
 @functools.singledispatch

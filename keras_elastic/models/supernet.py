@@ -100,10 +100,8 @@ class Supernet(keras.Model):
         self._channels = {}
         self._dropouts = {}
         for block in plan.blocks:
-            for operation in block.operations:
+            for operation in block.every_operation:
                 self._build_layer(operation)
-            if block.shortcut is not None:
-                self._build_layer(block.shortcut)
 
     def _build_layer(self, operation):
         if isinstance(operation, primitives.Dropout):
@@ -200,31 +198,38 @@ class Supernet(keras.Model):
     def _no_statistics(self, block):
         return {
             operation.name: ops.zeros((2, self._channels[operation.name]))
-            for operation in block.operations
+            for operation in block.every_operation
             if isinstance(operation, primitives.Normalization)
         }
 
     def _run_live_block(self, block, inputs, statistics, dropout_masks):
-        features, seen = inputs, {}
-        for operation in block.operations:
-            if isinstance(operation, primitives.Normalization):
-                features, seen[operation.name] = self._normalize(
-                    operation, features, statistics
+        seen = {}
+
+        def run(operations, features):
+            for operation in operations:
+                features = self._run_operation(
+                    operation, features, statistics, dropout_masks, seen
                 )
-            elif isinstance(operation, primitives.Dropout):
-                masks = dropout_masks or {}
-                features = _drop(features, masks.get(operation.name))
-            else:
-                layer = getattr(self, operation.name, None)
-                features = _run(operation, layer, features)
+            return features
+
+        features = run(block.operations, inputs)
         if block.shortcut is not None:
-            shortcut = getattr(self, block.shortcut.name)
-            features = features + shortcut(
-                inputs,
-                filters=block.shortcut.filters,
-                project=block.shortcut.project,
+            features = features + run(block.shortcut, inputs)
+        return run(block.after, features), seen
+
+    def _run_operation(
+        self, operation, inputs, statistics, dropout_masks, seen
+    ):
+        if isinstance(operation, primitives.Normalization):
+            outputs, seen[operation.name] = self._normalize(
+                operation, inputs, statistics
             )
-        return features, seen
+            return outputs
+        if isinstance(operation, primitives.Dropout):
+            masks = dropout_masks or {}
+            return _drop(inputs, masks.get(operation.name))
+        layer = getattr(self, operation.name, None)
+        return _run(operation, layer, inputs)
 
     def _normalize(self, operation, inputs, statistics):
         given = None if statistics is None else statistics[operation.name]
@@ -319,6 +324,7 @@ def _(operation: primitives.Convolution, mode, dtype):
         _largest(operation.filters),
         _largest(operation.kernel_size),
         operation.strides,
+        padding=operation.padding,
         use_bias=operation.use_bias,
         mode=mode,
         dtype=dtype,
@@ -332,6 +338,7 @@ def _(operation: primitives.DepthwiseConvolution, mode, dtype):
     layer = layers.ElasticDepthwiseConv2D(
         _largest(operation.kernel_size),
         operation.strides,
+        kernel_transform=operation.kernel_transform,
         mode=mode,
         dtype=dtype,
         name=operation.name,
@@ -416,6 +423,28 @@ def _(operation: primitives.Activation, layer, inputs):
 @_run.register
 def _(operation: primitives.SqueezeExcite, layer, inputs):
     return layer(inputs, reduced=operation.reduced)
+
+
+@_run.register
+def _(operation: primitives.Shortcut, layer, inputs):
+    return layer(inputs, filters=operation.filters, project=operation.project)
+
+
+@_run.register
+def _(operation: primitives.MaxPooling, layer, inputs):
+    return ops.max_pool(
+        inputs,
+        operation.pool_size,
+        strides=operation.strides,
+        padding="same",
+    )
+
+
+@_run.register
+def _(operation: primitives.AveragePooling, layer, inputs):
+    return ops.average_pool(
+        inputs, operation.strides, strides=operation.strides, padding="same"
+    )
 
 
 @_run.register

@@ -29,7 +29,7 @@ def where(condition, if_true, if_false):
     return keras.ops.where(condition, if_true, if_false)
 
 
-def round_channels(channels, divisor=8, minimum=1):
+def round_channels(channels, divisor=8, minimum=1, scale=1):
     """Rounds a number of channels to a multiple of `divisor`.
 
     Rounds to the nearest multiple, half up, and adds one more multiple where
@@ -39,17 +39,25 @@ def round_channels(channels, divisor=8, minimum=1):
     AttentiveNAS and US-Net call it with `minimum=1`.
 
     Args:
-        channels: Integer, array or tensor of positive integers.
+        channels: Integer, array or tensor of positive integers: `scale` times
+            the number to round, so that fractions need no floats.
         divisor: Integer. The result is a multiple of it where `channels` is at
             least half of it, or `minimum` is a multiple of it.
         minimum: Integer. The result is at least this.
+        scale: Integer. Defaults to 1.
 
     Returns:
         The rounded number of channels, of the type of `channels`.
+
+    Example:
+
+    >>> round_channels(90), round_channels(32 * 35, scale=100)
+    (88, 16)
     """
-    rounded = (channels + divisor // 2) // divisor * divisor
+    step = divisor * scale
+    rounded = (2 * channels + step) // (2 * step) * divisor
     rounded = where(rounded < minimum, minimum, rounded)
-    lost_a_tenth = 10 * rounded < 9 * channels
+    lost_a_tenth = 10 * scale * rounded < 9 * channels
     return where(lost_a_tenth, rounded + divisor, rounded)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from typing import NamedTuple
 
 from keras_elastic.spaces import plan as primitives
-from keras_elastic.spaces.arithmetic import ceil_divide
 from keras_elastic.spaces.arithmetic import where
 
 
@@ -38,7 +37,7 @@ def costs(plan: primitives.Plan) -> Costs:
     """
     flops, params, elements = 0, 0, 0
     for block in plan.blocks:
-        for operation in _operations(block):
+        for operation in block.every_operation:
             flops += block.live * _flops(operation)
             params += block.live * _params(operation)
         peak = block.live * _peak_elements(block)
@@ -46,30 +45,24 @@ def costs(plan: primitives.Plan) -> Costs:
     return Costs(flops, params, 4 * elements)
 
 
-def _operations(block):
-    if block.shortcut is None:
-        return block.operations
-    return (*block.operations, block.shortcut)
-
-
 def _peak_elements(block):
     """Most numbers that are alive at once while a block runs."""
     first, *rest = (_elements(operation) for operation in block.operations)
     if block.shortcut is None:
         return functools.reduce(_larger, rest, first)
-    # The first operation reads what the shortcut holds: counted once.
-    shortcut = block.shortcut
-    held = shortcut.in_channels * shortcut.size**2
-    peak = functools.reduce(_larger, (held + other for other in rest), first)
-    return _larger(peak, held + 2 * _written(shortcut))
+    # The first operation reads what the shortcut holds: counted once. While
+    # the shortcut runs, the block's output is held, which is as large as its.
+    held = block.in_channels * block.size**2
+    inside = [held + other for other in rest]
+    output = block.out_channels * block.out_size**2
+    added = [output + _elements(operation) for operation in block.shortcut]
+    if not block.shortcut:
+        added = [held + output]
+    return functools.reduce(_larger, [*inside, *added], first)
 
 
 def _larger(a, b):
     return where(a > b, a, b)
-
-
-def _written(shortcut):
-    return shortcut.filters * ceil_divide(shortcut.size, shortcut.strides) ** 2
 
 
 @functools.singledispatch
@@ -90,7 +83,7 @@ def _elements(operation):
 
 @_flops.register
 def _(operation: primitives.Convolution):
-    out_size = ceil_divide(operation.size, operation.strides)
+    out_size = primitives.out_size(operation)
     return _kernel(operation) * out_size**2
 
 
@@ -101,7 +94,7 @@ def _(operation: primitives.Convolution):
 
 @_elements.register
 def _(operation: primitives.Convolution):
-    out_size = ceil_divide(operation.size, operation.strides)
+    out_size = primitives.out_size(operation)
     read = operation.in_channels * operation.size**2
     return read + operation.filters * out_size**2
 
@@ -112,7 +105,7 @@ def _kernel(operation):
 
 @_flops.register
 def _(operation: primitives.DepthwiseConvolution):
-    out_size = ceil_divide(operation.size, operation.strides)
+    out_size = primitives.out_size(operation)
     return operation.channels * operation.kernel_size**2 * out_size**2
 
 
@@ -123,7 +116,14 @@ def _(operation: primitives.DepthwiseConvolution):
 
 @_elements.register
 def _(operation: primitives.DepthwiseConvolution):
-    out_size = ceil_divide(operation.size, operation.strides)
+    out_size = primitives.out_size(operation)
+    return operation.channels * (operation.size**2 + out_size**2)
+
+
+@_elements.register(primitives.MaxPooling)
+@_elements.register(primitives.AveragePooling)
+def _(operation):
+    out_size = primitives.out_size(operation)
     return operation.channels * (operation.size**2 + out_size**2)
 
 
@@ -166,9 +166,16 @@ def _(operation: primitives.Dense):
 
 @_flops.register
 def _(operation: primitives.Shortcut):
-    out_size = ceil_divide(operation.size, operation.strides)
+    out_size = primitives.out_size(operation)
     kernel = operation.in_channels * operation.filters
     return operation.project * kernel * out_size**2
+
+
+@_elements.register
+def _(operation: primitives.Shortcut):
+    out_size = primitives.out_size(operation)
+    read = operation.in_channels * operation.size**2
+    return read + operation.filters * out_size**2
 
 
 @_params.register

@@ -16,7 +16,7 @@ from keras_elastic.spaces.arithmetic import where
 
 @dataclasses.dataclass(frozen=True)
 class Convolution:
-    """A convolution with "same" padding. `size` is its input's height."""
+    """A convolution. `size` is its input's height, `padding` as in Keras."""
 
     name: str
     in_channels: Any
@@ -24,17 +24,23 @@ class Convolution:
     kernel_size: Any
     strides: int
     use_bias: bool
+    padding: str
     size: Any
 
 
 @dataclasses.dataclass(frozen=True)
 class DepthwiseConvolution:
-    """A depthwise convolution with "same" padding and no bias."""
+    """A depthwise convolution with "same" padding and no bias.
+
+    `kernel_transform`: smaller kernels are learned linear maps of the centre
+    of larger ones (OFA), and not the centre itself.
+    """
 
     name: str
     channels: Any
     kernel_size: Any
     strides: int
+    kernel_transform: bool
     size: Any
 
 
@@ -65,6 +71,27 @@ class SqueezeExcite:
     reduced: Any
     activation: str
     gate: str
+    size: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class MaxPooling:
+    """Max pooling with "same" padding."""
+
+    name: str
+    channels: Any
+    pool_size: int
+    strides: int
+    size: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class AveragePooling:
+    """Average pooling of squares as large as the strides, "same" padding."""
+
+    name: str
+    channels: Any
+    strides: int
     size: Any
 
 
@@ -111,13 +138,27 @@ class Shortcut:
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Operations that are skipped together where `live` does not hold."""
+    """Operations that are skipped together where `live` does not hold.
+
+    `operations` make the residual path, or all there is. `shortcut` makes what
+    is added to it from the block's input: `()` for the input itself, `None`
+    for no addition. `after` follows the addition.
+    """
 
     name: str
     live: Any
     operations: tuple
-    shortcut: Shortcut | None
+    shortcut: tuple | None
+    after: tuple
+    in_channels: Any
     out_channels: Any
+    size: Any
+    out_size: Any
+
+    @property
+    def every_operation(self) -> tuple:
+        """All operations, of the residual path, the shortcut and after."""
+        return (*self.operations, *(self.shortcut or ()), *self.after)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +172,14 @@ class Plan:
     def classifier(self) -> str:
         """Name of the last operation, which makes the logits."""
         return self.blocks[-1].operations[-1].name
+
+
+def out_size(operation) -> Any:
+    """Height of the output of a strided operation."""
+    if getattr(operation, "padding", "same") == "valid":
+        inner = operation.size - operation.kernel_size + 1
+        return ceil_divide(inner, operation.strides)
+    return ceil_divide(operation.size, operation.strides)
 
 
 class PlanBuilder:
@@ -162,28 +211,72 @@ class PlanBuilder:
 
     @contextlib.contextmanager
     def block(
-        self, name: str, live: Any = True, shortcut_strides: int | None = None
+        self,
+        name: str,
+        live: Any = True,
+        shortcut: str | None = None,
+        strides: int = 1,
+        activation: str | None = None,
     ) -> Iterator[None]:
         """Opens a block; what is added inside belongs to it.
 
         Args:
             name: String, prefix of the names of the block's operations.
             live: Whether the architecture has this block.
-            shortcut_strides: The block's strides, for a residual block.
+            shortcut: What is added to the block's output:
+
+                - `None`: nothing;
+                - `"identity"`: the input;
+                - `"elastic"`: the input, pooled where the block is strided,
+                  through a 1x1 convolution where the widths differ (BigNAS);
+                - `"projection"`: the input through a strided 1x1 convolution
+                  and a normalisation (ResNet);
+                - `"pooled_projection"`: the same, but pooled and not strided
+                  (ResNet-D).
+            strides: The block's strides, for its shortcut.
+            activation: Name of an activation that follows the addition.
         """
         self._prefix, self._operations = name, []
         in_channels, in_size = self.channels, self.size
         yield
-        shortcut = None
-        if shortcut_strides is not None:
-            shortcut = self._shortcut(in_channels, in_size, shortcut_strides)
+        operations, self._operations = tuple(self._operations), []
+        added = None
+        if shortcut is not None:
+            added = self._shortcut(shortcut, in_channels, in_size, strides)
+        if activation is not None:
+            self.activation("after", activation)
         self._blocks.append(
-            Block(name, live, tuple(self._operations), shortcut, self.channels)
+            Block(
+                name,
+                live,
+                operations,
+                added,
+                tuple(self._operations),
+                in_channels,
+                self.channels,
+                in_size,
+                self.size,
+            )
         )
         self.channels = where(live, self.channels, in_channels)
         self.size = where(live, self.size, in_size)
 
-    def _shortcut(self, in_channels, size, strides):
+    def _shortcut(self, kind, in_channels, in_size, strides):
+        if kind == "elastic":
+            return (self._elastic_shortcut(in_channels, in_size, strides),)
+        out_channels, out_size = self.channels, self.size
+        self.channels, self.size = in_channels, in_size
+        if kind == "pooled_projection" and strides > 1:
+            self.average_pooling("shortcut_pool", strides)
+            strides = 1
+        if kind != "identity":
+            self.convolution("shortcut", out_channels, strides=strides)
+            self.normalization("shortcut_norm")
+        self.channels, self.size = out_channels, out_size
+        operations, self._operations = tuple(self._operations), []
+        return operations
+
+    def _elastic_shortcut(self, in_channels, size, strides):
         # Widths that are one object are one gene: no choice can part them.
         same = in_channels is self.channels
         return Shortcut(
@@ -196,9 +289,15 @@ class PlanBuilder:
         )
 
     def convolution(
-        self, name, filters, kernel_size=1, strides=1, use_bias=False
+        self,
+        name,
+        filters,
+        kernel_size=1,
+        strides=1,
+        use_bias=False,
+        padding="same",
     ):
-        """Adds a convolution."""
+        """Adds a convolution, with padding "same" or "valid"."""
         self._add(
             Convolution,
             name,
@@ -207,12 +306,15 @@ class PlanBuilder:
             kernel_size=kernel_size,
             strides=strides,
             use_bias=use_bias,
+            padding=padding,
             size=self.size,
         )
         self.channels = filters
-        self.size = ceil_divide(self.size, strides)
+        self.size = out_size(self._operations[-1])
 
-    def depthwise_convolution(self, name, kernel_size, strides=1):
+    def depthwise_convolution(
+        self, name, kernel_size, strides=1, kernel_transform=False
+    ):
         """Adds a depthwise convolution."""
         self._add(
             DepthwiseConvolution,
@@ -220,9 +322,24 @@ class PlanBuilder:
             channels=self.channels,
             kernel_size=kernel_size,
             strides=strides,
+            kernel_transform=kernel_transform,
             size=self.size,
         )
-        self.size = ceil_divide(self.size, strides)
+        self.size = out_size(self._operations[-1])
+
+    def max_pooling(self, name, pool_size, strides):
+        """Adds max pooling."""
+        self._add_pooling(
+            MaxPooling, name, pool_size=pool_size, strides=strides
+        )
+
+    def average_pooling(self, name, strides):
+        """Adds average pooling of squares as large as the strides."""
+        self._add_pooling(AveragePooling, name, strides=strides)
+
+    def _add_pooling(self, kind, name, **values):
+        self._add(kind, name, channels=self.channels, size=self.size, **values)
+        self.size = out_size(self._operations[-1])
 
     def normalization(self, name, epsilon=1e-3, zero_gamma=False):
         """Adds a batch normalisation."""

@@ -26,10 +26,17 @@ class SearchSpace:
         depth: Choices of the number of blocks, one tuple a stage.
         kernel_size: Choices of the kernel, one tuple a gene.
         expand_ratio: Choices of the expansion, one tuple a gene.
+        owners: For each gene but the resolution, the block that it is of, as
+            a pair (stage, block), both from 0, or `None`. Where the depth gene
+            of the stage leaves the block out, the gene means nothing and is
+            set to its smallest choice, so that equal networks are equal
+            architectures. Empty for no owners.
+        labels: For each gene but the resolution, what it is of, for messages:
+            "stem", "stage 2 block 1". Empty for no labels.
 
     Raises:
-        ValueError: A gene has no choice, or its choices are not positive
-            integers in increasing order.
+        ValueError: A gene has no choice, its choices are not positive integers
+            in increasing order, or owners or labels are not one a gene.
 
     Example:
 
@@ -45,6 +52,8 @@ class SearchSpace:
     depth: tuple[tuple[int, ...], ...]
     kernel_size: tuple[tuple[int, ...], ...]
     expand_ratio: tuple[tuple[int, ...], ...]
+    owners: tuple[tuple[int, int] | None, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         resolution = check_integers("resolution", self.resolution)
@@ -62,6 +71,21 @@ class SearchSpace:
                     "must be positive integers in increasing order. "
                     f"Received: {choices}."
                 )
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        expected = len(self.genes) - 1
+        owners = tuple(None if o is None else tuple(o) for o in self.owners)
+        object.__setattr__(self, "owners", owners)
+        object.__setattr__(self, "labels", tuple(self.labels))
+        for field in ("owners", "labels"):
+            received = len(getattr(self, field))
+            if received not in (0, expected):
+                raise ValueError(
+                    f"`{field}` of the space '{self.name}' must be empty or "
+                    f"have an entry for each of its {expected} genes. "
+                    f"Received: {received} entries."
+                )
 
     @property
     def genes(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -74,8 +98,55 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """Number of architectures in the space."""
-        return math.prod(len(choices) for _, choices in self.genes)
+        """Number of architectures in the space, each network once."""
+        counts = [len(choices) for _, choices in self.genes]
+        owned = {stage: {} for stage in range(len(self.depth))}
+        for gene, stage, block in self._owned_genes:
+            owned[stage].setdefault(block, []).append(counts[gene])
+            counts[gene] = 1
+        first = self._first_depth_gene
+        for stage, blocks in owned.items():
+            counts[first + stage] = sum(
+                math.prod(
+                    count
+                    for block in range(depth)
+                    for count in blocks.get(block, ())
+                )
+                for depth in self.depth[stage]
+            )
+        return math.prod(counts)
+
+    @property
+    def _first_depth_gene(self) -> int:
+        return 1 + len(self.width)
+
+    @property
+    def _owned_genes(self) -> list[tuple[int, int, int]]:
+        """Triples of a gene's place in the encoding, its stage and block."""
+        return [
+            (gene, *owner)
+            for gene, owner in enumerate(self.owners, start=1)
+            if owner is not None
+        ]
+
+    def canonical(self, arch: Architecture) -> Architecture:
+        """Sets the genes of blocks that are left out to their smallest choice.
+
+        Raises:
+            ValueError: `arch` is not in this space.
+        """
+        return self.decode(self.encode(arch))
+
+    def _canonicalize(self, encoded: np.ndarray) -> np.ndarray:
+        """`canonical` for an encoded architecture or a matrix of them."""
+        encoded = np.array(encoded)
+        for gene, stage, block in self._owned_genes:
+            depth = encoded[..., self._first_depth_gene + stage]
+            least = self.genes[gene][1][0]
+            encoded[..., gene] = np.where(
+                depth <= block, least, encoded[..., gene]
+            )
+        return encoded
 
     @property
     def largest(self) -> Architecture:
@@ -96,7 +167,7 @@ class SearchSpace:
     ) -> np.ndarray:
         """Draws `count` architectures; int32 array of (count, genes)."""
         columns = [rng.choice(c, size=count) for _, c in self.genes]
-        return np.stack(columns, axis=1).astype("int32")
+        return self._canonicalize(np.stack(columns, axis=1).astype("int32"))
 
     def mutate(
         self,
@@ -126,7 +197,12 @@ class SearchSpace:
                 f"Received: probability={probability}."
             )
         values = self.encode(arch)
-        elastic = [i for i, (_, c) in enumerate(self.genes) if len(c) > 1]
+        dead = self._dead_genes(values)
+        elastic = [
+            gene
+            for gene, (_, choices) in enumerate(self.genes)
+            if len(choices) > 1 and gene not in dead
+        ]
         if not elastic:
             raise ValueError(
                 f"The space '{self.name}' has one architecture, which cannot "
@@ -136,7 +212,18 @@ class SearchSpace:
         for i in chosen or [rng.choice(elastic)]:
             others = [c for c in self.genes[i][1] if c != values[i]]
             values[i] = rng.choice(others)
+        # Blocks that were added are new: their genes are drawn.
+        for gene in dead - self._dead_genes(values):
+            values[gene] = rng.choice(self.genes[gene][1])
         return self.decode(values)
+
+    def _dead_genes(self, encoded: np.ndarray) -> set[int]:
+        depths = encoded[self._first_depth_gene :]
+        return {
+            gene
+            for gene, stage, block in self._owned_genes
+            if depths[stage] <= block
+        }
 
     def validate(self, arch: Architecture) -> None:
         """Raises a `ValueError` that names every field that does not fit."""
@@ -166,12 +253,16 @@ class SearchSpace:
 
     def _choice_problems(self, arch: Architecture) -> list[str]:
         return [
-            f"`{label}` must be one of {choices} and is {value}"
-            for (label, choices), value in zip(
-                self.genes, _flatten(arch), strict=True
+            f"`{label}`{self._of(gene)} must be one of {choices} and is "
+            f"{value}{_neighbours(value, choices)}"
+            for gene, ((label, choices), value) in enumerate(
+                zip(self.genes, _flatten(arch), strict=True)
             )
             if value not in choices
         ]
+
+    def _of(self, gene: int) -> str:
+        return f" ({self.labels[gene - 1]})" if gene and self.labels else ""
 
     def contains(self, arch: Architecture) -> bool:
         """Whether every gene of `arch` is one of its choices."""
@@ -184,11 +275,13 @@ class SearchSpace:
     def encode(self, arch: Architecture) -> np.ndarray:
         """Encodes an architecture as an int32 vector of its gene values.
 
+        The encoding is canonical: equal networks have equal vectors.
+
         Raises:
             ValueError: `arch` is not in this space.
         """
         self.validate(arch)
-        return np.array(_flatten(arch), dtype="int32")
+        return self._canonicalize(np.array(_flatten(arch), dtype="int32"))
 
     def decode(self, vector: Any) -> Architecture:
         """Returns the architecture that `vector` encodes.
@@ -205,7 +298,8 @@ class SearchSpace:
             )
         arch = Architecture(*self.unstack(vector.tolist()))
         self.validate(arch)
-        return arch
+        canonical = self._canonicalize(vector).tolist()
+        return Architecture(*self.unstack(canonical))
 
     def unstack(self, vectors: Any) -> Genes:
         """Names the genes of encoded architectures, without checking them.
@@ -254,6 +348,15 @@ class SearchSpace:
     def from_dict(cls, values: dict) -> "SearchSpace":
         """Makes a space from what `to_dict` or its JSON holds."""
         return cls(**values)
+
+
+def _neighbours(value: int, choices: tuple[int, ...]) -> str:
+    """Says which choices lie around a value that is between two."""
+    below = [choice for choice in choices if choice < value]
+    above = [choice for choice in choices if choice > value]
+    if below and above:
+        return f", between {below[-1]} and {above[0]}"
+    return ""
 
 
 def _flatten(arch: Architecture) -> list[int]:

@@ -107,9 +107,9 @@ def test_bignas_child_without_its_projections():
     plan = families.get("bignas").plan(BIGNAS_650M, classes=1000)
     projections = 0
     for block in plan.blocks:
-        if block.shortcut is not None and block.shortcut.project:
-            size = -(-block.shortcut.size // block.shortcut.strides)
-            kernel = block.shortcut.in_channels * block.shortcut.filters
+        if block.shortcut is not None and block.shortcut[0].project:
+            size = -(-block.shortcut[0].size // block.shortcut[0].strides)
+            kernel = block.shortcut[0].in_channels * block.shortcut[0].filters
             projections += kernel * size**2
     without = costs(plan).flops - projections
     assert f"{without / 1e6:.1f} M" == "636.8 M"
@@ -222,7 +222,7 @@ def test_only_the_first_block_of_a_stage_is_strided(stem_strides, size):
         if name.startswith("stage"):
             depthwise = operation(block, "depthwise")
             strides[name] = (depthwise.size, depthwise.strides)
-            assert block.shortcut.strides == depthwise.strides
+            assert block.shortcut[0].strides == depthwise.strides
     assert strides == {
         "stage1_block1": (size, 1),
         "stage1_block2": (size, 1),

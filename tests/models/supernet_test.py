@@ -226,8 +226,8 @@ def test_every_layer_with_weights_is_of_some_subnet(pair):
         plan = supernet.family.plan(space.decode(row), supernet.classes)
         for block in plan.blocks:
             used |= {operation.name for operation in block.operations}
-            if block.shortcut and block.shortcut.project:
-                used.add(block.shortcut.name)
+            if block.shortcut and block.shortcut[0].project:
+                used.add(block.shortcut[0].name)
     assert {layer.name for layer in supernet.layers if layer.weights} <= used
 
 
@@ -448,7 +448,7 @@ def test_weights_round_trip(pair, tmp_path):
 def test_weights_are_named_by_the_plan(digits):
     plan = digits.family.plan(digits.space.largest, digits.classes)
     names = {op.name for block in plan.blocks for op in block.operations}
-    names |= {block.shortcut.name for block in plan.blocks if block.shortcut}
+    names |= {block.shortcut[0].name for block in plan.blocks if block.shortcut}
     assert {layer.name for layer in digits.layers} <= names
     for layer in digits.layers:
         assert getattr(digits, layer.name) is layer

@@ -92,7 +92,9 @@ def test_an_identity_shortcut_is_free():
     def add(builder):
         builder.depthwise_convolution("depthwise", 3)
 
-    assert flops_and_params(add, shortcut_strides=1) == flops_and_params(add)
+    assert flops_and_params(
+        add, shortcut="elastic", strides=1
+    ) == flops_and_params(add)
 
 
 def test_a_projection_is_counted():
@@ -100,7 +102,7 @@ def test_a_projection_is_counted():
         builder.convolution("conv", 6, 3, strides=2)
 
     flops, params = flops_and_params(add)
-    with_shortcut = flops_and_params(add, shortcut_strides=2)
+    with_shortcut = flops_and_params(add, shortcut="elastic", strides=2)
     assert with_shortcut == (flops + 4 * 6 * 9, params + 4 * 6)
 
 
@@ -135,7 +137,9 @@ def test_peak_inside_a_residual_block_holds_the_shortcut():
         builder.normalization("norm")
 
     # The addition: 64 held, and twice the 24 of the output.
-    assert peak_elements(4, 4, add, shortcut_strides=2) == 64 + 128 + 32
+    assert (
+        peak_elements(4, 4, add, shortcut="elastic", strides=2) == 64 + 128 + 32
+    )
 
 
 def test_peak_at_the_first_operation_counts_the_input_once():
@@ -144,7 +148,9 @@ def test_peak_at_the_first_operation_counts_the_input_once():
         builder.convolution("project", 1)  # 160 + 40 + 4
         builder.convolution("narrow", 1)  # 160 + 4 + 4
 
-    assert peak_elements(4, 10, add, shortcut_strides=2) == 160 + 40 + 4
+    assert (
+        peak_elements(4, 10, add, shortcut="elastic", strides=2) == 160 + 40 + 4
+    )
 
     def add_first_only(builder):
         builder.depthwise_convolution("depthwise", 3, 2)  # 160 + 40
@@ -157,7 +163,9 @@ def test_peak_at_the_addition():
         builder.convolution("conv", 6)  # 64 + 96
 
     # The input, the block's output and the shortcut's output.
-    assert peak_elements(4, 4, add, shortcut_strides=1) == 64 + 96 + 96
+    assert (
+        peak_elements(4, 4, add, shortcut="elastic", strides=1) == 64 + 96 + 96
+    )
 
 
 def test_costs_of_a_network():
@@ -166,7 +174,7 @@ def test_costs_of_a_network():
         builder.convolution("conv", 4, 3, strides=2)
         builder.normalization("norm")
         builder.activation("activation", "swish")
-    with builder.block("residual", shortcut_strides=2):
+    with builder.block("residual", shortcut="elastic", strides=2):
         builder.convolution("expand", 8)
         builder.normalization("expand_norm")
         builder.depthwise_convolution("depthwise", 3, strides=2)
@@ -174,7 +182,7 @@ def test_costs_of_a_network():
         builder.squeeze_excite("se", 2, "swish", "sigmoid")
         builder.convolution("project", 6)
         builder.normalization("project_norm", zero_gamma=True)
-    with builder.block("skipped", live=False, shortcut_strides=1):
+    with builder.block("skipped", live=False, shortcut="elastic", strides=1):
         builder.convolution("conv", 1000, 7)
     with builder.block("head"):
         builder.global_pooling("pool")
@@ -192,7 +200,7 @@ def test_a_skipped_block_costs_nothing():
     def add(builder):
         builder.convolution("conv", 6, 3)
 
-    skipped = build(4, 4, add, live=False, shortcut_strides=1)
+    skipped = build(4, 4, add, live=False, shortcut="elastic", strides=1)
     assert costs(skipped) == Costs(0, 0, 0)
 
 

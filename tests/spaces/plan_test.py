@@ -18,7 +18,7 @@ def operations(plan):
     for block in plan.blocks:
         yield from block.operations
         if block.shortcut is not None:
-            yield block.shortcut
+            yield from block.shortcut
 
 
 def names(plan):
@@ -60,10 +60,16 @@ def test_builder_follows_channels_and_size():
         kernel_size=3,
         strides=2,
         use_bias=False,
+        padding="same",
         size=15,
     )
     assert depthwise == primitives.DepthwiseConvolution(
-        "stem_depthwise", channels=24, kernel_size=5, strides=2, size=8
+        "stem_depthwise",
+        channels=24,
+        kernel_size=5,
+        strides=2,
+        kernel_transform=False,
+        size=8,
     )
 
 
@@ -107,9 +113,9 @@ def test_a_block_that_only_some_have():
 
 def test_shortcut_of_a_strided_block():
     builder = PlanBuilder(15, channels=16)
-    with builder.block("block", shortcut_strides=2):
+    with builder.block("block", shortcut="elastic", strides=2):
         builder.convolution("conv", 24, strides=2)
-    assert builder.plan().blocks[0].shortcut == primitives.Shortcut(
+    assert builder.plan().blocks[0].shortcut[0] == primitives.Shortcut(
         "block_shortcut",
         in_channels=16,
         filters=24,
@@ -121,9 +127,9 @@ def test_shortcut_of_a_strided_block():
 
 def project(in_channels, filters):
     builder = PlanBuilder(8, channels=in_channels)
-    with builder.block("block", shortcut_strides=1):
+    with builder.block("block", shortcut="elastic", strides=1):
         builder.convolution("conv", filters)
-    return builder.plan().blocks[0].shortcut.project
+    return builder.plan().blocks[0].shortcut[0].project
 
 
 def test_a_shortcut_projects_where_widths_differ():
@@ -194,9 +200,9 @@ def test_live_blocks_are_a_chain(pair):
         assert getattr(first, "in_channels", channels) == channels
         assert getattr(first, "channels", channels) == channels
         if block.shortcut is not None:
-            assert block.shortcut.in_channels == channels
-            assert block.shortcut.filters == block.out_channels
-            assert block.shortcut.size == first.size
+            assert block.shortcut[0].in_channels == channels
+            assert block.shortcut[0].filters == block.out_channels
+            assert block.shortcut[0].size == first.size
         channels = block.out_channels
     assert channels == 10
 
@@ -246,8 +252,8 @@ def test_shortcuts_inside_stages_never_project(pair):
     family, arch = pair
     for block in family.plan(arch, classes=10).blocks:
         if block.shortcut is not None:
-            assert block.shortcut.project is False
-            assert block.shortcut.strides == 1
+            assert block.shortcut[0].project is False
+            assert block.shortcut[0].strides == 1
 
 
 @pytest.mark.parametrize("extreme", ["smallest", "largest"])
