@@ -153,7 +153,7 @@ def main(argv):
         f"\nWrote {run}/front.csv ({len(front.rows)} architectures), "
         f"{run}/{zoo.entry.WEIGHTS} and the SavedModel {served}.\n"
         "Next, take a child for your own budget:\n\n"
-        f"    python search.py --run={run} --flops={recipe.budgets[-1]:.3g}"
+        f"    python search.py --run={run} --flops={short(recipe.budgets[-1])}"
         + (f" --data_dir={FLAGS.data_dir}" if FLAGS.data_dir else "")
         + "\n"
     )

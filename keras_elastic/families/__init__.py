@@ -5,6 +5,7 @@ A family is a frozen dataclass with a `name`, a `space` and a method
 file that was written with one table is read with that table for ever.
 """
 
+from keras_elastic.families.describing import describe as describe
 from keras_elastic.families.efficientnet import EfficientNet as EfficientNet
 from keras_elastic.families.registry import deserialize as deserialize
 from keras_elastic.families.registry import get as get

@@ -15,9 +15,12 @@ References:
 
 import dataclasses
 
+from keras_elastic.families.strides import limit_strides
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
+from keras_elastic.spaces import ceil_divide
 from keras_elastic.spaces import round_channels
 
 
@@ -74,6 +77,8 @@ class EfficientNet:
         dropout: Float. Dropout rate before the classifier.
         transition_shortcuts: Whether the first block of a stage has a
             shortcut. EfficientNet itself has none there.
+        total_strides: Integer. Keeps the last strides that multiply to this:
+            8 for images of 32 pixels, 16 for 64. `None` keeps them all.
     """
 
     name: str
@@ -85,6 +90,7 @@ class EfficientNet:
     attentive: bool = False
     dropout: float = 0.2
     transition_shortcuts: bool = True
+    total_strides: int | None = None
 
     def __post_init__(self):
         # A table that was JSON has lists for tuples, dictionaries for stages.
@@ -105,7 +111,17 @@ class EfficientNet:
             depth=tuple(stage.depth for stage in stages),
             kernel_size=tuple(stage.kernel_size for stage in stages),
             expand_ratio=tuple(stage.expand_ratio for stage in stages),
+            labels=self._labels(),
         )
+
+    def _labels(self):
+        stages = [f"stage {n + 1}" for n in range(len(self.stages))]
+        return ("stem", *stages, "head", *stages, *stages, *stages)
+
+    def _strides(self):
+        """Strides of the stem and of every stage's first block."""
+        published = [self.stem_strides, *(s.strides for s in self.stages)]
+        return limit_strides(published, self.total_strides)
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture.
@@ -118,22 +134,23 @@ class EfficientNet:
             A `Plan`.
         """
         builder = PlanBuilder(genes.resolution)
+        stem_strides, *strides = self._strides()
         with builder.block("stem"):
-            builder.convolution("conv", genes.width[0], 3, self.stem_strides)
+            builder.convolution("conv", genes.width[0], 3, stem_strides)
             builder.normalization("norm")
             builder.activation("activation", "swish")
         for number, stage in enumerate(self.stages):
             for index in range(max(stage.depth)):
-                self._block(builder, genes, number, index)
+                first = strides[number] if index == 0 else 1
+                self._block(builder, genes, number, index, first)
         with builder.block("head"):
             self._head(builder, genes.width[-1])
             builder.dropout("dropout", self.dropout)
             builder.dense("classifier", classes)
         return builder.plan()
 
-    def _block(self, builder, genes, number, index):
+    def _block(self, builder, genes, number, index, strides):
         stage = self.stages[number]
-        strides = stage.strides if index == 0 else 1
         shortcut = index > 0 or self.transition_shortcuts
         in_channels = builder.channels
         hidden = round_channels(in_channels * genes.expand_ratio[number])
@@ -176,6 +193,74 @@ class EfficientNet:
             builder.activation("features_activation", "swish")
 
 
+@dataclasses.dataclass(frozen=True)
+class ScaledEfficientNet:
+    """A network of the family at any width: one gene for all layers.
+
+    The width gene is a percentage. Channels are rounded to multiples of 8, at
+    least 8.
+
+    Reference:
+    - Dynamic Slimmable Network (Li et al., CVPR 2021), section 5: EfficientNet
+      at 0.75x and wider; in DS-EffNet the first half of the blocks is narrow
+      in every subnet.
+
+    Args:
+        name: String. Name of the space.
+        base: `EfficientNet` with one architecture, the network at 100 %.
+        width: Choices of the width in percent.
+        resolution: Choices of the input resolution in pixels.
+        fixed_stages: Integer. Stem and this many stages keep `fixed_width`.
+        fixed_width: Integer. Their width in percent.
+    """
+
+    name: str
+    base: EfficientNet
+    width: tuple[int, ...]
+    resolution: tuple[int, ...]
+    fixed_stages: int = 0
+    fixed_width: int = 100
+
+    def __post_init__(self):
+        _make_lists_tuples(self)
+        if not isinstance(self.base, EfficientNet):
+            object.__setattr__(self, "base", EfficientNet(**self.base))
+
+    @property
+    def space(self) -> SearchSpace:
+        """The choices, as a `SearchSpace`."""
+        return SearchSpace(
+            name=self.name,
+            resolution=self.resolution,
+            width=(self.width,),
+            depth=(),
+            kernel_size=(),
+            expand_ratio=(),
+            labels=("percent of all layers",),
+        )
+
+    def plan(self, genes, classes: int):
+        """Writes the plan of an architecture, as `EfficientNet.plan` does."""
+        base = self.base.space.largest
+        widths = tuple(
+            self._scaled(channels, place, genes.width[0])
+            for place, channels in enumerate(base.width)
+        )
+        scaled = Genes(
+            genes.resolution,
+            widths,
+            base.depth,
+            base.kernel_size,
+            base.expand_ratio,
+        )
+        return self.base.plan(scaled, classes)
+
+    def _scaled(self, channels, place, percent):
+        if self.fixed_stages and place <= self.fixed_stages:
+            percent = self.fixed_width
+        return round_channels(channels * percent, minimum=8, scale=100)
+
+
 def _make_lists_tuples(table):
     for field in dataclasses.fields(table):
         value = getattr(table, field.name)
@@ -198,6 +283,51 @@ EFFICIENTNET_B0 = EfficientNet(
     ),
     head=(1280,),
     transition_shortcuts=False,
+)
+
+
+def _compound_scaled(name, width, depth, resolution, dropout):
+    """EfficientNet-B0 with its width and depth in percent (section 3.3)."""
+
+    def channels(choices):
+        return tuple(round_channels(c * width, 8, 8, 100) for c in choices)
+
+    stages = tuple(
+        dataclasses.replace(
+            stage,
+            width=channels(stage.width),
+            depth=tuple(ceil_divide(d * depth, 100) for d in stage.depth),
+        )
+        for stage in EFFICIENTNET_B0.stages
+    )
+    return dataclasses.replace(
+        EFFICIENTNET_B0,
+        name=name,
+        resolution=(resolution,),
+        stem=channels(EFFICIENTNET_B0.stem),
+        stages=stages,
+        head=channels(EFFICIENTNET_B0.head),
+        dropout=dropout,
+    )
+
+
+EFFICIENTNET_B1 = _compound_scaled("efficientnet_b1", 100, 110, 240, 0.2)
+EFFICIENTNET_B2 = _compound_scaled("efficientnet_b2", 110, 120, 260, 0.3)
+
+EFFICIENTNET_WIDTH = ScaledEfficientNet(
+    name="efficientnet_width",
+    base=EFFICIENTNET_B0,
+    width=tuple(range(25, 180, 5)),
+    resolution=(128, 160, 192, 224),
+)
+
+DS_EFFICIENTNET = ScaledEfficientNet(
+    name="ds_efficientnet",
+    base=EFFICIENTNET_B0,
+    width=tuple(range(75, 180, 5)),
+    resolution=(224,),
+    fixed_stages=4,
+    fixed_width=50,
 )
 
 BIGNAS = EfficientNet(
@@ -310,7 +440,10 @@ NETWORKS = {
             expand_ratio=(1, 6, 6, 6, 6, 6, 6),
         ),
     ),
-    "efficientnet_b0": ("efficientnet_b0", EFFICIENTNET_B0.space.largest),
+    **{
+        table.name: (table.name, table.space.largest)
+        for table in (EFFICIENTNET_B0, EFFICIENTNET_B1, EFFICIENTNET_B2)
+    },
 }
 
 FAMILIES = (
@@ -319,4 +452,8 @@ FAMILIES = (
     BIGNAS_DIGITS,
     BIGNAS_CIFAR10,
     EFFICIENTNET_B0,
+    EFFICIENTNET_B1,
+    EFFICIENTNET_B2,
+    EFFICIENTNET_WIDTH,
+    DS_EFFICIENTNET,
 )

@@ -157,7 +157,7 @@ def _register_all() -> None:
     modules = [
         importlib.import_module(f"keras_elastic.families.{name}")
         for name in names
-        if name != "registry"
+        if name not in ("registry", "describing")
     ]
     for module in modules:
         for family in getattr(module, "FAMILIES", ()):

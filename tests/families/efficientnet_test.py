@@ -347,7 +347,7 @@ def test_without_transition_shortcuts_a_stage_begins_without():
 def test_a_table_that_was_json_is_the_same_family(name):
     family = families.get(name)
     table = json.loads(json.dumps(families.serialize(family)["table"]))
-    same = EfficientNet(**table)
+    same = type(family)(**table)
     assert same == family
     assert hash(same) == hash(family)
     arch = family.space.smallest
@@ -362,3 +362,52 @@ def test_space_has_the_choices_of_the_table():
     assert space.depth == ((1, 2), (2, 3))
     assert space.kernel_size == ((3,), (3, 5))
     assert space.expand_ratio == ((1,), (4, 6))
+
+
+# Compound scaling and width, EfficientNet
+
+
+@pytest.mark.parametrize(
+    "name, millions, params",
+    [
+        ("efficientnet_b0", "385.8", 5_288_548),
+        ("efficientnet_b1", "686.8", 7_794_184),
+        ("efficientnet_b2", "993.6", 9_109_994),
+    ],
+)
+def test_compound_scaled_networks(name, millions, params):
+    family, arch = families.network(name)
+    counted = costs(family.plan(arch, 1000))
+    assert f"{counted.flops / 1e6:.1f}" == millions
+    assert counted.params == params
+
+
+def test_the_width_of_dsnets_baseline():
+    # DS-Net's paper gives 267 M for EfficientNet-B0 at 0.75x.
+    family = families.get("efficientnet_width")
+    arch = Architecture(224, (75,), (), (), ())
+    assert round(costs(family.plan(arch, 1000)).flops / 1e6) == 267
+
+
+def test_at_full_width_it_is_the_network():
+    family = families.get("efficientnet_width")
+    arch = Architecture(224, (100,), (), (), ())
+    base, largest = families.network("efficientnet_b0")
+    assert costs(family.plan(arch, 1000)) == costs(base.plan(largest, 1000))
+
+
+def test_the_first_half_of_ds_efficientnet_is_narrow():
+    family = families.get("ds_efficientnet")
+    assert family.space.size == 21
+    for percent in (75, 175):
+        plan = family.plan(Architecture(224, (percent,), (), (), ()), 1000)
+        widths = [block.out_channels for block in plan.blocks[:9]]
+        assert widths == [16, 8, 16, 16, 24, 24, 40, 40, 40]
+    assert plan.blocks[9].out_channels == 200
+
+
+@pytest.mark.parametrize("total, last", [(None, 7), (16, 14), (8, 28)])
+def test_strides_for_small_images(total, last):
+    family = families.get("bignas", resolution=(224,), total_strides=total)
+    plan = family.plan(family.space.largest, 10)
+    assert plan.blocks[-1].operations[0].size == last

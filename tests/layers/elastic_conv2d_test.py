@@ -93,3 +93,20 @@ def test_even_kernels_have_no_centre():
     layer.build((None, None, None, 2))
     with pytest.raises(ValueError, match="`kernel_size` must be odd.*=2"):
         layer(np.ones((1, 4, 4, 2)), kernel_size=2)
+
+
+def test_valid_padding_is_the_stock_layers():
+    layer = ElasticConv2D(6, 3, strides=2, padding="valid")
+    layer.build((None, None, None, 4))
+    inputs = np.random.default_rng(0).normal(size=(2, 9, 9, 4))
+    stock = keras.layers.Conv2D(
+        6, 3, strides=2, padding="valid", use_bias=False
+    )
+    stock.build(inputs.shape)
+    stock.set_weights(layer.sliced_weights(4, 6, 3))
+    np.testing.assert_allclose(layer(inputs), stock(inputs), atol=1e-5)
+
+
+def test_unknown_padding_is_refused():
+    with pytest.raises(ValueError, match="`padding` must be"):
+        ElasticConv2D(6, 3, padding="full")

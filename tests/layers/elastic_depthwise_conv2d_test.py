@@ -2,6 +2,7 @@ import contracts
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_elastic.layers import ElasticDepthwiseConv2D
 
@@ -86,3 +87,60 @@ def test_even_kernels_have_no_centre():
     layer.build((None, None, None, 2))
     with pytest.raises(ValueError, match="`kernel_size` must be odd.*=4"):
         layer(np.ones((1, 4, 4, 2)), kernel_size=4)
+
+
+# Kernel transforms
+
+
+def transforming(mode="sliced"):
+    layer = ElasticDepthwiseConv2D(7, kernel_transform=True, mode=mode)
+    layer.build((None, None, None, 4))
+    return layer
+
+
+def with_random_matrices(layer):
+    rng = np.random.default_rng(0)
+    for matrix in layer.transforms.values():
+        matrix.assign(rng.normal(size=matrix.shape))
+    return layer
+
+
+def reference_kernel(layer, kernel_size):
+    """The matrices' definition, in NumPy: 7 to 5, then 5 to 3."""
+    kernel = layer.kernel.numpy()
+    for size in range(5, kernel_size - 1, -2):
+        centre = kernel[1:-1, 1:-1].reshape(size**2, -1)
+        matrix = layer.transforms[size].numpy()
+        kernel = (matrix @ centre).reshape(size, size, -1, 1)
+    return kernel
+
+
+def test_there_is_a_matrix_for_each_smaller_size():
+    shapes = {s: m.shape for s, m in transforming().transforms.items()}
+    assert shapes == {5: (25, 25), 3: (9, 9)}
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5, 7])
+def test_transforms_start_as_the_centre_crop(kernel_size):
+    layer = transforming()
+    margin = (7 - kernel_size) // 2
+    centre = layer.kernel.numpy()[margin : 7 - margin, margin : 7 - margin]
+    [kernel] = layer.sliced_weights(4, kernel_size)
+    np.testing.assert_array_equal(kernel, centre)
+
+
+@pytest.mark.parametrize("mode", ["sliced", "masked"])
+@pytest.mark.parametrize("kernel_size", [3, 5, 7])
+def test_smaller_kernels_are_transformed(mode, kernel_size):
+    layer = with_random_matrices(transforming(mode))
+    inputs = np.random.default_rng(1).normal(size=(2, 9, 9, 4))
+    kernel = reference_kernel(layer, kernel_size).astype("float32")
+    expected = keras.ops.depthwise_conv(
+        inputs.astype("float32"), kernel, padding="same"
+    )
+    for size in (kernel_size, tf.constant(kernel_size)):
+        np.testing.assert_allclose(
+            layer(inputs, kernel_size=size), expected, atol=1e-3
+        )
+    [extracted] = layer.sliced_weights(4, kernel_size)
+    np.testing.assert_allclose(extracted, kernel, atol=1e-5)

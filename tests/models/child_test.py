@@ -83,7 +83,7 @@ def test_options_of_primitives():
 
 
 def test_unknown_operations_are_refused():
-    block = plan_module.Block("stem", True, ("pray",), None, 3)
+    block = plan_module.Block("stem", True, ("pray",), None, (), 3, 3, 8, 8)
     with pytest.raises(NotImplementedError, match="str"):
         build_child(plan_module.Plan(8, (block,)))
 

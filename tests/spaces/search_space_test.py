@@ -199,8 +199,8 @@ def test_validate_tells_the_choices_and_the_value():
         TINY.validate(wrong)
     assert str(error.value) == (
         "The architecture is not in the space 'tiny': "
-        "`resolution` must be one of (8, 16) and is 9; "
-        "`width[1]` must be one of (24, 32, 40) and is 33. "
+        "`resolution` must be one of (8, 16) and is 9, between 8 and 16; "
+        "`width[1]` must be one of (24, 32, 40) and is 33, between 32 and 40. "
         f"Received: {wrong.to_json()}"
     )
 
@@ -371,3 +371,86 @@ def test_a_space_holds_no_architecture_of_a_narrower_sibling(data):
     arch = data.draw(architectures(TINY))
     assert TINY.contains(arch)
     assert narrow.contains(arch) == (arch.resolution == 16)
+
+
+# Genes of blocks that may be left out
+
+OWNED = SearchSpace(
+    name="owned",
+    resolution=(32, 64),
+    width=((8, 16),),
+    depth=((1, 2, 3), (2, 3)),
+    kernel_size=((3, 5, 7),) * 6,
+    expand_ratio=((3, 4),) * 6,
+    owners=(None,) * 3 + tuple((s, b) for s in (0, 1) for b in range(3)) * 2,
+    labels=("all", "stage 1", "stage 2")
+    + tuple(f"stage {s} block {b}" for s in (1, 2) for b in (1, 2, 3)) * 2,
+)
+
+
+def owned(depth, kernel_size, expand_ratio=(3,) * 6):
+    return Architecture(32, (8,), depth, kernel_size, expand_ratio)
+
+
+def test_genes_of_blocks_that_are_left_out_mean_nothing():
+    first = owned((1, 2), (5, 7, 3, 5, 5, 7))
+    second = owned((1, 2), (5, 3, 5, 5, 5, 3), (3, 4, 4, 3, 3, 4))
+    np.testing.assert_array_equal(OWNED.encode(first), OWNED.encode(second))
+    canonical = OWNED.canonical(first)
+    assert canonical == OWNED.canonical(second)
+    assert canonical == owned((1, 2), (5, 3, 3, 5, 5, 3))
+
+
+def test_genes_of_live_blocks_are_kept():
+    arch = owned((3, 3), (5, 7, 3, 5, 5, 7), (4, 3, 4, 3, 4, 3))
+    assert OWNED.canonical(arch) == arch
+
+
+def test_size_counts_each_network_once():
+    brute = {
+        OWNED.canonical(owned((d, 2), (k, l, m, 3, 3, 3)))
+        for d in (1, 2, 3)
+        for k in (3, 5, 7)
+        for l in (3, 5, 7)  # noqa: E741
+        for m in (3, 5, 7)
+    }
+    assert len(brute) == 3 + 9 + 27
+    per_stage = (6 + 6**2 + 6**3, 6**2 + 6**3)
+    assert OWNED.size == 2 * 2 * per_stage[0] * per_stage[1]
+
+
+def test_samples_and_mutants_are_canonical():
+    rng = np.random.default_rng(0)
+    arch = OWNED.sample(rng)
+    for _ in range(200):
+        mutant = OWNED.mutate(arch, rng, probability=0.3)
+        assert mutant == OWNED.canonical(mutant)
+        assert mutant != arch
+        arch = mutant
+
+
+def test_a_block_that_is_added_draws_its_genes():
+    rng = np.random.default_rng(0)
+    arch = owned((1, 2), (3,) * 6)
+    mutants = [OWNED.mutate(arch, rng, probability=1.0) for _ in range(50)]
+    assert {m.kernel_size[1] for m in mutants if m.depth[0] > 1} == {3, 5, 7}
+
+
+def test_validate_says_what_a_gene_is_of():
+    with pytest.raises(ValueError) as error:
+        OWNED.validate(owned((1, 2), (3, 3, 3, 3, 4, 3)))
+    assert (
+        "`kernel_size[4]` (stage 2 block 2) must be one of (3, 5, 7) and is "
+        "4, between 3 and 5" in str(error.value)
+    )
+
+
+@pytest.mark.parametrize("field", ["owners", "labels"])
+def test_owners_and_labels_must_be_one_a_gene(field):
+    with pytest.raises(ValueError, match=f"`{field}` of the space 'owned'"):
+        dataclasses.replace(OWNED, **{field: getattr(OWNED, field)[1:]})
+
+
+def test_owners_and_labels_survive_json():
+    text = json.dumps(OWNED.to_dict())
+    assert SearchSpace.from_dict(json.loads(text)) == OWNED
