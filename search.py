@@ -48,7 +48,9 @@ def main(argv):
     budget.check_reachable(entry.family, entry.classes)
     recipe = entry.recipe
     supernet = entry.supernet()
-    dataset = ke.data.load_dataset(recipe.dataset, FLAGS.data_dir)
+    dataset = ke.data.load_dataset(
+        recipe.dataset, FLAGS.data_dir, limit=recipe.limit
+    )
     zoo.check_same_classes(entry, dataset)
 
     # ------------------------------------------------------------ select

@@ -45,7 +45,6 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("run_dir", None, "Folder of the run. [runs/<recipe>]")
 flags.DEFINE_string("data_dir", None, "Folder of data sets in TFDS form.")
-flags.DEFINE_integer("limit", None, "Use this many training images only.")
 flags.DEFINE_enum(
     "strategy", "none", ["none", "mirrored"], "The tf.distribute strategy."
 )
@@ -62,6 +61,7 @@ flags.DEFINE_boolean(
 # Flags that override a field of the recipe.
 flags.DEFINE_string("family", None, "Overrides the recipe.")
 flags.DEFINE_string("dataset", None, "Overrides: digits, a folder, TFDS name.")
+flags.DEFINE_integer("limit", None, "Overrides. Training images to use.")
 flags.DEFINE_string("augmentation", None, "Overrides the recipe.")
 flags.DEFINE_integer("patch_size", None, "Overrides the recipe. Pixels.")
 flags.DEFINE_integer("batch_size", None, "Overrides the recipe. All replicas.")
@@ -73,6 +73,7 @@ flags.DEFINE_list("budgets", None, "Overrides: multiply-adds, e.g. 4e5,2e6.")
 OVERRIDES = (
     "family",
     "dataset",
+    "limit",
     "augmentation",
     "patch_size",
     "batch_size",
@@ -95,7 +96,7 @@ def main(argv):
 
     # -------------------------------------------------------------- data
     dataset = ke.data.load_dataset(
-        recipe.dataset, FLAGS.data_dir, limit=FLAGS.limit
+        recipe.dataset, FLAGS.data_dir, limit=recipe.limit
     )
     steps = steps_per_epoch(dataset.train, recipe.batch_size)
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
@@ -181,7 +182,8 @@ def read_recipe():
         words.append(pathlib.Path(changes.get("dataset", recipe.dataset)).name)
         changes["name"] = "_".join(words)
     if FLAGS.smoke:
-        changes.update(epochs=2, mutants=2, name=f"{recipe.name}_smoke")
+        name = changes.get("name", recipe.name)
+        changes.update(epochs=2, mutants=2, name=f"{name}_smoke")
     return recipe.replace(**changes)
 
 

@@ -3,14 +3,13 @@
 import functools
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_elastic import families
-from keras_elastic import layers
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import child
+from keras_elastic.models import elastic_operations
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
 
@@ -105,11 +104,15 @@ class Supernet(keras.Model):
 
     def _build_layer(self, operation):
         if isinstance(operation, primitives.Dropout):
-            features = _largest(operation.channels)
+            features = elastic_operations.largest(operation.channels)
             self._dropouts[operation.name] = (operation.rate, features)
         if isinstance(operation, primitives.Normalization):
-            self._channels[operation.name] = _largest(operation.channels)
-        made = _make_layer(operation, self.mode, self.dtype_policy)
+            self._channels[operation.name] = elastic_operations.largest(
+                operation.channels
+            )
+        made = elastic_operations.make_layer(
+            operation, self.mode, self.dtype_policy
+        )
         if made is not None:
             layer, in_channels = made
             layer.build((None, None, None, in_channels))
@@ -229,7 +232,7 @@ class Supernet(keras.Model):
             masks = dropout_masks or {}
             return _drop(inputs, masks.get(operation.name))
         layer = getattr(self, operation.name, None)
-        return _run(operation, layer, inputs)
+        return elastic_operations.run(operation, layer, inputs)
 
     def _normalize(self, operation, inputs, statistics):
         given = None if statistics is None else statistics[operation.name]
@@ -306,152 +309,3 @@ def _drop(features, mask):
         return features
     mask = mask[:, : slicing.live_channels(features)]
     return features * ops.cast(mask, features.dtype)
-
-
-def _largest(value):
-    return int(np.max(value))
-
-
-@functools.singledispatch
-def _make_layer(operation, mode, dtype):
-    """Returns the layer of an operation at its largest size and its inputs."""
-    return None
-
-
-@_make_layer.register
-def _(operation: primitives.Convolution, mode, dtype):
-    layer = layers.ElasticConv2D(
-        _largest(operation.filters),
-        _largest(operation.kernel_size),
-        operation.strides,
-        padding=operation.padding,
-        use_bias=operation.use_bias,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
-    )
-    return layer, _largest(operation.in_channels)
-
-
-@_make_layer.register
-def _(operation: primitives.DepthwiseConvolution, mode, dtype):
-    layer = layers.ElasticDepthwiseConv2D(
-        _largest(operation.kernel_size),
-        operation.strides,
-        kernel_transform=operation.kernel_transform,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
-    )
-    return layer, _largest(operation.channels)
-
-
-@_make_layer.register
-def _(operation: primitives.Normalization, mode, dtype):
-    layer = layers.ElasticBatchNormalization(
-        operation.epsilon,
-        "zeros" if operation.zero_gamma else "ones",
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
-    )
-    return layer, _largest(operation.channels)
-
-
-@_make_layer.register
-def _(operation: primitives.SqueezeExcite, mode, dtype):
-    layer = layers.ElasticSqueezeExcite(
-        _largest(operation.reduced),
-        operation.activation,
-        operation.gate,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
-    )
-    return layer, _largest(operation.channels)
-
-
-@_make_layer.register
-def _(operation: primitives.Dense, mode, dtype):
-    layer = layers.ElasticDense(
-        _largest(operation.units),
-        use_bias=operation.use_bias,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
-    )
-    return layer, _largest(operation.in_channels)
-
-
-@_make_layer.register
-def _(operation: primitives.Shortcut, mode, dtype):
-    layer = layers.ElasticShortcut(
-        _largest(operation.filters),
-        operation.strides,
-        # Where the widths never differ a projection would be dead weight.
-        use_projection=bool(np.any(operation.project)),
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
-    )
-    return layer, _largest(operation.in_channels)
-
-
-@functools.singledispatch
-def _run(operation, layer, inputs):
-    """Runs an operation at the sizes that the plan gives it."""
-    raise NotImplementedError(type(operation).__name__)
-
-
-@_run.register
-def _(operation: primitives.Convolution, layer, inputs):
-    return layer(
-        inputs, filters=operation.filters, kernel_size=operation.kernel_size
-    )
-
-
-@_run.register
-def _(operation: primitives.DepthwiseConvolution, layer, inputs):
-    return layer(inputs, kernel_size=operation.kernel_size)
-
-
-@_run.register
-def _(operation: primitives.Activation, layer, inputs):
-    return keras.activations.get(operation.function)(inputs)
-
-
-@_run.register
-def _(operation: primitives.SqueezeExcite, layer, inputs):
-    return layer(inputs, reduced=operation.reduced)
-
-
-@_run.register
-def _(operation: primitives.Shortcut, layer, inputs):
-    return layer(inputs, filters=operation.filters, project=operation.project)
-
-
-@_run.register
-def _(operation: primitives.MaxPooling, layer, inputs):
-    return ops.max_pool(
-        inputs,
-        operation.pool_size,
-        strides=operation.strides,
-        padding="same",
-    )
-
-
-@_run.register
-def _(operation: primitives.AveragePooling, layer, inputs):
-    return ops.average_pool(
-        inputs, operation.strides, strides=operation.strides, padding="same"
-    )
-
-
-@_run.register
-def _(operation: primitives.GlobalPooling, layer, inputs):
-    return ops.mean(inputs, axis=slicing.image_axes())
-
-
-@_run.register
-def _(operation: primitives.Dense, layer, inputs):
-    return layer(inputs, units=operation.units)

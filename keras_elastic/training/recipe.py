@@ -21,6 +21,7 @@ class Recipe:
         family: String. Name of a registered family.
         family_changes: Dictionary of fields of the family's table to replace.
         dataset: String. `"digits"`, an image folder or a TFDS name.
+        limit: Integer. Training images to use, or `None` for all.
         augmentation: String. See `keras_elastic.data`.
         patch_size: Integer. Pixels of the training patch, which every subnet
             resizes to its own resolution.
@@ -52,6 +53,7 @@ class Recipe:
     learning_rate: float
     budgets: tuple[float, ...]
     family_changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    limit: int | None = None
     augmentation: str = "none"
     decay_epochs: float = 2.4
     decay_rate: float = 0.97

@@ -1,0 +1,161 @@
+"""How the supernet makes and runs each primitive of a plan."""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_elastic import layers
+from keras_elastic.layers import slicing
+from keras_elastic.spaces import plan as primitives
+
+
+def largest(value):
+    """Largest value that a quantity takes within a space."""
+    return int(np.max(value))
+
+
+@functools.singledispatch
+def make_layer(operation, mode, dtype):
+    """Returns the layer of an operation at its largest size and its inputs."""
+    return None
+
+
+@make_layer.register
+def _(operation: primitives.Convolution, mode, dtype):
+    layer = layers.ElasticConv2D(
+        largest(operation.filters),
+        largest(operation.kernel_size),
+        operation.strides,
+        padding=operation.padding,
+        use_bias=operation.use_bias,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, largest(operation.in_channels)
+
+
+@make_layer.register
+def _(operation: primitives.DepthwiseConvolution, mode, dtype):
+    layer = layers.ElasticDepthwiseConv2D(
+        largest(operation.kernel_size),
+        operation.strides,
+        kernel_transform=operation.kernel_transform,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, largest(operation.channels)
+
+
+@make_layer.register
+def _(operation: primitives.Normalization, mode, dtype):
+    layer = layers.ElasticBatchNormalization(
+        operation.epsilon,
+        "zeros" if operation.zero_gamma else "ones",
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, largest(operation.channels)
+
+
+@make_layer.register
+def _(operation: primitives.SqueezeExcite, mode, dtype):
+    layer = layers.ElasticSqueezeExcite(
+        largest(operation.reduced),
+        operation.activation,
+        operation.gate,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, largest(operation.channels)
+
+
+@make_layer.register
+def _(operation: primitives.Dense, mode, dtype):
+    layer = layers.ElasticDense(
+        largest(operation.units),
+        use_bias=operation.use_bias,
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, largest(operation.in_channels)
+
+
+@make_layer.register
+def _(operation: primitives.Shortcut, mode, dtype):
+    layer = layers.ElasticShortcut(
+        largest(operation.filters),
+        operation.strides,
+        # Where the widths never differ a projection would be dead weight.
+        use_projection=bool(np.any(operation.project)),
+        mode=mode,
+        dtype=dtype,
+        name=operation.name,
+    )
+    return layer, largest(operation.in_channels)
+
+
+@functools.singledispatch
+def run(operation, layer, inputs):
+    """Runs an operation at the sizes that the plan gives it."""
+    raise NotImplementedError(type(operation).__name__)
+
+
+@run.register
+def _(operation: primitives.Convolution, layer, inputs):
+    return layer(
+        inputs, filters=operation.filters, kernel_size=operation.kernel_size
+    )
+
+
+@run.register
+def _(operation: primitives.DepthwiseConvolution, layer, inputs):
+    return layer(inputs, kernel_size=operation.kernel_size)
+
+
+@run.register
+def _(operation: primitives.Activation, layer, inputs):
+    return keras.activations.get(operation.function)(inputs)
+
+
+@run.register
+def _(operation: primitives.SqueezeExcite, layer, inputs):
+    return layer(inputs, reduced=operation.reduced)
+
+
+@run.register
+def _(operation: primitives.Shortcut, layer, inputs):
+    return layer(inputs, filters=operation.filters, project=operation.project)
+
+
+@run.register
+def _(operation: primitives.MaxPooling, layer, inputs):
+    return ops.max_pool(
+        inputs,
+        operation.pool_size,
+        strides=operation.strides,
+        padding="same",
+    )
+
+
+@run.register
+def _(operation: primitives.AveragePooling, layer, inputs):
+    return ops.average_pool(
+        inputs, operation.strides, strides=operation.strides, padding="same"
+    )
+
+
+@run.register
+def _(operation: primitives.GlobalPooling, layer, inputs):
+    return ops.mean(inputs, axis=slicing.image_axes())
+
+
+@run.register
+def _(operation: primitives.Dense, layer, inputs):
+    return layer(inputs, units=operation.units)
