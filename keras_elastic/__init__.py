@@ -16,6 +16,7 @@ from keras_elastic.calibration import calibrate as calibrate
 from keras_elastic.calibration import is_calibrated as is_calibrated
 from keras_elastic.models import Supernet as Supernet
 from keras_elastic.models import build as build
+from keras_elastic.models import sort_channels as sort_channels
 from keras_elastic.spaces import Architecture as Architecture
 from keras_elastic.spaces import SearchSpace as SearchSpace
 from keras_elastic.zoo import list_models as list_models

@@ -5,6 +5,7 @@ import importlib
 import pathlib
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 
@@ -80,3 +81,12 @@ def test_the_readme_names_files_that_exist():
     for link in re.findall(r"\]\(([^)#]+)\)", readme):
         if not link.startswith("http"):
             assert (ROOT / link).exists(), link
+
+
+def test_the_readmes_families_have_the_figures_of_the_code():
+    table = runpy.run_path(str(ROOT / "benchmarks" / "families_table.py"))
+    readme = (ROOT / "README.md").read_text()
+    for name in keras_elastic.families.names():
+        figures = " | ".join(table["figures"](name))
+        [row] = re.findall(rf"^\| `{re.escape(name)}` \|.*M \|$", readme, re.M)
+        assert row.endswith(f"| {figures} |")
