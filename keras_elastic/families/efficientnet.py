@@ -16,6 +16,8 @@ References:
 import dataclasses
 
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import Table
+from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Genes
 from keras_elastic.spaces import PlanBuilder
@@ -25,7 +27,7 @@ from keras_elastic.spaces import round_channels
 
 
 @dataclasses.dataclass(frozen=True)
-class Stage:
+class Stage(Table):
     """The choices of one stage: a row of the table.
 
     Args:
@@ -45,12 +47,9 @@ class Stage:
     strides: int = 1
     squeeze_excite: bool = True
 
-    def __post_init__(self):
-        _make_lists_tuples(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class EfficientNet:
+class EfficientNet(Table):
     """A space of EfficientNet-like networks, and the plan of each.
 
     Every block has a shortcut, also the first of a stage, where the stride or
@@ -93,8 +92,8 @@ class EfficientNet:
     total_strides: int | None = None
 
     def __post_init__(self):
-        # A table that was JSON has lists for tuples, dictionaries for stages.
-        _make_lists_tuples(self)
+        super().__post_init__()
+        # A table that was JSON has dictionaries for stages.
         stages = [
             s if isinstance(s, Stage) else Stage(**s) for s in self.stages
         ]
@@ -194,7 +193,7 @@ class EfficientNet:
 
 
 @dataclasses.dataclass(frozen=True)
-class ScaledEfficientNet:
+class ScaledEfficientNet(WidthTable):
     """A network of the family at any width: one gene for all layers.
 
     The width gene is a percentage. Channels are rounded to multiples of 8, at
@@ -207,37 +206,21 @@ class ScaledEfficientNet:
 
     Args:
         name: String. Name of the space.
-        base: `EfficientNet` with one architecture, the network at 100 %.
-        width: Choices of the width in percent.
         resolution: Choices of the input resolution in pixels.
+        width: Choices of the width in percent.
+        base: `EfficientNet` with one architecture, the network at 100 %.
         fixed_stages: Integer. Stem and this many stages keep `fixed_width`.
         fixed_width: Integer. Their width in percent.
     """
 
-    name: str
     base: EfficientNet
-    width: tuple[int, ...]
-    resolution: tuple[int, ...]
     fixed_stages: int = 0
     fixed_width: int = 100
 
     def __post_init__(self):
-        _make_lists_tuples(self)
+        super().__post_init__()
         if not isinstance(self.base, EfficientNet):
             object.__setattr__(self, "base", EfficientNet(**self.base))
-
-    @property
-    def space(self) -> SearchSpace:
-        """The choices, as a `SearchSpace`."""
-        return SearchSpace(
-            name=self.name,
-            resolution=self.resolution,
-            width=(self.width,),
-            depth=(),
-            kernel_size=(),
-            expand_ratio=(),
-            labels=("percent of all layers",),
-        )
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture, as `EfficientNet.plan` does."""
@@ -259,13 +242,6 @@ class ScaledEfficientNet:
         if self.fixed_stages and place <= self.fixed_stages:
             percent = self.fixed_width
         return round_channels(channels * percent, minimum=8, scale=100)
-
-
-def _make_lists_tuples(table):
-    for field in dataclasses.fields(table):
-        value = getattr(table, field.name)
-        if isinstance(value, list):
-            object.__setattr__(table, field.name, tuple(value))
 
 
 EFFICIENTNET_B0 = EfficientNet(

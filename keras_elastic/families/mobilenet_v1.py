@@ -16,9 +16,9 @@ References:
 import dataclasses
 
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
-from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
 
 STEM = 32
@@ -44,7 +44,7 @@ _STRIDES = (2, *(strides for _, strides in BLOCKS))
 
 
 @dataclasses.dataclass(frozen=True)
-class MobileNetV1:
+class MobileNetV1(WidthTable):
     """MobileNet v1 with one width gene, in percent.
 
     Every layer but the classifier has `width` percent of its filters, rounded
@@ -61,30 +61,12 @@ class MobileNetV1:
             US-Net's release.
     """
 
-    name: str
-    resolution: tuple[int, ...]
-    width: tuple[int, ...]
     total_strides: int | None = None
     dropout: float = 0.0
 
     def __post_init__(self):
-        # A table that was JSON has lists for tuples.
-        object.__setattr__(self, "resolution", tuple(self.resolution))
-        object.__setattr__(self, "width", tuple(self.width))
+        super().__post_init__()
         limit_strides(_STRIDES, self.total_strides)
-
-    @property
-    def space(self) -> SearchSpace:
-        """The choices, as a `SearchSpace`."""
-        return SearchSpace(
-            name=self.name,
-            resolution=self.resolution,
-            width=(self.width,),
-            depth=(),
-            kernel_size=(),
-            expand_ratio=(),
-            labels=("percent of all layers",),
-        )
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture.

@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 from keras_elastic.families.inverted_residual import add_inverted_residual
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import Table
+from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
@@ -61,7 +63,7 @@ _STRIDES = (2, *(stage.strides for stage in STAGES))
 
 
 @dataclasses.dataclass(frozen=True)
-class MobileNetV2:
+class MobileNetV2(WidthTable):
     """MobileNet v2 with one width gene, in percent.
 
     Stem and blocks have `width` percent of their filters, rounded to a
@@ -82,31 +84,13 @@ class MobileNetV2:
             1280 it always grows with them.
     """
 
-    name: str
-    resolution: tuple[int, ...]
-    width: tuple[int, ...]
     total_strides: int | None = None
     dropout: float = 0.0
     scale_head: bool = False
 
     def __post_init__(self):
-        # A table that was JSON has lists for tuples.
-        object.__setattr__(self, "resolution", tuple(self.resolution))
-        object.__setattr__(self, "width", tuple(self.width))
+        super().__post_init__()
         limit_strides(_STRIDES, self.total_strides)
-
-    @property
-    def space(self) -> SearchSpace:
-        """The choices, as a `SearchSpace`."""
-        return SearchSpace(
-            name=self.name,
-            resolution=self.resolution,
-            width=(self.width,),
-            depth=(),
-            kernel_size=(),
-            expand_ratio=(),
-            labels=("percent of all layers",),
-        )
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture.
@@ -138,7 +122,7 @@ class MobileNetV2:
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoSlimMobileNetV2:
+class AutoSlimMobileNetV2(Table):
     """MobileNet v2 with a width gene for every layer, in channels.
 
     The width genes are the stem, the outputs of the stages, the hidden layers
@@ -174,8 +158,7 @@ class AutoSlimMobileNetV2:
     dropout: float = 0.0
 
     def __post_init__(self):
-        # A table that was JSON has lists for tuples.
-        object.__setattr__(self, "resolution", tuple(self.resolution))
+        super().__post_init__()
         limit_strides(_STRIDES, self.total_strides)
 
     @property

@@ -14,9 +14,9 @@ from keras_elastic.families.inverted_residual import add_inverted_residual
 from keras_elastic.families.once_for_all import ElasticStage
 from keras_elastic.families.once_for_all import OnceForAll
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
-from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
 from keras_elastic.spaces import where
 
@@ -46,7 +46,7 @@ class Block:
 
 
 @dataclasses.dataclass(frozen=True)
-class MobileNetV3:
+class MobileNetV3(WidthTable):
     """MobileNet v3 with one width gene, in percent.
 
     Stem and blocks have `width` percent of their filters, rounded to a
@@ -78,9 +78,6 @@ class MobileNetV3:
             64.
     """
 
-    name: str
-    resolution: tuple[int, ...]
-    width: tuple[int, ...]
     blocks: tuple[Block, ...]
     features: int
     stem: int = 16
@@ -88,27 +85,13 @@ class MobileNetV3:
     total_strides: int | None = None
 
     def __post_init__(self):
-        # A table that was JSON has lists for tuples, dictionaries for blocks.
+        super().__post_init__()
+        # A table that was JSON has dictionaries for blocks.
         blocks = [
             b if isinstance(b, Block) else Block(**b) for b in self.blocks
         ]
         object.__setattr__(self, "blocks", tuple(blocks))
-        object.__setattr__(self, "resolution", tuple(self.resolution))
-        object.__setattr__(self, "width", tuple(self.width))
         self._strides()
-
-    @property
-    def space(self) -> SearchSpace:
-        """The choices, as a `SearchSpace`."""
-        return SearchSpace(
-            name=self.name,
-            resolution=self.resolution,
-            width=(self.width,),
-            depth=(),
-            kernel_size=(),
-            expand_ratio=(),
-            labels=("percent of all layers",),
-        )
 
     def _strides(self):
         """Strides of the stem and of every block."""

@@ -12,13 +12,14 @@ import dataclasses
 
 from keras_elastic.families.inverted_residual import add_inverted_residual
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import Table
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
 
 
 @dataclasses.dataclass(frozen=True)
-class ElasticStage:
+class ElasticStage(Table):
     """The choices of one stage: a row of the table.
 
     Args:
@@ -39,12 +40,9 @@ class ElasticStage:
     kernel_size: tuple[int, ...] = (3, 5, 7)
     expand_ratio: tuple[int, ...] = (3, 4, 6)
 
-    def __post_init__(self):
-        _make_lists_tuples(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class OnceForAll:
+class OnceForAll(Table):
     """A space of networks of inverted residual blocks, and the plan of each.
 
     A network is a stem, one block without expansion, elastic stages and a
@@ -97,8 +95,8 @@ class OnceForAll:
     total_strides: int | None = None
 
     def __post_init__(self):
-        # A table that was JSON has lists for tuples, dictionaries for stages.
-        _make_lists_tuples(self)
+        super().__post_init__()
+        # A table that was JSON has dictionaries for stages.
         stages = tuple(
             stage if isinstance(stage, ElasticStage) else ElasticStage(**stage)
             for stage in self.stages
@@ -220,10 +218,3 @@ class OnceForAll:
         if self.dropout:
             builder.dropout("dropout", self.dropout)
         builder.dense("classifier", classes)
-
-
-def _make_lists_tuples(table):
-    for field in dataclasses.fields(table):
-        value = getattr(table, field.name)
-        if isinstance(value, list):
-            object.__setattr__(table, field.name, tuple(value))

@@ -4,8 +4,8 @@ References:
 - ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware
   (Cai et al., ICLR 2019), Figure 4.
 - Once-for-All: Train One Network and Specialize it for Efficient Deployment
-  (Cai et al., ICLR 2020), and its release: the widths of "proxyless" and
-  "google", and the network 1.3 times as wide.
+  (Cai et al., ICLR 2020), and the release: stages as wide as ProxylessNAS's,
+  and all of it 1.3 times as wide.
 """
 
 from keras_elastic.families.once_for_all import ElasticStage

@@ -39,7 +39,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_FAMILIES))
 
 
-def get(name: str, **changes):
+def get(name: str, /, **changes):
     """Returns a family by name.
 
     Args:

@@ -20,6 +20,8 @@ References:
 import dataclasses
 
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import Table
+from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
@@ -30,7 +32,7 @@ EXPANSION = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class SlimmableResNet:
+class SlimmableResNet(WidthTable):
     """ResNet with bottlenecks and one width gene, in percent.
 
     Stem and stages have `width` percent of their channels, rounded to a
@@ -49,30 +51,14 @@ class SlimmableResNet:
             64. A max pooling that would not stride is left out.
     """
 
-    name: str
-    resolution: tuple[int, ...]
-    width: tuple[int, ...]
     stem: int = 64
     channels: tuple[int, ...] = (256, 512, 1024, 2048)
     depth: tuple[int, ...] = (3, 4, 6, 3)
     total_strides: int | None = None
 
     def __post_init__(self):
-        _make_lists_tuples(self)
+        super().__post_init__()
         _strides(self)
-
-    @property
-    def space(self) -> SearchSpace:
-        """The choices, as a `SearchSpace`."""
-        return SearchSpace(
-            name=self.name,
-            resolution=self.resolution,
-            width=(self.width,),
-            depth=(),
-            kernel_size=(),
-            expand_ratio=(),
-            labels=("percent of all layers",),
-        )
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture.
@@ -107,7 +93,7 @@ class SlimmableResNet:
 
 
 @dataclasses.dataclass(frozen=True)
-class OnceForAllResNetD:
+class OnceForAllResNetD(Table):
     """ResNet-D whose depth, width and bottlenecks are elastic.
 
     The width genes are the channels inside the stem, those it puts out, and
@@ -148,7 +134,7 @@ class OnceForAllResNetD:
     total_strides: int | None = None
 
     def __post_init__(self):
-        _make_lists_tuples(self)
+        super().__post_init__()
         _strides(self)
 
     @property
@@ -244,14 +230,6 @@ class OnceForAllResNetD:
         with builder.block("stem_last"):
             _convolution(builder, "conv", filters, 3)
             _pool(builder, pool_strides)
-
-
-def _make_lists_tuples(table):
-    # A table that was JSON has lists for tuples.
-    for field in dataclasses.fields(table):
-        value = getattr(table, field.name)
-        if isinstance(value, list):
-            object.__setattr__(table, field.name, tuple(value))
 
 
 def _strides(table):

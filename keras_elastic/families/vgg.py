@@ -14,9 +14,9 @@ References:
 import dataclasses
 
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
-from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import ceil_divide
 from keras_elastic.spaces import round_channels
 
@@ -33,7 +33,7 @@ HEADS = ("flatten", "pooled")
 
 
 @dataclasses.dataclass(frozen=True)
-class VGG16:
+class VGG16(WidthTable):
     """VGG-16 with one width gene, in percent.
 
     Every layer but the last has `width` percent of its filters or units,
@@ -62,18 +62,13 @@ class VGG16:
             does not give a map of 7x7 pixels.
     """
 
-    name: str
-    resolution: tuple[int, ...]
-    width: tuple[int, ...]
     head: str = "flatten"
     normalize: bool = False
     total_strides: int | None = None
     dropout: float = 0.5
 
     def __post_init__(self):
-        # A table that was JSON has lists for tuples.
-        object.__setattr__(self, "resolution", tuple(self.resolution))
-        object.__setattr__(self, "width", tuple(self.width))
+        super().__post_init__()
         if self.head not in HEADS:
             raise ValueError(
                 f"`head` must be one of {HEADS}. Received: head={self.head!r}."
@@ -95,19 +90,6 @@ class VGG16:
     @property
     def _strides(self):
         return limit_strides([2] * len(STAGES), self.total_strides)
-
-    @property
-    def space(self) -> SearchSpace:
-        """The choices, as a `SearchSpace`."""
-        return SearchSpace(
-            name=self.name,
-            resolution=self.resolution,
-            width=(self.width,),
-            depth=(),
-            kernel_size=(),
-            expand_ratio=(),
-            labels=("percent of all layers",),
-        )
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture.

@@ -232,10 +232,14 @@ class SearchSpace:
                 "`arch` must be a `keras_elastic.Architecture`. "
                 f"Received: {arch!r} (of type {type(arch).__name__})."
             )
-        problems = self._length_problems(arch) or self._choice_problems(arch)
+        problems = self._length_problems(arch)
+        where = "is of another family than"
+        if not problems:
+            problems = self._choice_problems(arch)
+            where = "is not in"
         if problems:
             raise ValueError(
-                f"The architecture is not in the space '{self.name}': "
+                f"The architecture {where} the space '{self.name}': "
                 + "; ".join(problems)
                 + f". Received: {arch.to_json()}"
             )

@@ -135,7 +135,7 @@ def test_costs_of_random_children():
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_costs_of_all_children():
     archs = [
         arch_of(percent, resolution)
@@ -146,7 +146,7 @@ def test_costs_of_all_children():
     family_checks.check_costs_of_children(NARROW, archs)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_costs_of_wide_children():
     family_checks.check_costs_of_children(WIDE, family_checks.sample(WIDE, 10))
 

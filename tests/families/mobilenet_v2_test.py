@@ -148,7 +148,7 @@ def test_costs_of_random_children(family):
     family_checks.check_costs_of_children(family, archs)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "family, count",
     [(NARROW, 30), (WIDE, 10), (AUTOSLIM, 60)],

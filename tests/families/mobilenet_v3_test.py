@@ -288,7 +288,7 @@ def test_costs_are_those_of_the_child(name):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", PLAIN)
 def test_costs_are_those_of_every_width(name):
     family = families.get(name)

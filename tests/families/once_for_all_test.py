@@ -189,6 +189,19 @@ def test_impossible_strides_are_refused():
         families.get(NAMES[0], total_strides=12)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_normalization_has_the_epsilon_of_the_table(name):
+    family = families.get(name)
+    assert family.epsilon == (1e-3 if name == "ofa_proxyless" else 1e-5)
+    epsilons = {
+        operation.epsilon
+        for block in blocks_of(family).values()
+        for operation in block.operations
+        if isinstance(operation, primitives.Normalization)
+    }
+    assert epsilons == {family.epsilon}
+
+
 @pytest.mark.parametrize("kernel_transform", [True, False])
 def test_elastic_kernels_are_transformed(kernel_transform):
     family = families.get(NAMES[0], kernel_transform=kernel_transform)
@@ -219,7 +232,7 @@ def test_costs_are_those_of_the_child(name):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_are_those_of_many_children(name):
     # Half as wide: the time goes into initial weights.

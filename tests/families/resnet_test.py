@@ -245,7 +245,7 @@ def test_costs_are_those_of_the_children(family):
     family_checks.check_costs_of_children(family, archs)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_costs_of_many_are_those_of_the_children():
     # Two stages instead of four, to be quick.
     family = dataclasses.replace(

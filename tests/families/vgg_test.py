@@ -118,7 +118,7 @@ def test_costs_of_random_children(family):
     family_checks.check_costs_of_children(family, archs)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("family", [FLATTEN, POOLED], ids=lambda f: f.name)
 def test_costs_of_more_children(family):
     family = dataclasses.replace(family, width=(10, 25, 35, 50))

@@ -1,0 +1,50 @@
+"""What the tables of families share."""
+
+import dataclasses
+
+from keras_elastic.spaces import SearchSpace
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of choices: a frozen value that survives JSON.
+
+    A family's class adds its fields, the property `space` and the method
+    `plan(genes, classes)`: from an `Architecture`, or `Genes` of arrays or
+    tensors, and a number of classes to a `Plan`.
+    """
+
+    def __post_init__(self):
+        # A table that was JSON has lists for tuples.
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+
+
+@dataclasses.dataclass(frozen=True)
+class WidthTable(Table):
+    """A table whose genes are the resolution and one width for all layers.
+
+    Args:
+        name: String. Name of the space.
+        resolution: Choices of the input resolution in pixels.
+        width: Choices of the width of all layers in percent.
+    """
+
+    name: str
+    resolution: tuple[int, ...]
+    width: tuple[int, ...]
+
+    @property
+    def space(self) -> SearchSpace:
+        """The choices, as a `SearchSpace`."""
+        return SearchSpace(
+            name=self.name,
+            resolution=self.resolution,
+            width=(self.width,),
+            depth=(),
+            kernel_size=(),
+            expand_ratio=(),
+            labels=("percent of all layers",),
+        )
