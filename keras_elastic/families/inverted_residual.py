@@ -1,4 +1,4 @@
-"""The inverted residual block of MobileNets v3 and of ProxylessNAS.
+"""The inverted residual block of MobileNets v2 and v3 and of ProxylessNAS.
 
 References:
 - MobileNetV2: Inverted Residuals and Linear Bottlenecks (Sandler et al., CVPR

@@ -17,86 +17,83 @@ def largest(value):
 
 
 @functools.singledispatch
-def make_layer(operation, mode, dtype):
-    """Returns the layer of an operation at its largest size and its inputs."""
+def make_layer(operation, **common):
+    """Returns the layer of an operation at its largest size and its inputs.
+
+    Args:
+        operation: A primitive of a plan over the extremes of a space.
+        **common: Arguments of every layer: `mode`, `dtype` and `name`.
+
+    Returns:
+        A pair of the layer and its largest number of input channels, or
+        `None` for an operation without weights.
+    """
     return None
 
 
 @make_layer.register
-def _(operation: primitives.Convolution, mode, dtype):
+def _(operation: primitives.Convolution, **common):
     layer = layers.ElasticConv2D(
         largest(operation.filters),
         largest(operation.kernel_size),
         operation.strides,
         padding=operation.padding,
         use_bias=operation.use_bias,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
+        **common,
     )
     return layer, largest(operation.in_channels)
 
 
 @make_layer.register
-def _(operation: primitives.DepthwiseConvolution, mode, dtype):
+def _(operation: primitives.DepthwiseConvolution, **common):
     layer = layers.ElasticDepthwiseConv2D(
         largest(operation.kernel_size),
         operation.strides,
         kernel_transform=operation.kernel_transform,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
+        **common,
     )
     return layer, largest(operation.channels)
 
 
 @make_layer.register
-def _(operation: primitives.Normalization, mode, dtype):
+def _(operation: primitives.Normalization, **common):
     layer = layers.ElasticBatchNormalization(
         operation.epsilon,
         "zeros" if operation.zero_gamma else "ones",
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
+        **common,
     )
     return layer, largest(operation.channels)
 
 
 @make_layer.register
-def _(operation: primitives.SqueezeExcite, mode, dtype):
+def _(operation: primitives.SqueezeExcite, **common):
     layer = layers.ElasticSqueezeExcite(
         largest(operation.reduced),
         operation.activation,
         operation.gate,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
+        **common,
     )
     return layer, largest(operation.channels)
 
 
 @make_layer.register
-def _(operation: primitives.Dense, mode, dtype):
+def _(operation: primitives.Dense, **common):
     layer = layers.ElasticDense(
         largest(operation.units),
         use_bias=operation.use_bias,
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
+        **common,
     )
     return layer, largest(operation.in_channels)
 
 
 @make_layer.register
-def _(operation: primitives.Shortcut, mode, dtype):
+def _(operation: primitives.Shortcut, **common):
     layer = layers.ElasticShortcut(
         largest(operation.filters),
         operation.strides,
         # Where the widths never differ a projection would be dead weight.
         use_projection=bool(np.any(operation.project)),
-        mode=mode,
-        dtype=dtype,
-        name=operation.name,
+        **common,
     )
     return layer, largest(operation.in_channels)
 

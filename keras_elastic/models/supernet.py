@@ -111,7 +111,10 @@ class Supernet(keras.Model):
                 operation.channels
             )
         made = elastic_operations.make_layer(
-            operation, self.mode, self.dtype_policy
+            operation,
+            mode=self.mode,
+            dtype=self.dtype_policy,
+            name=operation.name,
         )
         if made is not None:
             layer, in_channels = made

@@ -386,7 +386,9 @@ def test_errors_of_keep():
         with pytest.raises(ValueError, match=rf"in 1\.\.16.*\[{width}\]"):
             sort_channels(supernet, keep={"stage2_block1_reduce": [width]})
     other = families.get("bignas_digits").space.smallest
-    with pytest.raises(ValueError, match="of another family than the space 'tiny_resnet'"):
+    with pytest.raises(
+        ValueError, match="of another family than the space 'tiny_resnet'"
+    ):
         sort_channels(supernet, keep=[other])
 
 

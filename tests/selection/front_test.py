@@ -190,7 +190,9 @@ def test_an_edited_architecture(path):
 
 
 def test_the_front_of_another_family(path):
-    with pytest.raises(ValueError, match="of another family than the space 'bignas'"):
+    with pytest.raises(
+        ValueError, match="of another family than the space 'bignas'"
+    ):
         read(path, families.get("bignas"))
 
 

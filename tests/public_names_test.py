@@ -1,0 +1,46 @@
+"""What users may rely on, written down: a change here is a decision."""
+
+import types
+
+import keras_elastic
+
+NAMES = {
+    "Architecture",
+    "SearchSpace",
+    "SubnetCalibrator",
+    "Supernet",
+    "build",
+    "calibrate",
+    "is_calibrated",
+    "list_models",
+    "load",
+    "load_supernet",
+    "select",
+    "sort_channels",
+}
+MODULES = {
+    "data",
+    "export",
+    "families",
+    "layers",
+    "selection",
+    "spaces",
+    "training",
+}
+
+
+def public(kind):
+    return {
+        name
+        for name, value in vars(keras_elastic).items()
+        if not name.startswith("_")
+        and isinstance(value, types.ModuleType) == (kind == "modules")
+    }
+
+
+def test_public_names():
+    assert public("names") == NAMES
+
+
+def test_public_modules():
+    assert MODULES <= public("modules")
