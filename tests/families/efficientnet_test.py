@@ -1,8 +1,12 @@
 import json
 
+import contracts
+import family_checks
+import keras
 import numpy as np
 import pytest
 
+import keras_elastic
 from keras_elastic import families
 from keras_elastic.families.efficientnet import EfficientNet
 from keras_elastic.families.efficientnet import Stage
@@ -411,3 +415,22 @@ def test_strides_for_small_images(total, last):
     family = families.get("bignas", resolution=(224,), total_strides=total)
     plan = family.plan(family.space.largest, 10)
     assert plan.blocks[-1].operations[0].size == last
+
+
+@pytest.mark.slow
+def test_efficientnet_b0_is_the_network_of_keras():
+    theirs = keras.applications.EfficientNetB0(
+        weights=None, classifier_activation=None
+    )
+    ours = keras_elastic.build("efficientnet_b0")
+    images = contracts.random_images(8, 224)
+    # Theirs divides pixels by 255, and ours makes -1..1 of them.
+    shifted = 255 * (images / 127.5 - 1)
+    contracts.randomize(theirs)
+    family_checks.set_statistics(theirs, shifted)
+    family_checks.copy_in_order(theirs, ours)
+    expected = np.asarray(theirs(shifted, training=False))
+    assert 0.1 < np.std(expected, axis=0).mean() < 10
+    np.testing.assert_allclose(
+        ours(images, training=False), expected, atol=1e-4
+    )

@@ -73,9 +73,37 @@ def with_random_weights(model, seed=0):
     return model
 
 
+def set_statistics(model, images):
+    """Statistics near those of the images, so that nothing grows on its way.
+
+    Not the very same, which would hide what is normalised with what.
+    """
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images, training=True)
+    rng = np.random.default_rng(0)
+    for norm in norms:
+        mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+        noise = rng.normal(0, 0.1, mean.shape)
+        norm.moving_mean.assign(mean + noise * np.sqrt(variance))
+        norm.moving_variance.assign(
+            variance * rng.uniform(0.8, 1.25, variance.shape)
+        )
+
+
 def copy_in_order(source, target):
     """Gives one chain of layers the weights of another."""
-    sources = [layer for layer in source.layers if layer.weights]
+    sources = [
+        layer
+        for layer in source.layers
+        # A normalisation of the inputs is not the network's.
+        if layer.weights and not isinstance(layer, keras.layers.Normalization)
+    ]
     targets = [layer for layer in target.layers if layer.weights]
     for theirs, ours in zip(sources, targets, strict=True):
         # A 1x1 or a "valid" convolution may stand for a dense layer.

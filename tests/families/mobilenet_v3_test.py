@@ -319,29 +319,6 @@ def test_children_are_stock(pair, tmp_path):
 # Keras's own
 
 
-def set_statistics(model, images):
-    """Statistics near those of the images, so that nothing grows on its way.
-
-    Not the very same, which would hide what is normalised with what.
-    """
-    norms = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    for norm in norms:
-        norm.momentum = 0.0
-    model(images, training=True)
-    rng = np.random.default_rng(0)
-    for norm in norms:
-        mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
-        noise = rng.normal(0, 0.1, mean.shape)
-        norm.moving_mean.assign(mean + noise * np.sqrt(variance))
-        norm.moving_variance.assign(
-            variance * rng.uniform(0.8, 1.25, variance.shape)
-        )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name, reference",
@@ -360,7 +337,7 @@ def test_it_is_the_network_of_keras(name, reference):
     ours = keras_elastic.build(name)
     images = contracts.random_images(8, ours.input_shape[1])
     contracts.randomize(theirs)
-    set_statistics(theirs, images / 127.5 - 1)
+    family_checks.set_statistics(theirs, images / 127.5 - 1)
     # The 1x1 convolutions behind their pooling are dense layers here.
     family_checks.copy_in_order(theirs, ours)
     expected = np.asarray(theirs(images / 127.5 - 1, training=False))
