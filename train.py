@@ -4,7 +4,8 @@
     python train.py --recipe=bignas --data_dir=DIR   a recipe of the zoo
     python train.py --dataset=cifar10 --data_dir=DIR --patch_size=32 \\
         --family=bignas_cifar10                      TFDS data, by name
-    python train.py --dataset=my_photos/             a folder of images
+    python train.py --dataset=my_photos/ --patch_size=32 \\
+        --family=bignas_cifar10                      a folder of images
 
 A run that was killed resumes when the same command is given again.
 """
@@ -176,6 +177,7 @@ def read_recipe():
     if "family" in changes:
         # The recipe's changes are of the fields of its own family.
         changes["family_changes"] = {}
+        changes.setdefault("budgets", spread_budgets(changes["family"]))
     if "dataset" in changes or "family" in changes:
         # A run of other data or another space is not the recipe's.
         words = [changes.get("family", recipe.family)]
@@ -185,6 +187,18 @@ def read_recipe():
         name = changes.get("name", recipe.name)
         changes.update(epochs=2, mutants=2, name=f"{name}_smoke")
     return recipe.replace(**changes)
+
+
+def spread_budgets(name):
+    """Three budgets between the smallest and the largest of a family."""
+    family = ke.families.get(name)
+    low, high = (
+        costs(family.plan(arch, classes=10)).flops
+        for arch in (family.space.smallest, family.space.largest)
+    )
+    # Evenly apart as ratios, and 5 % more, which rounding cannot take away.
+    quarters = (low * (high / low) ** (part / 4) for part in (1, 2, 3))
+    return tuple(float(f"{1.05 * flops:.2g}") for flops in quarters)
 
 
 def remember_recipe(run, recipe):

@@ -28,13 +28,13 @@ def run(script, *arguments):
 def call_main(script, *arguments):
     """What a script prints in this process, which takes less time."""
     printed = io.StringIO()
-    with _loaded(script) as module, contextlib.redirect_stdout(printed):
+    with loaded(script) as module, contextlib.redirect_stdout(printed):
         module.main(flags.FLAGS([script, *map(str, arguments)]))
     return printed.getvalue()
 
 
 @contextlib.contextmanager
-def _loaded(script):
+def loaded(script):
     # Every script defines its flags when it is loaded, some by one name.
     name = pathlib.Path(script).stem
     spec = importlib.util.spec_from_file_location(name, ROOT / script)
