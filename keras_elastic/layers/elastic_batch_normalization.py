@@ -93,7 +93,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
     def call(
         self, inputs, channels=None, statistics=None, return_statistics=False
     ):
-        slicing.standardize_inputs_check(
+        slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
         channels = slicing.check_size("channels", channels, self.channels)

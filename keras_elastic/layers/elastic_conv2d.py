@@ -101,7 +101,7 @@ class ElasticConv2D(keras.layers.Layer):
             )
 
     def call(self, inputs, filters=None, kernel_size=None):
-        slicing.standardize_inputs_check(
+        slicing.check_input_channels(
             self.name, inputs, self.in_channels, self.mode
         )
         filters = slicing.check_size("filters", filters, self.filters)

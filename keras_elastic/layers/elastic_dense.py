@@ -76,7 +76,7 @@ class ElasticDense(keras.layers.Layer):
             )
 
     def call(self, inputs, units=None):
-        slicing.standardize_inputs_check(
+        slicing.check_input_channels(
             self.name, inputs, self.in_features, self.mode
         )
         units = slicing.check_size("units", units, self.units)

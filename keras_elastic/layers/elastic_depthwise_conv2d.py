@@ -100,7 +100,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         return ops.transpose(kernel, (0, 1, 3, 2))
 
     def call(self, inputs, kernel_size=None):
-        slicing.standardize_inputs_check(
+        slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
         kernel_size = slicing.check_kernel_size(kernel_size, self.kernel_size)

@@ -87,7 +87,7 @@ class ElasticShortcut(keras.layers.Layer):
         self.projection.build(input_shape)
 
     def call(self, inputs, filters=None, project=None):
-        slicing.standardize_inputs_check(
+        slicing.check_input_channels(
             self.name, inputs, self.in_channels, self.mode
         )
         project = self.use_projection if project is None else project

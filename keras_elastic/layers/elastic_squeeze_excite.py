@@ -83,7 +83,7 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         self.expand.build((None, self.reduced))
 
     def call(self, inputs, reduced=None):
-        slicing.standardize_inputs_check(
+        slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
         reduced = slicing.check_size("reduced", reduced, self.reduced)

@@ -127,7 +127,7 @@ def kernel_part(kernel, kernel_size, largest, mode):
     return part(kernel, kernel_size, largest)
 
 
-def standardize_inputs_check(name, inputs, largest, mode):
+def check_input_channels(name, inputs, largest, mode):
     """Checks the channels of `inputs` where they are known."""
     channels = inputs.shape[-1]
     fits = (

@@ -6,6 +6,10 @@ import keras
 
 from keras_elastic.spaces import plan as primitives
 
+# Pixels in 0..255 become numbers in -1..1, here and in the supernet.
+PIXEL_SCALE = 1 / 127.5
+PIXEL_OFFSET = -1.0
+
 
 def build_child(plan, keras_module=keras, name=None):
     """Builds a plan over integers from stock layers, with new weights.
@@ -24,7 +28,7 @@ def build_child(plan, keras_module=keras, name=None):
     inputs = keras_module.Input(
         (plan.resolution, plan.resolution, 3), name="images"
     )
-    features = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(
+    features = layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET, name="rescaling")(
         inputs
     )
     for block in plan.blocks:

@@ -13,10 +13,6 @@ from keras_elastic.models import elastic_operations
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
 
-# Pixels in 0..255 become numbers in -1..1.
-PIXEL_SCALE = 1 / 127.5
-PIXEL_OFFSET = -1.0
-
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class Supernet(keras.Model):
@@ -28,7 +24,7 @@ class Supernet(keras.Model):
     `Architecture` its sizes are constants of the trace.
 
     The supernet keeps no statistics of normalisation: it uses those of the
-    batch, or those that `keras_elastic.calibrate` measured for one subnet.
+    batch, or those that `SubnetCalibrator.measure` returned for one subnet.
 
     Reference:
     - BigNAS: Scaling Up Neural Architecture Search with Big Single-Stage
@@ -182,7 +178,7 @@ class Supernet(keras.Model):
         images = ops.cast(images, "float32")
         if images.shape[1:3] != (resolution, resolution):
             images = kernels.resize(images, resolution)
-        images = images * PIXEL_SCALE + PIXEL_OFFSET
+        images = images * child.PIXEL_SCALE + child.PIXEL_OFFSET
         return ops.cast(images, self.compute_dtype)
 
     def _run_block(self, block, inputs, statistics, dropout_masks):

@@ -128,10 +128,10 @@ def test_live_channels_are_a_tensor_where_unknown():
 def test_input_channels(channels, mode, fits):
     inputs = tf.ones((1, channels))
     if fits:
-        slicing.standardize_inputs_check("dense", inputs, 8, mode)
+        slicing.check_input_channels("dense", inputs, 8, mode)
         return
     with pytest.raises(ValueError, match=f"'dense' in mode '{mode}'.*8"):
-        slicing.standardize_inputs_check("dense", inputs, 8, mode)
+        slicing.check_input_channels("dense", inputs, 8, mode)
 
 
 def test_image_axes():
