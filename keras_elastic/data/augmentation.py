@@ -5,13 +5,22 @@ returns a patch. The same seed gives the same patch, in any order and on any
 thread, which is what lets an interrupted epoch be resumed exactly.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_elastic.data import auto_augment as auto_augment_policy
+from keras_elastic.data import color_jitter
+from keras_elastic.data import rand_augment as rand_augment_policy
+from keras_elastic.data import random_erasing
+
+Augment = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
+Distort = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
 # Section 6 of "Going deeper with convolutions" (Szegedy et al., 2015): patches
 # of 8 % to 100 % of the area with an aspect ratio in [3/4, 4/3].
-_CROP_AREA = (0.08, 1.0)
+_LEAST_CROP_AREA = 0.08
 _CROP_ASPECT_RATIO = (3 / 4, 4 / 3)
 _CROP_ATTEMPTS = 100
 # Four pixels of 32: section 4.2 of "Deep residual learning for image
@@ -101,15 +110,10 @@ def shift_flip(image: tf.Tensor, seed: tf.Tensor, patch_size: int) -> tf.Tensor:
     return tf.image.stateless_random_flip_left_right(patch, flip_seed)
 
 
-def crop_flip(image: tf.Tensor, seed: tf.Tensor, patch_size: int) -> tf.Tensor:
-    """Resizes a random crop and mirrors every second one: for ImageNet.
-
-    The crop has 8 % to 100 % of the area of the image and an aspect ratio of
-    3/4 to 4/3. An image too narrow for any such crop is taken whole.
-
-    Reference:
-        [Going deeper with convolutions](https://arxiv.org/abs/1409.4842),
-        section 6.
+def auto_augment_cifar(
+    image: tf.Tensor, seed: tf.Tensor, patch_size: int
+) -> tf.Tensor:
+    """Shifts and mirrors, then applies AutoAugment's policy for CIFAR-10.
 
     Args:
         image: Tensor `[height, width, 3]` with values in 0..255.
@@ -119,27 +123,146 @@ def crop_flip(image: tf.Tensor, seed: tf.Tensor, patch_size: int) -> tf.Tensor:
     Returns:
         A float32 tensor `[patch_size, patch_size, 3]` with values in 0..255.
     """
-    crop_seed, flip_seed = tf.unstack(tf.random.split(seed, 2))
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        tf.shape(image),
-        bounding_boxes=tf.zeros([1, 0, 4]),
-        seed=crop_seed,
-        min_object_covered=0.0,
-        aspect_ratio_range=_CROP_ASPECT_RATIO,
-        area_range=_CROP_AREA,
-        max_attempts=_CROP_ATTEMPTS,
-        use_image_if_no_bounding_boxes=True,
-    )
-    patch = _resize(tf.slice(image, begin, size), patch_size)
-    return tf.image.stateless_random_flip_left_right(patch, flip_seed)
+    shift_seed, distort_seed = tf.unstack(tf.random.split(seed, 2))
+    patch = shift_flip(image, shift_seed, patch_size)
+    return _distorted(patch, distort_seed, auto_augment_policy.distort_cifar)
 
 
-AUGMENTATIONS: dict[str, Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]] = {
+@dataclasses.dataclass(frozen=True)
+class CropAugmentation:
+    """A random crop, resized, half the time mirrored, then perhaps distorted.
+
+    The crop has up to the whole area of the image and an aspect ratio of 3/4
+    to 4/3. An image too narrow for any such crop is taken whole.
+
+    Called with an image, a seed and a patch size, it augments like any other
+    function of `AUGMENTATIONS`. But it can also say which window of an image
+    it looks at (`window`), and go on from that window (`finish`), so that of
+    an encoded image the window alone needs to be decoded.
+
+    Reference:
+        [Going deeper with convolutions](https://arxiv.org/abs/1409.4842),
+        section 6.
+
+    Args:
+        least_area: Smallest area of the crop, as a share of the image.
+        distort: Optional function of a uint8 patch and a seed that returns a
+            patch of the same size with values in 0..255.
+    """
+
+    least_area: float = _LEAST_CROP_AREA
+    distort: Distort | None = None
+
+    def __call__(
+        self, image: tf.Tensor, seed: tf.Tensor, patch_size: int
+    ) -> tf.Tensor:
+        """Augments one image.
+
+        Args:
+            image: Tensor `[height, width, 3]` with values in 0..255.
+            seed: Integer tensor `[2]`.
+            patch_size: Side of the patch, in pixels.
+
+        Returns:
+            A float32 tensor `[patch_size, patch_size, 3]` with values in
+            0..255.
+        """
+        crop = cut(image, self.window(tf.shape(image), seed))
+        return self.finish(crop, seed, patch_size)
+
+    def window(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws the window of the crop.
+
+        Args:
+            shape: int32 tensor `[3]`, the shape of the image.
+            seed: Integer tensor `[2]`.
+
+        Returns:
+            An int32 tensor `[4]`: top, left, height and width, in pixels.
+        """
+        begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
+            shape,
+            bounding_boxes=tf.zeros([1, 0, 4]),
+            seed=_crop_seeds(seed)[0],
+            min_object_covered=0.0,
+            aspect_ratio_range=_CROP_ASPECT_RATIO,
+            area_range=(self.least_area, 1.0),
+            max_attempts=_CROP_ATTEMPTS,
+            use_image_if_no_bounding_boxes=True,
+        )
+        return tf.concat([begin[:2], size[:2]], axis=0)
+
+    def finish(
+        self, crop: tf.Tensor, seed: tf.Tensor, patch_size: int
+    ) -> tf.Tensor:
+        """Makes the patch of a crop.
+
+        Args:
+            crop: Tensor `[height, width, 3]` with values in 0..255, what the
+                image shows in the window.
+            seed: Integer tensor `[2]`, the one that the window was drawn with.
+            patch_size: Side of the patch, in pixels.
+
+        Returns:
+            A float32 tensor `[patch_size, patch_size, 3]` with values in
+            0..255.
+        """
+        _, flip_seed, distort_seed = _crop_seeds(seed)
+        patch = tf.image.stateless_random_flip_left_right(
+            _resize(crop, patch_size), flip_seed
+        )
+        if self.distort is None:
+            return patch
+        return _distorted(patch, distort_seed, self.distort)
+
+
+def cut(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+    """Cuts a window (top, left, height, width) out of an image."""
+    top, left, height, width = tf.unstack(window)
+    crop = tf.slice(image, [top, left, 0], [height, width, -1])
+    return tf.ensure_shape(crop, [None, None, image.shape[-1]])
+
+
+def _rand_augment_erase(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    augment_seed, erase_seed = tf.unstack(tf.random.split(seed, 2))
+    image = rand_augment_policy.distort(image, augment_seed)
+    return random_erasing.erase(image, erase_seed)
+
+
+# For ImageNet: the ordinary crop, and what the papers add to it. BigNAS and
+# BasisNet use AutoAugment, US-Net the milder crop with jitter, DS-Net
+# RandAugment with erasing.
+crop_flip = CropAugmentation()
+auto_augment = CropAugmentation(distort=auto_augment_policy.distort_imagenet)
+rand_augment = CropAugmentation(distort=rand_augment_policy.distort)
+rand_augment_erase = CropAugmentation(distort=_rand_augment_erase)
+jitter_flip = CropAugmentation(0.25, color_jitter.distort)
+
+AUGMENTATIONS: dict[str, Augment] = {
     "none": none,
     "shift": shift,
     "shift_flip": shift_flip,
+    "auto_augment_cifar": auto_augment_cifar,
     "crop_flip": crop_flip,
+    "jitter_flip": jitter_flip,
+    "auto_augment": auto_augment,
+    "rand_augment": rand_augment,
+    "rand_augment_erase": rand_augment_erase,
 }
+
+
+def _crop_seeds(seed: tf.Tensor) -> list[tf.Tensor]:
+    """Seeds of the window, of the mirroring and of the distortion."""
+    return tf.unstack(tf.random.split(seed, 3))
+
+
+def _distorted(
+    patch: tf.Tensor, seed: tf.Tensor, distort: Distort
+) -> tf.Tensor:
+    # Policies are defined on bytes: they count values and shift bits.
+    image = tf.cast(tf.round(patch), tf.uint8)
+    distorted = tf.cast(distort(image, seed), tf.float32)
+    return tf.ensure_shape(distorted, patch.shape)
 
 
 def _resize(image: tf.Tensor, patch_size: int) -> tf.Tensor:

@@ -19,6 +19,7 @@ def load_dataset(
     data_dir: str | os.PathLike | None = None,
     *,
     limit: int | None = None,
+    skip_corrupt: bool = False,
 ) -> ImageDataset:
     """Loads an image classification data set.
 
@@ -45,14 +46,19 @@ def load_dataset(
         limit: If given, only the first `limit` images of the training split
             are kept, before images are held out. A small experiment needs no
             more. The test split stays whole.
+        skip_corrupt: For image folders: whether to decode every file once,
+            now, and to leave out with a warning those that cannot be decoded.
+            Otherwise reading one raises an error that names it.
 
     Returns:
-        An `ImageDataset` of uint8 RGB images `[height, width, 3]`.
+        An `ImageDataset` of uint8 RGB images `[height, width, 3]`. Its field
+        `skipped` names the files that were left out.
 
     Raises:
         ValueError: If the name is unknown, `data_dir` does not exist or does
-            not hold the data set, `limit` keeps fewer than two images, or the
-            data set is not one of labelled 8-bit images.
+            not hold the data set, `limit` keeps fewer than two images, the
+            data set is not one of labelled 8-bit images, or `skip_corrupt` is
+            given for what is not an image folder.
 
     Example:
 
@@ -65,14 +71,16 @@ def load_dataset(
     check_limit(limit)
     name = os.fspath(name)
     data_dir = _checked_directory(data_dir)
+    builder = data_dir and prepared.find_prepared(name, data_dir)
+    folder = pathlib.Path(name).expanduser()
+    if name and name != "digits" and not builder and folder.is_dir():
+        return load_image_folder(folder, limit, skip_corrupt)
+    if skip_corrupt:
+        raise ValueError(_not_a_folder_message(name))
     if name == "digits":
         return load_digits(limit)
-    builder = data_dir and prepared.find_prepared(name, data_dir)
     if builder:
         return load_builder(name, builder, limit)
-    folder = pathlib.Path(name).expanduser()
-    if name and folder.is_dir():
-        return load_image_folder(folder, limit)
     return _load_by_tfds_name(name, data_dir, limit)
 
 
@@ -98,6 +106,14 @@ def _checked_directory(data_dir: str | os.PathLike | None) -> str | None:
             "`data_dir` out to use TFDS's own directory."
         )
     return directory
+
+
+def _not_a_folder_message(name: str) -> str:
+    return (
+        "`skip_corrupt` is for image folders only. "
+        f"Received: name={name!r}, which is none. Leave `skip_corrupt` out, "
+        "or pass the path of an existing folder."
+    )
 
 
 def _absent_message(name: str, data_dir: str) -> str:

@@ -5,6 +5,11 @@ import pathlib
 
 import tensorflow as tf
 
+from keras_elastic.data.corrupt_files import find_corrupt
+from keras_elastic.data.corrupt_files import read_named
+from keras_elastic.data.corrupt_files import warn_skipped
+from keras_elastic.data.jpeg import decode_window
+from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import ImageDataset
 from keras_elastic.data.splits import Split
 from keras_elastic.data.splits import check_limit
@@ -14,9 +19,13 @@ _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _TEST_FOLDERS = ("test", "val", "validation")
 _TEST_PERIOD = 5
 
+_Files = dict[str, list[pathlib.Path]]
+
 
 def load_image_folder(
-    folder: pathlib.Path, limit: int | None = None
+    folder: pathlib.Path,
+    limit: int | None = None,
+    skip_corrupt: bool = False,
 ) -> ImageDataset:
     """Loads a folder of images, one folder per class.
 
@@ -31,7 +40,8 @@ def load_image_folder(
 
     Files are BMP, GIF (first frame), JPEG and PNG, at any depth below their
     class folder. They are decoded when read. Greyscale images become RGB and
-    an alpha channel is dropped.
+    an alpha channel is dropped. A file that cannot be decoded is named in the
+    error that reading it raises (see `naming_corrupt_files`).
 
     The order of the images is mixed over the classes but fixed: it depends on
     the names of the files alone, so that the first images and every k-th image
@@ -40,16 +50,20 @@ def load_image_folder(
     Args:
         folder: Path of the folder.
         limit: If given, only the first `limit` training images are kept.
+        skip_corrupt: Whether to decode every file once, now, and to leave out
+            with a warning those that cannot be decoded. The others keep their
+            order.
 
     Returns:
         An `ImageDataset`; the classes are the names of the class folders, in
-        alphabetical order.
+        alphabetical order. `skipped` are the files left out, as paths below
+        the folder.
 
     Raises:
         ValueError: If there are fewer than two class folders, a class folder
             has no images, the test images have a class that the training
-            images lack, no image is left to test on, or `limit` keeps fewer
-            than two images.
+            images lack, no image is left to test on, no image of a class can
+            be decoded, or `limit` keeps fewer than two images.
     """
     check_limit(limit)
     train_folder = folder / "train"
@@ -58,24 +72,34 @@ def load_image_folder(
     files = _files_of_classes(train_folder)
     class_names = tuple(files)
     test_folder = _find_test_folder(folder) if train_folder != folder else None
-    if test_folder is not None:
-        test_files = _files_of_classes(test_folder)
-        _check_test_classes(test_files, class_names, test_folder)
-    else:
+    test_files = {} if test_folder is None else _files_of_classes(test_folder)
+    _check_test_classes(test_files, class_names, test_folder)
+    corrupt = set()
+    if skip_corrupt:
+        corrupt = find_corrupt(_paths(files) + _paths(test_files), _decode)
+        files = _without(files, corrupt)
+        test_files = _without(test_files, corrupt)
+    if test_folder is None:
         files, test_files = _take_test_files(files, folder)
     train, held_out = hold_out(
         _records(files, class_names, train_folder),
-        _count(files),
+        len(_paths(files)),
         _decode_file,
         limit,
+        _decode_window,
     )
     test = Split.from_records(
         _records(test_files, class_names, test_folder or folder),
-        _count(test_files),
+        len(_paths(test_files)),
         _decode_file,
+        _decode_window,
     )
+    skipped = tuple(
+        sorted(path.relative_to(folder).as_posix() for path in corrupt)
+    )
+    warn_skipped(folder, skipped)
     name = folder.resolve().name
-    return ImageDataset(name, class_names, train, held_out, test)
+    return ImageDataset(name, class_names, train, held_out, test, skipped)
 
 
 def _class_folders(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -94,28 +118,23 @@ def _find_test_folder(folder: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
-def _files_of_classes(
-    folder: pathlib.Path,
-) -> dict[str, list[pathlib.Path]]:
+def _files_of_classes(folder: pathlib.Path) -> _Files:
     class_folders = _class_folders(folder)
     if len(class_folders) < 2:
         names = [class_folder.name for class_folder in class_folders]
+        beside = sum(_is_image(path) for path in folder.iterdir())
         raise ValueError(
-            "An image folder must hold at least 2 class folders. "
-            f"Received: {str(folder)!r} with the class folders {names}. "
+            "An image folder must hold at least 2 class folders, whose names "
+            "are the labels. "
+            f"Received: {str(folder)!r} with the class folders {names} and "
+            f"{beside} images outside of them. "
             "Put the images of each class into a folder of its own."
         )
     return {child.name: _image_files(child) for child in class_folders}
 
 
 def _image_files(class_folder: pathlib.Path) -> list[pathlib.Path]:
-    files = [
-        path
-        for path in class_folder.rglob("*")
-        if path.suffix.lower() in _SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-    ]
+    files = [path for path in class_folder.rglob("*") if _is_image(path)]
     if not files:
         raise ValueError(
             "Every class folder must hold images "
@@ -123,6 +142,14 @@ def _image_files(class_folder: pathlib.Path) -> list[pathlib.Path]:
             "which holds none. Add images to it, or remove it."
         )
     return _mixed(files, class_folder)
+
+
+def _is_image(path: pathlib.Path) -> bool:
+    return (
+        path.suffix.lower() in _SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
 
 
 def _mixed(
@@ -138,9 +165,9 @@ def _mixed(
 
 
 def _check_test_classes(
-    test_files: dict[str, list[pathlib.Path]],
+    test_files: _Files,
     class_names: tuple[str, ...],
-    test_folder: pathlib.Path,
+    test_folder: pathlib.Path | None,
 ) -> None:
     unknown = sorted(set(test_files) - set(class_names))
     if unknown:
@@ -152,14 +179,14 @@ def _check_test_classes(
 
 
 def _take_test_files(
-    files: dict[str, list[pathlib.Path]], folder: pathlib.Path
-) -> tuple[dict[str, list[pathlib.Path]], dict[str, list[pathlib.Path]]]:
+    files: _Files, folder: pathlib.Path
+) -> tuple[_Files, _Files]:
     train, test = {}, {}
     for name, paths in files.items():
         # A class of one image can only be learned from, not tested.
         test[name] = paths[::_TEST_PERIOD] if len(paths) > 1 else []
         train[name] = sorted(set(paths) - set(test[name]))
-    if not _count(test):
+    if not _paths(test):
         raise ValueError(
             "At least one class must have 2 images, one of them to test on. "
             f"Received: {str(folder)!r} with one image in each class. "
@@ -168,12 +195,28 @@ def _take_test_files(
     return train, test
 
 
-def _count(files: dict[str, list[pathlib.Path]]) -> int:
-    return sum(len(paths) for paths in files.values())
+def _paths(files: _Files) -> list[pathlib.Path]:
+    return [path for paths in files.values() for path in paths]
+
+
+def _without(files: _Files, corrupt: set[pathlib.Path]) -> _Files:
+    whole = {
+        name: [path for path in paths if path not in corrupt]
+        for name, paths in files.items()
+    }
+    for name, paths in whole.items():
+        if not paths:
+            raise ValueError(
+                "Every class folder must hold an image that can be decoded. "
+                f"Received: the class {name!r}, all of whose "
+                f"{len(files[name])} images are corrupt. Replace them, or "
+                "remove the folder."
+            )
+    return whole
 
 
 def _records(
-    files: dict[str, list[pathlib.Path]],
+    files: _Files,
     class_names: tuple[str, ...],
     folder: pathlib.Path,
 ) -> tf.data.Dataset:
@@ -192,8 +235,20 @@ def _records(
 
 
 def _decode_file(path: tf.Tensor) -> tf.Tensor:
-    image = tf.io.decode_image(
-        tf.io.read_file(path), channels=3, expand_animations=False
-    )
-    image.set_shape([None, None, 3])
-    return image
+    return read_named(path, _decode)
+
+
+def _decode_window(path: tf.Tensor, draw: Decode) -> tf.Tensor:
+    def read(path: tf.Tensor) -> tf.Tensor:
+        return decode_window(tf.io.read_file(path), _decode_contents, draw)
+
+    return read_named(path, read)
+
+
+def _decode(path: tf.Tensor) -> tf.Tensor:
+    return _decode_contents(tf.io.read_file(path))
+
+
+def _decode_contents(contents: tf.Tensor) -> tf.Tensor:
+    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, [None, None, 3])

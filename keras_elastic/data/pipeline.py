@@ -1,10 +1,18 @@
 """Batches of images: shuffled and augmented to train, in order to evaluate."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from keras_elastic.data.augmentation import AUGMENTATIONS
+from keras_elastic.data.augmentation import CropAugmentation
 from keras_elastic.data.augmentation import center_patch
+from keras_elastic.data.checks import check_augmentation
+from keras_elastic.data.checks import check_not_negative
+from keras_elastic.data.checks import check_positive
+from keras_elastic.data.checks import check_shards
+from keras_elastic.data.checks import check_start
 from keras_elastic.data.splits import Split
 
 _SHUFFLE_BUFFER = 50_000
@@ -23,7 +31,7 @@ def steps_per_epoch(split: Split, batch_size: int) -> int:
     Raises:
         ValueError: If `batch_size` is not positive or exceeds the split.
     """
-    _check_positive(batch_size=batch_size)
+    check_positive(batch_size=batch_size)
     if batch_size > split.size:
         raise ValueError(
             "`batch_size` must not exceed the number of images. "
@@ -42,6 +50,8 @@ def training_batches(
     epoch: int,
     augmentation: str = "none",
     start_batch: int = 0,
+    shard_index: int = 0,
+    num_shards: int = 1,
 ) -> tf.data.Dataset:
     """Makes the batches of one epoch, shuffled and augmented.
 
@@ -54,25 +64,50 @@ def training_batches(
     images. The last images that do not fill a batch are left out; which ones
     they are changes with the epoch.
 
+    Where several workers train together, each makes the batches of one shard:
+    batch k of the shards, one after the other in the order of `shard_index`,
+    is batch k of a single worker, equal to the last bit. A worker reads all
+    records but decodes only its own.
+
     Args:
         split: The images to train on.
-        batch_size: Images in a batch.
+        batch_size: Images in a batch of all shards together.
         patch_size: Side of the images in the batch, in pixels.
         seed: Non-negative integer that names the run.
         epoch: Non-negative number of the epoch.
-        augmentation: A key of `AUGMENTATIONS`: `"none"`, `"shift"`,
-            `"shift_flip"` or `"crop_flip"`.
+        augmentation: A key of `AUGMENTATIONS`. For small images:
+
+            - `"none"`: the central square;
+            - `"shift"` by up to an eighth, and `"shift_flip"`, which mirrors
+              half of the images too (CIFAR);
+            - `"auto_augment_cifar"`: `"shift_flip"` and AutoAugment's policy
+              for CIFAR-10.
+
+            For photographs, of which a random crop is taken and half are
+            mirrored:
+
+            - `"crop_flip"`: nothing more;
+            - `"jitter_flip"`: larger crops, colour jitter and lighting
+              (US-Net);
+            - `"auto_augment"`: AutoAugment's policy "v0" (BigNAS, BasisNet);
+            - `"rand_augment"`: RandAugment, two operations of magnitude 9;
+            - `"rand_augment_erase"`: the same, and a fifth of the images lose
+              a rectangle to noise (DS-Net).
+
         start_batch: Number of batches to leave out at the beginning.
+        shard_index: Number of the shard, from 0.
+        num_shards: Number of shards, which divides `batch_size`.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels)`: float32
-        `[batch_size, patch_size, patch_size, 3]` with values in 0..255 and
-        int64 `[batch_size]`.
+        `[batch_size / num_shards, patch_size, patch_size, 3]` with values in
+        0..255 and int64 `[batch_size / num_shards]`.
 
     Raises:
         ValueError: If a size is not positive, a number is negative,
-            `batch_size` exceeds the split, `start_batch` exceeds the epoch or
-            the augmentation is unknown.
+            `batch_size` exceeds the split, `start_batch` exceeds the epoch,
+            the augmentation is unknown, `num_shards` does not divide
+            `batch_size` or `shard_index` is not below `num_shards`.
 
     Example:
 
@@ -88,23 +123,29 @@ def training_batches(
     >>> len(batches)
     20
     """
-    _check_positive(patch_size=patch_size)
-    _check_not_negative(seed=seed, epoch=epoch, start_batch=start_batch)
-    _check_augmentation(augmentation)
+    check_positive(patch_size=patch_size)
+    check_not_negative(seed=seed, epoch=epoch, start_batch=start_batch)
+    check_augmentation(augmentation)
     num_batches = steps_per_epoch(split, batch_size)
-    _check_start(start_batch, num_batches)
-    augment = AUGMENTATIONS[augmentation]
+    check_start(start_batch, num_batches)
+    check_shards(batch_size, shard_index, num_shards)
     shuffle_seed, augmentation_seed = _epoch_seeds(seed, epoch)
-    records, decode = split.undecoded()
+    records, _ = split.undecoded()
+    make_patch = _patch_maker(split, augmentation, patch_size)
 
     def prepare(position, example):
         record, label = example
         image_seed = tf.stack([augmentation_seed, position])
-        return augment(decode(record), image_seed, patch_size), label
+        return make_patch(record, image_seed), label
 
     examples = _shuffled(records, split.size, shuffle_seed).enumerate()
     examples = examples.skip(start_batch * batch_size)
-    return _batched(examples, prepare, batch_size, drop_remainder=True)
+    if num_shards > 1:
+        examples = examples.take((num_batches - start_batch) * batch_size)
+        examples = _shard(examples, batch_size, shard_index, num_shards)
+    return _batched(
+        examples, prepare, batch_size // num_shards, drop_remainder=True
+    )
 
 
 def evaluation_batches(
@@ -142,7 +183,7 @@ def evaluation_batches(
     >>> len(batches)
     6
     """
-    _check_positive(batch_size=batch_size, patch_size=patch_size)
+    check_positive(batch_size=batch_size, patch_size=patch_size)
     count = _checked_count(count, split)
     records, decode = split.undecoded()
 
@@ -151,6 +192,27 @@ def evaluation_batches(
 
     examples = records.take(count)
     return _batched(examples, prepare, batch_size, drop_remainder=False)
+
+
+def _patch_maker(
+    split: Split, augmentation: str, patch_size: int
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns the function from a record and a seed to a patch."""
+    augment = AUGMENTATIONS[augmentation]
+    _, decode = split.undecoded()
+
+    def from_image(record, seed):
+        return augment(decode(record), seed, patch_size)
+
+    def from_window(record, seed):
+        crop = split.decode_window(
+            record, lambda shape: augment.window(shape, seed)
+        )
+        return augment.finish(crop, seed, patch_size)
+
+    is_crop = isinstance(augment, CropAugmentation)
+    has_windows = split.decode_window is not None
+    return from_window if is_crop and has_windows else from_image
 
 
 def _epoch_seeds(seed: int, epoch: int) -> tuple[int, tf.Tensor]:
@@ -176,6 +238,23 @@ def _shuffled(
     return shuffled.apply(tf.data.experimental.assert_cardinality(size))
 
 
+def _shard(
+    examples: tf.data.Dataset, batch_size: int, index: int, num_shards: int
+) -> tf.data.Dataset:
+    """Keeps one shard of every batch, of examples that fill whole batches."""
+    share = batch_size // num_shards
+
+    def is_own(position, example):
+        del example
+        return position % batch_size // share == index
+
+    # A filter loses count.
+    size = int(examples.cardinality()) // num_shards
+    return examples.filter(is_own).apply(
+        tf.data.experimental.assert_cardinality(size)
+    )
+
+
 def _batched(
     examples: tf.data.Dataset, prepare, batch_size: int, drop_remainder: bool
 ) -> tf.data.Dataset:
@@ -193,45 +272,10 @@ def _batched(
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def _check_positive(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(
-                f"`{name}` must be positive. Received: {name}={value}. "
-                "Pass an integer of at least 1."
-            )
-
-
-def _check_not_negative(**values: int) -> None:
-    for name, value in values.items():
-        if value < 0:
-            raise ValueError(
-                f"`{name}` must not be negative. Received: {name}={value}. "
-                "Pass an integer of at least 0."
-            )
-
-
-def _check_augmentation(augmentation: str) -> None:
-    if augmentation not in AUGMENTATIONS:
-        raise ValueError(
-            f"`augmentation` must be one of {sorted(AUGMENTATIONS)}. "
-            f"Received: augmentation={augmentation!r}. Pass a known one."
-        )
-
-
-def _check_start(start_batch: int, num_batches: int) -> None:
-    if start_batch > num_batches:
-        raise ValueError(
-            "`start_batch` must not exceed the number of batches in an epoch. "
-            f"Received: start_batch={start_batch}, but the epoch has "
-            f"{num_batches} batches. Start in the next epoch instead."
-        )
-
-
 def _checked_count(count: int | None, split: Split) -> int:
     if count is None:
         return split.size
-    _check_positive(count=count)
+    check_positive(count=count)
     if count > split.size:
         raise ValueError(
             "`count` must not exceed the number of images. "

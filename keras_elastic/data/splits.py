@@ -10,6 +10,9 @@ import tensorflow as tf
 _HELD_OUT_PERIOD = 10
 _MOST_HELD_OUT = 10_000
 
+Decode = Callable[[tf.Tensor], tf.Tensor]
+DecodeWindow = Callable[[tf.Tensor, Decode], tf.Tensor]
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -27,15 +30,21 @@ class Split:
         records: Optional `tf.data.Dataset` of `(record, label)`, in the order
             of `images`.
         decode: Function from one record to its image. Needed with `records`.
+        decode_window: Optional function from one record, and from a function
+            that is given the shape of the image and returns a window (top,
+            left, height, width), to what the image shows in the window. For
+            records of which a part is decoded faster than the whole.
 
     Raises:
-        ValueError: If only one of `records` and `decode` is given.
+        ValueError: If only one of `records` and `decode` is given, or
+            `decode_window` without them.
     """
 
     images: tf.data.Dataset
     size: int
     records: tf.data.Dataset | None = None
-    decode: Callable[[tf.Tensor], tf.Tensor] | None = None
+    decode: Decode | None = None
+    decode_window: DecodeWindow | None = None
 
     def __post_init__(self) -> None:
         if (self.records is None) != (self.decode is None):
@@ -44,13 +53,20 @@ class Split:
                 f"Received: records={self.records}, decode={self.decode}. "
                 "Pass both, or neither."
             )
+        if self.decode_window is not None and self.decode is None:
+            raise ValueError(
+                "`decode_window` must be given with `records` and `decode`. "
+                f"Received: decode_window={self.decode_window} alone. Pass "
+                "all three, or none."
+            )
 
     @classmethod
     def from_records(
         cls,
         records: tf.data.Dataset,
         size: int,
-        decode: Callable[[tf.Tensor], tf.Tensor],
+        decode: Decode,
+        decode_window: DecodeWindow | None = None,
     ) -> "Split":
         """Makes a split of encoded records.
 
@@ -59,6 +75,7 @@ class Split:
             size: Number of records. Reading fails if it is not true.
             decode: Function from one record to a uint8 image
                 `[height, width, 3]`.
+            decode_window: Optional function that decodes a part; see `Split`.
 
         Returns:
             A `Split` whose `images` decodes on the fly.
@@ -73,11 +90,9 @@ class Split:
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        return cls(images, size, records, decode)
+        return cls(images, size, records, decode, decode_window)
 
-    def undecoded(
-        self,
-    ) -> tuple[tf.data.Dataset, Callable[[tf.Tensor], tf.Tensor]]:
+    def undecoded(self) -> tuple[tf.data.Dataset, Decode]:
         """Returns the cheapest examples to move about, and their decoder."""
         if self.records is None:
             return self.images, tf.identity
@@ -95,6 +110,8 @@ class ImageDataset:
         held_out: Images taken from the published training split, to choose
             architectures with. Disjoint from `train`.
         test: Images to report accuracy on, never used for any choice.
+        skipped: Names of the files that were left out because they cannot be
+            decoded.
     """
 
     name: str
@@ -102,6 +119,7 @@ class ImageDataset:
     train: Split
     held_out: Split
     test: Split
+    skipped: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -125,19 +143,21 @@ def check_limit(limit: int | None) -> None:
 def hold_out(
     records: tf.data.Dataset,
     size: int,
-    decode: Callable[[tf.Tensor], tf.Tensor],
+    decode: Decode,
     limit: int | None = None,
+    decode_window: DecodeWindow | None = None,
 ) -> tuple[Split, Split]:
     """Divides a published training split into images to train on and to hold.
 
-    Every k-th record is held out, beginning with the first. k is 10, or more
-    where a tenth would exceed 10,000 images.
+    Every tenth record is held out, beginning with the first. Where a tenth
+    would exceed 10,000 images, they are 10,000 at equal distances.
 
     Args:
         records: The training split, in its fixed order: `(record, label)`.
         size: Number of records.
         decode: Function from one record to its image.
         limit: If given, only the first `limit` records are divided.
+        decode_window: Optional function that decodes a part; see `Split`.
 
     Returns:
         The splits `(train, held_out)`: disjoint, together all the records.
@@ -154,12 +174,12 @@ def hold_out(
             f"and one to hold out. Received: {size} images, limit={limit}, "
             f"which keeps {kept}. Add images, or pass a larger `limit`."
         )
-    period = max(_HELD_OUT_PERIOD, _ceil_divide(kept, _MOST_HELD_OUT))
-    num_held = _ceil_divide(kept, period)
+    period = max(_HELD_OUT_PERIOD, kept // _MOST_HELD_OUT)
+    num_held = min(_ceil_divide(kept, period), _MOST_HELD_OUT)
 
     def is_held(index, example):
         del example
-        return index % period == 0
+        return (index % period == 0) & (index < num_held * period)
 
     def is_trained(index, example):
         return tf.logical_not(is_held(index, example))
@@ -168,8 +188,8 @@ def hold_out(
     train = numbered.filter(is_trained).map(_drop_number)
     held = numbered.filter(is_held).map(_drop_number)
     return (
-        Split.from_records(train, kept - num_held, decode),
-        Split.from_records(held, num_held, decode),
+        Split.from_records(train, kept - num_held, decode, decode_window),
+        Split.from_records(held, num_held, decode, decode_window),
     )
 
 

@@ -1,11 +1,13 @@
 """Reads the images of a data set that TensorFlow Datasets (TFDS) prepared."""
 
 import typing
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from keras_elastic.data.jpeg import decode_window
+from keras_elastic.data.splits import Decode
+from keras_elastic.data.splits import DecodeWindow
 from keras_elastic.data.splits import ImageDataset
 from keras_elastic.data.splits import Split
 from keras_elastic.data.splits import check_limit
@@ -38,19 +40,27 @@ def load_builder(
         An `ImageDataset`.
 
     Raises:
-        ValueError: If a feature or a split is missing, the images are not
-            uint8 with 1 or 3 channels, or `limit` keeps fewer than two images.
+        ValueError: If a feature, a split or its labels are missing, the images
+            are not uint8 with 1 or 3 channels, or `limit` keeps fewer than two
+            images.
     """
     check_limit(limit)
     image, label = _checked_features(name, builder)
     _check_splits(name, builder)
-    decode = _decoder(image)
+    decode, window_decode = _decoder(image), _window_decoder(image)
     train, held_out = hold_out(
-        _records(builder, "train"), _size(builder, "train"), decode, limit
+        _records(builder, "train"),
+        _size(builder, "train"),
+        decode,
+        limit,
+        window_decode,
     )
     test_name = _test_split(name, builder)
     test = Split.from_records(
-        _records(builder, test_name), _size(builder, test_name), decode
+        _records(builder, test_name),
+        _size(builder, test_name),
+        decode,
+        window_decode,
     )
     # TFDS names the classes "0", "1", ... where the data set has no names.
     return ImageDataset(name, tuple(label.names), train, held_out, test)
@@ -102,27 +112,40 @@ def _check_splits(name: str, builder: "tfds.core.DatasetBuilder") -> None:
             f"`validation`. Received: name={name!r} with the splits "
             f"{sorted(splits)}. Prepare the data set with these splits."
         )
+    if splits["train"].num_examples and not _has_labels(builder, "train"):
+        raise ValueError(
+            "The split `train` must have labels. "
+            f"Received: name={name!r}, whose first training label is "
+            "negative. Prepare the data set with labels."
+        )
 
 
 def _test_split(name: str, builder: "tfds.core.DatasetBuilder") -> str:
-    splits = builder.info.splits
-    if "test" in splits and _has_labels(builder):
-        return "test"
-    if "validation" not in splits:
-        raise ValueError(
-            "The split `test` must have labels where there is no split "
-            f"`validation`. Received: name={name!r}, whose test labels are "
-            "negative. Prepare the data set with labels."
-        )
-    return "validation"
+    for split in _test_candidates(builder):
+        if _has_labels(builder, split):
+            return split
+    raise ValueError(
+        "One of the splits `test` and `validation` must have labels. "
+        f"Received: name={name!r}, whose labels there are negative. "
+        "Prepare the data set with labels."
+    )
 
 
-def _has_labels(builder: "tfds.core.DatasetBuilder") -> bool:
-    # ImageNet's test images are often left out on disk, so that they cannot
-    # be looked at. Elsewhere the first example tells: -1 stands for no label.
+def _test_candidates(builder: "tfds.core.DatasetBuilder") -> list[str]:
+    # ImageNet's test images have no labels, and are often left out on disk so
+    # that they cannot be looked at.
     if builder.name == "imagenet2012":
-        return False
-    for _, label in _records(builder, "test").take(1):
+        return ["validation"]
+    return [
+        split
+        for split in ("test", "validation")
+        if split in builder.info.splits
+    ]
+
+
+def _has_labels(builder: "tfds.core.DatasetBuilder", split: str) -> bool:
+    # The first example tells: -1 stands for no label.
+    for _, label in _records(builder, split).take(1):
         return int(label) >= 0
     return False
 
@@ -157,9 +180,7 @@ def _as_pair(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     return example["image"], tf.cast(example["label"], tf.int64)
 
 
-def _decoder(
-    feature: "tfds.features.Image",
-) -> Callable[[tf.Tensor], tf.Tensor]:
+def _decoder(feature: "tfds.features.Image") -> Decode:
     if feature.shape[-1] == 3:
         return feature.decode_example
 
@@ -167,3 +188,12 @@ def _decoder(
         return tf.image.grayscale_to_rgb(feature.decode_example(record))
 
     return decode_grey
+
+
+def _window_decoder(feature: "tfds.features.Image") -> DecodeWindow:
+    decode = _decoder(feature)
+
+    def decode_record(record: tf.Tensor, draw: Decode) -> tf.Tensor:
+        return decode_window(record, decode, draw, feature.shape[-1])
+
+    return decode_record

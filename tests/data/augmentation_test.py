@@ -3,14 +3,17 @@ import pytest
 import tensorflow as tf
 
 from keras_elastic.data.augmentation import AUGMENTATIONS
+from keras_elastic.data.augmentation import CropAugmentation
 from keras_elastic.data.augmentation import center_patch
 from keras_elastic.data.augmentation import crop_flip
+from keras_elastic.data.augmentation import cut
+from keras_elastic.data.augmentation import jitter_flip
 from keras_elastic.data.augmentation import none
 from keras_elastic.data.augmentation import shift
 from keras_elastic.data.augmentation import shift_flip
 
 random_names = pytest.mark.parametrize(
-    "name", ["shift", "shift_flip", "crop_flip"]
+    "name", sorted(set(AUGMENTATIONS) - {"none"})
 )
 all_names = pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 
@@ -174,6 +177,54 @@ def test_crop_flip_crops_from_the_whole_image():
     assert 0.06 < min(areas) < 0.2 and max(areas) > 0.8
     assert 0.72 < min(ratios) < 0.85 and 1.2 < max(ratios) < 1.38
     assert 25 < mirrored < 55
+
+
+def test_window_and_finish_are_the_augmentation():
+    image = noise(30, 20)
+    for name in ("crop_flip", "jitter_flip", "rand_augment_erase"):
+        augment = AUGMENTATIONS[name]
+        top, left, height, width = augment.window([30, 20, 3], seed(4)).numpy()
+        crop = image[top : top + height, left : left + width]
+        np.testing.assert_array_equal(
+            augment.finish(crop, seed(4), 8), augment(image, seed(4), 8)
+        )
+
+
+def test_jitter_flip_takes_larger_crops():
+    shares = [
+        np.prod(jitter_flip.window([100, 100, 3], seed(number))[2:]) / 1e4
+        for number in range(60)
+    ]
+    assert 0.22 < min(shares) < 0.4 and max(shares) > 0.8
+
+
+@pytest.mark.parametrize(
+    "name, before",
+    [
+        ("jitter_flip", CropAugmentation(0.25)),
+        ("auto_augment", crop_flip),
+        ("rand_augment", crop_flip),
+        ("rand_augment_erase", crop_flip),
+    ],
+)
+def test_distortion_follows_the_crop(name, before):
+    image = noise(16, 16)
+    changed = 0
+    for number in range(12):
+        plain = before(image, seed(number), 16)
+        patch = AUGMENTATIONS[name](image, seed(number), 16)
+        _, _, distort_seed = tf.unstack(tf.random.split(seed(number), 3))
+        rounded = tf.cast(tf.round(plain), tf.uint8)
+        expected = AUGMENTATIONS[name].distort(rounded, distort_seed)
+        np.testing.assert_array_equal(patch, tf.cast(expected, tf.float32))
+        changed += np.abs(patch - plain).max() > 1
+    assert changed > 6
+
+
+def test_cut():
+    image = noise(9, 7)
+    crop = cut(image, tf.constant([2, 1, 4, 5]))
+    np.testing.assert_array_equal(crop, image[2:6, 1:6])
 
 
 def test_crop_flip_does_not_begin_with_a_central_square():

@@ -111,13 +111,32 @@ def test_limit_must_be_positive(limit):
         load_dataset("digits", limit=limit)
 
 
+def test_corrupt_files_may_be_skipped(tmp_path, write_images):
+    write_images(tmp_path / "a", 5)
+    write_images(tmp_path / "b", 5)
+    (tmp_path / "a" / "broken.png").write_text("not an image")
+    with pytest.warns(UserWarning, match="1 image files.*a/broken.png"):
+        dataset = load_dataset(tmp_path, skip_corrupt=True)
+    assert dataset.skipped == ("a/broken.png",)
+
+
+@pytest.mark.parametrize("name", ["digits", "mini", "no_such_set"])
+def test_only_folders_can_skip_files(tmp_path, write_tfds, name):
+    write_tfds(tmp_path, "mini")
+    with pytest.raises(
+        ValueError,
+        match=f"`skip_corrupt` is for image folders.*Received: name='{name}'",
+    ):
+        load_dataset(name, tmp_path, skip_corrupt=True)
+
+
 def test_limit_must_leave_two_images():
     with pytest.raises(ValueError, match="at least 2 images.*limit=1"):
         load_dataset("digits", limit=1)
 
 
 def test_public_names():
-    names = {name for name in vars(data) if not name.startswith("_")}
+    names = set(dir(data))
     assert {
         "AUGMENTATIONS",
         "ImageDataset",

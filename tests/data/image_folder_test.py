@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_elastic.data.corrupt_files import naming_corrupt_files
 from keras_elastic.data.image_folder import load_image_folder
+from keras_elastic.data.pipeline import training_batches
 
 
 def values(split):
@@ -176,14 +178,135 @@ def test_jpeg_and_gif_are_read(tmp_path, write_images):
     assert sorted(shapes) == [(1, 1, 3), (4, 4, 3)]
 
 
-def test_images_are_decoded_when_read(tmp_path, write_images):
-    write_images(tmp_path / "a", 2)
-    write_images(tmp_path / "b", 2, first=50)
-    (tmp_path / "a" / "broken.png").write_text("not an image")
-    dataset = load_image_folder(tmp_path)
-    with pytest.raises(tf.errors.InvalidArgumentError):
+@pytest.fixture
+def with_corrupt(flat):
+    """A folder with three files that cannot be decoded, each in its way."""
+    (flat / "cat" / "text.png").write_text("not an image")
+    (flat / "cat" / "empty.jpg").write_bytes(b"")
+    whole = (flat / "dog" / "3.png").read_bytes()
+    (flat / "dog" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    return flat
+
+
+def test_images_are_decoded_when_read(with_corrupt):
+    dataset = load_image_folder(with_corrupt)
+    assert dataset.skipped == ()
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match=r"whole BMP, GIF, JPEG or PNG. Received: .*(text|empty|cut)\.",
+    ):
         for split in (dataset.train, dataset.held_out, dataset.test):
             list(split.images)
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+def test_training_on_a_corrupt_file_names_it(
+    tmp_path, write_images, augmentation
+):
+    write_images(tmp_path / "a", 3)
+    write_images(tmp_path / "b", 3, first=50)
+    image = np.random.default_rng(0).integers(0, 256, [20, 20, 3], "uint8")
+    jpeg = tf.io.encode_jpeg(image).numpy()
+    for name in ("a", "b"):
+        for number in range(5):
+            path = tmp_path / name / f"cut{number}.jpg"
+            path.write_bytes(jpeg[: len(jpeg) // 2])
+    batches = training_batches(
+        load_image_folder(tmp_path).train,
+        batch_size=10,
+        patch_size=8,
+        seed=0,
+        epoch=0,
+        augmentation=augmentation,
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"Received: '.*/cut\d.jpg', which .*`skip_corrupt=True`",
+    ):
+        with naming_corrupt_files():
+            list(batches)
+
+
+def test_corrupt_files_are_skipped(with_corrupt):
+    with pytest.warns(
+        UserWarning,
+        match="3 image files of .* left out: cat/empty.jpg, cat/text.png, dog/",
+    ):
+        dataset = load_image_folder(with_corrupt, skip_corrupt=True)
+    assert dataset.skipped == ("cat/empty.jpg", "cat/text.png", "dog/cut.png")
+    splits = [dataset.train, dataset.held_out, dataset.test]
+    found = [value for split in splits for value in values(split)]
+    assert sorted(found) == [*range(20), *range(100, 120)]
+
+
+def test_skipping_changes_nothing_else(flat):
+    plain = load_image_folder(flat)
+    dataset = load_image_folder(flat, skip_corrupt=True)
+    assert dataset.skipped == ()
+    assert values(dataset.train) == values(plain.train)
+    names = ["0.png", "7.png", "12.png"]
+    for name in names:
+        (flat / "dog" / name).unlink()
+    left = load_image_folder(flat)
+    for name in names:
+        (flat / "dog" / name).write_text("not an image")
+    with pytest.warns(UserWarning, match="3 image files"):
+        skipped = load_image_folder(flat, skip_corrupt=True)
+    for split in ("train", "held_out", "test"):
+        assert values(getattr(skipped, split)) == values(getattr(left, split))
+
+
+def test_corrupt_test_images_are_skipped(tmp_path, write_images):
+    for folder in ("train", "val"):
+        write_images(tmp_path / folder / "a", 3)
+        write_images(tmp_path / folder / "b", 3, first=50)
+    (tmp_path / "val" / "a" / "2.png").write_text("not an image")
+    with pytest.warns(UserWarning, match="1 image files"):
+        dataset = load_image_folder(tmp_path, skip_corrupt=True)
+    assert dataset.skipped == ("val/a/2.png",)
+    assert sorted(values(dataset.test)) == [0, 1, 50, 51, 52]
+
+
+def test_class_of_corrupt_files_only(tmp_path, write_images):
+    write_images(tmp_path / "a", 3)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.png").write_text("not an image")
+    with pytest.raises(
+        ValueError, match="that can be decoded. Received: the class 'b'"
+    ):
+        load_image_folder(tmp_path, skip_corrupt=True)
+
+
+@pytest.mark.parametrize("encode", [tf.io.encode_jpeg, tf.io.encode_png])
+def test_window_is_a_part_of_the_image(tmp_path, encode):
+    image = np.random.default_rng(0).integers(0, 256, [40, 30, 3], "uint8")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            path = tmp_path / name / f"{number}.img.jpg"
+            path.write_bytes(encode(image).numpy())
+    split = load_image_folder(tmp_path).train
+    shapes = []
+
+    def draw(shape):
+        shapes.append(shape)
+        return tf.constant([3, 5, 20, 10])
+
+    path, _ = next(iter(split.records))
+    whole = split.decode(path)
+    found = split.decode_window(path, draw)
+    np.testing.assert_array_equal(found, whole[3:23, 5:15])
+    assert shapes
+
+
+def test_images_without_class_folders(tmp_path, write_images):
+    write_images(tmp_path, 3)
+    with pytest.raises(
+        ValueError,
+        match=r"whose names are the labels. Received: .*folders \[\] and 3 "
+        "images outside of them. Put",
+    ):
+        load_image_folder(tmp_path)
 
 
 def test_empty_folder(tmp_path):

@@ -86,12 +86,115 @@ def test_epoch_repeats_bit_for_bit(augmentation):
 
 
 @pytest.mark.parametrize("augmentation", sorted(AUGMENTATIONS))
-@pytest.mark.parametrize("start", [1, 4, 6])
-def test_epoch_resumes_bit_for_bit(augmentation, start):
+def test_epoch_resumes_bit_for_bit(augmentation):
     split = numbered_split()
     whole = read(train(split, augmentation=augmentation))
-    rest = train(split, augmentation=augmentation, start_batch=start)
-    assert_equal_batches(whole[start:], read(rest))
+    for start in (1, 6):
+        rest = train(split, augmentation=augmentation, start_batch=start)
+        assert_equal_batches(whole[start:], read(rest))
+
+
+def joined(shards):
+    """The batches of shards, each batch put together again."""
+    return [
+        tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        for parts in zip(*shards, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "augmentation, start", [("none", 0), ("none", 2), ("auto_augment", 2)]
+)
+def test_shards_make_up_the_batches(augmentation, start):
+    split = numbered_split()
+    arguments = {"augmentation": augmentation, "start_batch": start}
+    whole = read(train(split, **arguments))
+    for num_shards in (1, 2):
+        shards = [
+            train(split, **arguments, shard_index=index, num_shards=num_shards)
+            for index in range(num_shards)
+        ]
+        assert {len(shard) for shard in shards} == {6 - start}
+        images, _ = shards[0].element_spec
+        assert images.shape == (8 // num_shards, 8, 8, 3)
+        assert_equal_batches(whole, joined(map(read, shards)))
+
+
+def test_shards_of_images_of_several_sizes():
+    images = tf.data.Dataset.range(8).map(
+        lambda number: (
+            tf.fill([number + 2, 5, 3], tf.cast(number, tf.uint8)),
+            number,
+        )
+    )
+    split = Split(images, 8)
+    whole = labels(train(split, batch_size=8))
+    second = train(split, batch_size=8, shard_index=1, num_shards=2)
+    assert labels(second) == whole[4:]
+
+
+def test_shard_decodes_its_own_images_only():
+    decoded = []
+
+    def count(image):
+        decoded.append(image)
+        return image
+
+    def decode(record):
+        image = tf.numpy_function(count, [record], tf.uint8)
+        return tf.ensure_shape(image, [8, 8, 3])
+
+    split = numbered_split(decode=decode)
+    whole = labels(train(split))
+    decoded.clear()
+    third = train(split, shard_index=2, num_shards=4)
+    assert labels(third) == [
+        label for start in range(4, 48, 8) for label in whole[start : start + 2]
+    ]
+    assert len(decoded) == 6 * 2
+
+
+@pytest.mark.parametrize(
+    "shards, message",
+    [
+        ({"num_shards": 3}, "must divide `batch_size`.*num_shards=3, batch_s"),
+        ({"num_shards": 0}, "`num_shards` must be positive.*num_shards=0"),
+        ({"shard_index": 1}, "`shard_index` must.*shard_index=1, num_shards=1"),
+        (
+            {"shard_index": -1, "num_shards": 2},
+            "`shard_index` must be at least 0.*shard_index=-1, num_shards=2",
+        ),
+    ],
+)
+def test_shards_must_fit(shards, message):
+    with pytest.raises(ValueError, match=message):
+        train(numbered_split(), **shards)
+
+
+def window_split(size=8):
+    """Noise of which a window is decoded apart, a grey value higher."""
+    whole = numbered_split(size, image_size=20)
+
+    def decode_window(record, draw):
+        crop = augmentation.cut(record, draw(tf.shape(record)))
+        return tf.cast(tf.minimum(tf.cast(crop, tf.int32) + 1, 255), tf.uint8)
+
+    return Split(whole.images, size, whole.records, whole.decode, decode_window)
+
+
+def test_crops_read_the_window_only():
+    plain = read(train(numbered_split(8, 20), augmentation="crop_flip"))
+    windows = read(train(window_split(), augmentation="crop_flip"))
+    difference = windows[0][0] - plain[0][0]
+    assert difference.min() >= 0
+    np.testing.assert_allclose(np.median(difference), 1, atol=0.1)
+
+
+def test_other_augmentations_read_the_whole_image():
+    assert_equal_batches(
+        read(train(numbered_split(8, 20), augmentation="shift")),
+        read(train(window_split(), augmentation="shift")),
+    )
 
 
 def test_global_seed_has_no_influence():
@@ -242,7 +345,7 @@ def test_images_of_several_sizes_make_a_batch():
         ),
     )
     split = Split(images, 3)
-    for name in AUGMENTATIONS:
+    for name in ("none", "shift", "shift_flip", "crop_flip"):
         batches = train(split, batch_size=3, augmentation=name)
         images, numbers = batches.get_single_element()
         np.testing.assert_allclose(images[:, 4, 4, 0], numbers, atol=1e-4)
@@ -291,8 +394,8 @@ def test_start_must_not_exceed_the_epoch():
 def test_unknown_augmentation():
     with pytest.raises(
         ValueError,
-        match=r"`augmentation` must be one of \['crop_flip', 'none', 'shift', "
-        r"'shift_flip'\]. Received: augmentation='mixup'",
+        match=r"`augmentation` must be one of \['auto_augment', .*'none', "
+        r"'rand_augment', .*'shift_flip'\]. Received: augmentation='mixup'",
     ):
         train(numbered_split(), augmentation="mixup")
 

@@ -40,8 +40,8 @@ def test_order_is_the_same_in_every_iteration():
 
 def test_at_most_ten_thousand_images_are_held_out():
     assert num_held(100_000) == 10_000
-    assert num_held(100_001) == 9_091
-    assert 9_000 < num_held(1_281_167) <= 10_000
+    assert num_held(100_001) == 10_000
+    assert num_held(1_281_167) == 10_000
 
 
 def test_limit_keeps_the_first_images():
@@ -102,6 +102,19 @@ def test_records_need_their_decoder():
         ValueError, match="`records` and `decode` must be given together"
     ):
         Split(numbered(3), 3, records=numbered(3))
+
+
+def test_windows_need_records():
+    with pytest.raises(
+        ValueError, match="`decode_window` must be given with `records`"
+    ):
+        Split(numbered(3), 3, decode_window=lambda record, draw: record)
+
+
+def test_held_out_images_of_a_large_split_are_spread():
+    _, held = hold_out(numbered(230_009), 230_009, decode)
+    records = held.undecoded()[0].batch(10_000).get_single_element()[0]
+    assert records.numpy().tolist() == list(range(0, 230_000, 23))
 
 
 def test_values_cannot_be_changed():

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_elastic.data.datasets import load_dataset
+from keras_elastic.data.pipeline import training_batches
 from keras_elastic.data.prepared import find_prepared
 from keras_elastic.data.tfds_images import load_builder
 
@@ -165,8 +166,69 @@ def test_missing_split(load, present):
 
 
 def test_no_labels_to_test_with(load):
-    with pytest.raises(ValueError, match="`test` must have labels.*Received:"):
+    with pytest.raises(
+        ValueError, match="`test` and `validation` must have.*name='mini'"
+    ):
         load({"train": [0] * 9, "test": [-1, -1]})
+
+
+def test_no_labels_in_either_test_split(load):
+    splits = {"train": [0] * 9, "test": [-1], "validation": [-1, -1]}
+    with pytest.raises(ValueError, match="`test` and `validation` must have"):
+        load(splits)
+
+
+def test_no_labels_to_train_with(load):
+    with pytest.raises(
+        ValueError, match="`train` must have labels.*Received: name='mini'"
+    ):
+        load({"train": [-1] * 9, "test": [0, 1]})
+
+
+def jpeg_features(channels=3):
+    import tensorflow_datasets as tfds
+
+    return {
+        "image": tfds.features.Image(
+            shape=(40, 30, channels), encoding_format="jpeg"
+        ),
+        "label": tfds.features.ClassLabel(num_classes=3),
+    }
+
+
+def test_imagenet(tmp_path, write_tfds):
+    splits = {
+        "train": [0, 1, 2] * 10,
+        "validation": [1, 2],
+        "test": [-1] * 4,
+    }
+    write_tfds(tmp_path, "imagenet2012", splits, features=jpeg_features())
+    dataset = load_dataset("imagenet2012", tmp_path)
+    assert values(dataset.held_out) == [0, 10, 20]
+    assert labels(dataset.test) == [1, 2]
+    batches = training_batches(
+        dataset.train,
+        batch_size=9,
+        patch_size=16,
+        seed=0,
+        epoch=0,
+        augmentation="crop_flip",
+    )
+    for images, numbers in batches:
+        for image, label in zip(images, numbers, strict=True):
+            assert np.ptp(image) < 0.1
+            assert np.rint(image[0, 0, 0]) % 3 == int(label)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_window_is_a_part_of_the_image(load, channels):
+    split = load(features=jpeg_features(channels)).train
+    record, _ = next(iter(split.records))
+    assert tf.io.is_jpeg(record)
+    whole = split.decode(record)
+    found = split.decode_window(record, lambda shape: [3, 5, 20, 10])
+    assert found.shape == (20, 10, 3)
+    np.testing.assert_array_equal(found, whole[3:23, 5:15])
 
 
 def test_limit_must_be_positive(load):

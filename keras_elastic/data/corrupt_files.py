@@ -1,0 +1,115 @@
+"""Image files that cannot be decoded: found, and named in the error."""
+
+import contextlib
+import pathlib
+import re
+import warnings
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from keras_elastic.data.splits import Decode
+
+_EXPECTED = "The image file must be a whole BMP, GIF, JPEG or PNG."
+_FIX = "Replace or remove it, or load the folder with `skip_corrupt=True`."
+_MESSAGE = re.compile(
+    f"{re.escape(_EXPECTED)}.*?{re.escape(_FIX)}", flags=re.DOTALL
+)
+_NUM_NAMED = 5
+
+
+def read_named(path: tf.Tensor, read: Decode) -> tf.Tensor:
+    """Reads an image; the error for one that cannot be read names the file.
+
+    Args:
+        path: String scalar, the path of the file.
+        read: Function from the path to a uint8 image `[height, width, 3]`.
+
+    Returns:
+        The image. When it runs, `tf.errors.InvalidArgumentError` with the path
+        in its message if `read` fails.
+    """
+    # A graph cannot catch an error, but a data set of one image can: where it
+    # comes out empty, an image without pixels follows.
+    images = tf.data.Dataset.from_tensors(path).map(read).ignore_errors()
+    nothing = tf.data.Dataset.from_tensors(tf.zeros([0, 0, 3], tf.uint8))
+    image = images.concatenate(nothing).take(1).get_single_element()
+    message = tf.strings.join(
+        [_EXPECTED, " Received: '", path, "', which cannot be decoded. ", _FIX]
+    )
+    check = tf.debugging.Assert(tf.size(image) > 0, [message])
+    # Run eagerly there is nothing to wait for.
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.ensure_shape(tf.identity(image), [None, None, 3])
+
+
+@contextlib.contextmanager
+def naming_corrupt_files() -> Iterator[None]:
+    """Turns the error of a corrupt image file into a plain `ValueError`.
+
+    Within `tf.data` the error is a `tf.errors.InvalidArgumentError`, in whose
+    long message the name of the file is hard to find. Other errors pass.
+
+    Raises:
+        ValueError: If an image file that is read within cannot be decoded. It
+            names the file.
+
+    Example:
+
+    ```python
+    with naming_corrupt_files():
+        for images, labels in batches:
+            ...
+    ```
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = _MESSAGE.search(str(error))
+        if found is None:
+            raise
+        # TensorFlow writes a backslash before quotes and backslashes.
+        message = re.sub(r"\\(['\"\\])", r"\1", found.group())
+        raise ValueError(message) from error
+
+
+def find_corrupt(
+    paths: Sequence[pathlib.Path], decode: Decode
+) -> set[pathlib.Path]:
+    """Decodes every file once, in parallel.
+
+    Args:
+        paths: The files.
+        decode: Function from a path, a string tensor, to an image.
+
+    Returns:
+        The files that `decode` fails on.
+    """
+
+    def decode_numbered(number, path):
+        # What is not returned is not computed either.
+        return number, tf.size(decode(path))
+
+    names = tf.constant([str(path) for path in paths], tf.string)
+    whole = (
+        tf.data.Dataset.from_tensor_slices(names)
+        .enumerate()
+        .map(decode_numbered, num_parallel_calls=tf.data.AUTOTUNE)
+        .ignore_errors()
+    )
+    found = {int(number) for number, _ in whole.as_numpy_iterator()}
+    return {path for place, path in enumerate(paths) if place not in found}
+
+
+def warn_skipped(folder: pathlib.Path, names: Sequence[str]) -> None:
+    """Warns that files are left out, with their count and first names."""
+    if not names:
+        return
+    listed = ", ".join(names[:_NUM_NAMED])
+    more = ", ..." if len(names) > _NUM_NAMED else ""
+    warnings.warn(
+        f"{len(names)} image files of {str(folder)!r} cannot be decoded and "
+        f"are left out: {listed}{more}. Replace or remove them.",
+        stacklevel=2,
+    )
