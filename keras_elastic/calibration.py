@@ -9,9 +9,9 @@ Networks (Yu and Huang, ICCV 2019), section 3.2, "post-statistics".
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
+from keras_elastic import tracing
 from keras_elastic.layers import kernels
 from keras_elastic.models.supernet import check_images
 
@@ -66,6 +66,8 @@ class SubnetCalibrator:
 
     Args:
         supernet: `Supernet`.
+        strategy: `tf.distribute.Strategy` in whose scope the supernet was
+            made, to measure on all its replicas, or `None`.
 
     Example:
 
@@ -73,16 +75,15 @@ class SubnetCalibrator:
     >>> statistics = calibrator.measure(supernet.space.largest, images)
     """
 
-    def __init__(self, supernet):
+    def __init__(self, supernet, strategy=None):
         self.supernet = supernet
-        self._batch_statistics = tf.function(
+        self._batch_statistics = tracing.OnReplicas(
             lambda images, arch: supernet(images, arch, return_statistics=True)[
                 1
             ],
-            input_signature=(
-                tf.TensorSpec((None, None, None, 3), "float32"),
-                tf.TensorSpec((len(supernet.space.genes),), "int32"),
-            ),
+            ((None, None, None, 3), "float32"),
+            ((len(supernet.space.genes),), "int32"),
+            strategy=strategy,
         )
 
     def measure(self, arch, images, batch_size=256):
@@ -103,13 +104,11 @@ class SubnetCalibrator:
             ValueError: There are no images, they are not RGB, or `arch` is
                 not in the space.
         """
-        encoded = self.supernet.space.encode(arch)
+        arch = tracing.as_argument(self.supernet.space, arch)
         pooled = PooledStatistics()
         for batch in image_batches(images, batch_size):
-            statistics = self._batch_statistics(
-                tf.cast(batch, "float32"), encoded
-            )
-            pooled.add(statistics, len(batch))
+            for count, statistics in self._batch_statistics(batch, arch):
+                pooled.add(statistics, count)
         _check_not_empty(pooled.images)
         return pooled.result()
 
@@ -150,7 +149,7 @@ def calibrate(model, images, batch_size=256):
     pooled = PooledStatistics()
     try:
         for batch in image_batches(images, batch_size):
-            pooled.add(measure(tf.cast(batch, "float32")), len(batch))
+            pooled.add(measure(tracing.as_images(batch)), len(batch))
         _check_not_empty(pooled.images)
     finally:
         for layer, weights in zip(layers, before, strict=True):
@@ -169,20 +168,19 @@ def _child_statistics(model, layers):
     )
     size = model.input_shape[1]
 
-    @tf.function(reduce_retracing=True)
     def measure(images):
         if size is not None and images.shape[1:3] != (size, size):
             images = kernels.resize(images, size)
         features = inputs_of_layers(images, training=True)
         features = [features] if len(layers) == 1 else features
         return {
-            layer.name: tf.stack(
-                tf.nn.moments(tf.cast(feature, "float32"), [0, 1, 2])
+            layer.name: ops.stack(
+                ops.moments(ops.cast(feature, "float32"), axes=[0, 1, 2])
             )
             for layer, feature in zip(layers, features, strict=True)
         }
 
-    return measure
+    return tracing.traced(measure, ((None, None, None, 3), "float32"))
 
 
 def is_calibrated(model):

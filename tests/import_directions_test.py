@@ -13,7 +13,8 @@ PACKAGE = "keras_elastic"
 FOLDER = pathlib.Path(__file__).parents[1] / PACKAGE
 
 READERS = {"spaces", "families", "layers", "models"}
-CALIBRATED = READERS | {"calibration", "files"}
+TRACED = READERS | {"lazy", "tracing"}
+CALIBRATED = TRACED | {"calibration", "files"}
 
 # Which parts a part may import, besides itself.
 MAY_IMPORT = {
@@ -21,12 +22,14 @@ MAY_IMPORT = {
     "families": {"spaces"},
     "layers": set(),
     "models": READERS,
+    "tracing": set(),
     "calibration": CALIBRATED,
     "training": CALIBRATED,
     "selection": CALIBRATED | {"training"},
     "export": CALIBRATED,
-    "data": set(),
+    "data": {"lazy"},
     "files": set(),
+    "lazy": set(),
     "scripts": set(),
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
 }
@@ -37,6 +40,7 @@ MAY_IMPORT_LIBRARIES = {
     "families": {"numpy"},
     "layers": {"keras"},
     "files": set(),
+    "lazy": set(),
 }
 
 # Libraries that a module may import inside its functions.
@@ -168,6 +172,8 @@ def test_no_two_parts_may_import_each_other(part):
         ("training.trainer", "from keras_elastic import data"),
         ("selection.front", "class A:\n    from keras_elastic import zoo"),
         ("data.digits", "from keras_elastic.spaces import where"),
+        ("lazy", "import numpy as np"),
+        ("lazy", "from keras_elastic import data"),
         ("export.saved_model", "from keras_elastic.zoo import load"),
         ("export.saved_model", "import tensorflow_model_optimization"),
         ("zoo.loading", "import train"),
@@ -186,6 +192,7 @@ def test_a_wrong_import_is_found(module, source):
         ("layers.slicing", "import keras\nfrom . import kernels"),
         ("layers.kernels", "def f():\n    import tensorflow as tf"),
         ("models.child", "from keras_elastic import families, layers"),
+        ("data", "from keras_elastic import lazy"),
         ("export.saved_model", "from keras_elastic import calibration"),
         ("export.quantization", "import tf_keras"),
         ("zoo.loading", "from keras_elastic import data, export, selection"),

@@ -32,9 +32,10 @@ MODULES = {
 def public(kind):
     return {
         name
-        for name, value in vars(keras_elastic).items()
+        for name in dir(keras_elastic)
         if not name.startswith("_")
-        and isinstance(value, types.ModuleType) == (kind == "modules")
+        and isinstance(getattr(keras_elastic, name), types.ModuleType)
+        == (kind == "modules")
     }
 
 

@@ -31,6 +31,7 @@ recipe = Recipe(
     dataset="digits",
     augmentation="shift",
     patch_size=8,
+    upscale=True,
     batch_size=64,
     epochs=9,
     learning_rate=0.03,
@@ -70,7 +71,7 @@ def killed(flags, run):
         stderr=subprocess.DEVNULL,
     )
     try:
-        while not (run / "checkpoints" / "checkpoint").exists():
+        while not list((run / "training").glob("step-[1-9]*.npz")):
             assert process.poll() is None, "It ended without a checkpoint."
             time.sleep(0.01)
     finally:
@@ -104,7 +105,9 @@ def refuse(match, *flags):
 
 @pytest.mark.slow
 def test_a_killed_run_is_no_entry(killed):
-    assert killed == ["checkpoints", "checkpoints.csv", "recipe.json"]
+    assert killed == [
+        *("recipe.json", "starts.jsonl", "training", "training.csv")
+    ]
 
 
 @pytest.mark.slow
@@ -115,8 +118,17 @@ def test_a_killed_run_resumes(finished):
 
 @pytest.mark.slow
 def test_every_epoch_is_logged_once(run, finished):
-    lines = (run / "checkpoints.csv").read_text().splitlines()
+    lines = (run / "training.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1"]
+
+
+@pytest.mark.slow
+def test_every_start_is_logged(run, finished):
+    starts = (run / "starts.jsonl").read_text().splitlines()
+    for start in map(json.loads, starts[:2]):
+        assert start["strategy"] == "none"
+        assert start["versions"]["keras"]
+        assert start["command"][1].startswith("--recipe=")
 
 
 @pytest.mark.slow
@@ -202,13 +214,21 @@ def test_a_run_is_not_mixed_with_another(flags, run, finished):
         ("--epochs=-1", "positive .'epochs'"),
         ("--limit=1", "limit=1"),
         ("--augmentation=blur", "augmentation='blur'"),
+        ("--objective=guess", "`objective` of the recipe.*objective='guess'"),
+        ("--sampler=all", "`sampler` of the recipe 'small' must be one of"),
+        ("--noupscale", "largest resolution of .*10, must not exceed"),
+        ("--accumulation_steps=3", "times the `accumulation_steps`"),
+        ("--teacher=absent.keras", "absent.keras', which does not exist"),
+        ("--teacher=first_phase", "'first_phase' in later phases only"),
+        ("--skip_corrupt", "skip_corrupt"),
+        ("--jit_compile --mode=sliced", "supernet of mode 'sliced'"),
         ("--data_dir=absent", "`data_dir` must be an existing directory"),
         ("unexpected", "Unknown arguments: .'unexpected'"),
     ],
 )
 def test_wrong_flags_write_nothing(recipe, tmp_path, flag, expected):
     run = tmp_path / "run"
-    refuse(expected, f"--recipe={recipe}", f"--run_dir={run}", flag)
+    refuse(expected, f"--recipe={recipe}", f"--run_dir={run}", *flag.split())
     assert not run.exists()
 
 

@@ -7,6 +7,8 @@ here computes what the `keras.ops` beside it compute; tests hold them equal.
 import keras
 from keras import ops
 
+from keras_elastic.layers.resampling import resize_matrix
+
 
 def batch_normalize(inputs, gamma, beta, epsilon):
     """Normalises with the statistics of the batch.
@@ -65,16 +67,29 @@ def resize(images, size):
     Returns:
         Tensor of shape (batch, size, size, 3), in the range of the images.
     """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # `keras.ops.image.resize` takes integers only.
-        resized = tf.image.resize(
-            images, [size, size], method="bicubic", antialias=True
-        )
+    height, width = images.shape[1:3]
+    known = all(isinstance(n, int) for n in (height, width, size))
+    if known:
+        resized = _resize_by_matrices(images, height, width, size)
     else:
-        resized = ops.image.resize(
-            images, (size, size), interpolation="bicubic", antialias=True
-        )
+        resized = _resize_to_any(images, size)
     # Bicubic interpolation overshoots at edges; pixels do not.
     return ops.clip(resized, 0.0, 255.0)
+
+
+def _resize_by_matrices(images, height, width, size):
+    # Compilers and accelerators have products of matrices, but not all of
+    # them have antialiased interpolation. And it is the same on each of them.
+    rows = ops.convert_to_tensor(resize_matrix(height, size), "float32")
+    columns = ops.convert_to_tensor(resize_matrix(width, size), "float32")
+    images = ops.einsum("rh,bhwc->brwc", rows, images)
+    return ops.einsum("sw,brwc->brsc", columns, images)
+
+
+def _resize_to_any(images, size):
+    # `keras.ops.image.resize` takes integers only.
+    import tensorflow as tf
+
+    return tf.image.resize(
+        images, [size, size], method="bicubic", antialias=True
+    )

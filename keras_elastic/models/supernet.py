@@ -35,8 +35,7 @@ class Supernet(keras.Model):
         classes: Integer. Number of classes.
         mode: `"sliced"` computes the live channels only; `"masked"` keeps full
             shapes, for XLA, TPU and backends without dynamic shapes.
-            XLA cannot resize images: there, the resolution must be a number
-            and the images must have it.
+            XLA needs constant sizes: there, pass `resolution` too.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -50,6 +49,8 @@ class Supernet(keras.Model):
             `None`. A call draws nothing at random, so a step can be repeated
             exactly.
         return_statistics: Boolean. Whether to return the batch's statistics.
+        resolution: Integer, the resolution of an `arch` that is a tensor, if
+            sizes must be constants of the trace, or `None`.
 
     Input shape:
         (batch, height, width, 3)
@@ -152,8 +153,10 @@ class Supernet(keras.Model):
         statistics=None,
         dropout_masks=None,
         return_statistics=False,
+        resolution=None,
     ):
-        plan = self.family.plan(self._genes(arch), self.classes)
+        genes = self._genes(arch, resolution)
+        plan = self.family.plan(genes, self.classes)
         features = self._preprocess(images, plan.resolution)
         seen = {}
         for block in plan.blocks:
@@ -164,7 +167,7 @@ class Supernet(keras.Model):
         logits = ops.cast(features, "float32")
         return (logits, seen) if return_statistics else logits
 
-    def _genes(self, arch):
+    def _genes(self, arch, resolution):
         if isinstance(arch, Architecture):
             return arch
         # A gene without a choice stays a number, and so do sizes made of it.
@@ -172,6 +175,8 @@ class Supernet(keras.Model):
             arch[i] if len(choices) > 1 else choices[0]
             for i, (_, choices) in enumerate(self.space.genes)
         ]
+        if resolution is not None:
+            values[0] = resolution
         return self.space.unstack(values)
 
     def _preprocess(self, images, resolution):

@@ -344,6 +344,36 @@ class SearchSpace:
                     rows.append(base[:i] + [choice] + base[i + 1 :])
         return np.array(rows, dtype="int32")
 
+    def keep_largest(self, **counts: int) -> "SearchSpace":
+        """Returns a part of the space: fewer choices of some fields.
+
+        Its encodings are encodings of this space too.
+
+        Args:
+            **counts: How many of the largest choices each gene of a field
+                keeps, by field: `depth=1, expand_ratio=2`.
+
+        Returns:
+            `SearchSpace`.
+
+        Raises:
+            ValueError: A field is unknown or a count is not positive.
+        """
+        changes = {}
+        for field, count in counts.items():
+            if field not in FIELDS or not isinstance(count, int) or count < 1:
+                raise ValueError(
+                    f"`counts` must be positive integers for {FIELDS}. "
+                    f"Received: {field}={count!r}."
+                )
+            choices = getattr(self, field)
+            changes[field] = (
+                choices[-count:]
+                if field == "resolution"
+                else tuple(gene[-count:] for gene in choices)
+            )
+        return dataclasses.replace(self, **changes)
+
     def to_dict(self) -> dict:
         """Returns plain Python values that `json.dumps` accepts."""
         return dataclasses.asdict(self)

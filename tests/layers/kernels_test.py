@@ -34,11 +34,58 @@ def test_resize_equals_keras(size, target):
     )
 
 
-def test_other_backends_take_keras_path(monkeypatch):
+@pytest.mark.parametrize("size,target", SIZES)
+def test_known_and_unknown_sizes_agree(size, target):
+    images = contracts.random_images(2, size)
+    np.testing.assert_allclose(
+        kernels.resize(images, target),
+        kernels.resize(images, tf.constant(target)),
+        atol=1e-3,
+    )
+
+
+@pytest.mark.parametrize("target", [5, 8, 13])
+def test_images_may_be_oblong(target):
+    images = contracts.random_images(2, 12)[:, :7]
+    expected = tf.image.resize(
+        images, (target, target), "bicubic", antialias=True
+    )
+    np.testing.assert_allclose(
+        kernels.resize(images, target), np.clip(expected, 0, 255), atol=1e-3
+    )
+
+
+def test_known_sizes_need_no_kernel_of_tensorflow(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("resized by TensorFlow")
+
+    monkeypatch.setattr(tf.image, "resize", refuse)
     images = smooth_images(9)
-    expected = kernels.resize(images, 6)
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    np.testing.assert_allclose(kernels.resize(images, 6), expected, atol=1e-3)
+    assert kernels.resize(images, 6).shape == (2, 6, 6, 3)
+    with pytest.raises(AssertionError, match="by TensorFlow"):
+        kernels.resize(images, tf.constant(6))
+
+
+@pytest.mark.parametrize("size,target", SIZES)
+def test_known_sizes_compile_under_xla(size, target):
+    images = contracts.random_images(2, size)
+
+    @tf.function(jit_compile=True)
+    def resize(images):
+        return kernels.resize(images, target)
+
+    np.testing.assert_allclose(
+        resize(images), kernels.resize(images, target), atol=1e-3
+    )
+
+
+def test_gradients_of_a_resized_image():
+    images = tf.Variable(smooth_images(6))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(kernels.resize(images, 3))
+    # Where nothing is clipped every pixel counts, a quarter on average.
+    gradient = tape.gradient(total, images)
+    assert np.mean(gradient) == pytest.approx(0.25, rel=1e-3)
 
 
 def test_resize_to_the_same_size_changes_nothing():

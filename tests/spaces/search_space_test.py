@@ -454,3 +454,61 @@ def test_owners_and_labels_must_be_one_a_gene(field):
 def test_owners_and_labels_survive_json():
     text = json.dumps(OWNED.to_dict())
     assert SearchSpace.from_dict(json.loads(text)) == OWNED
+
+
+# A part of a space
+
+
+COUNTS = st.dictionaries(
+    st.sampled_from(
+        ("resolution", "width", "depth", "kernel_size", "expand_ratio")
+    ),
+    st.integers(1, 4),
+)
+
+
+@quick
+@given(spaces(), COUNTS)
+def test_a_part_keeps_the_largest_choices(space, counts):
+    part = space.keep_largest(**counts)
+    for (label, kept), (_, choices) in zip(
+        part.genes, space.genes, strict=True
+    ):
+        count = counts.get(label.split("[")[0], len(choices))
+        assert kept == choices[-count:]
+    assert (part.name, part.owners) == (space.name, space.owners)
+
+
+@quick
+@given(spaces(), COUNTS, seeds)
+def test_a_part_lies_in_the_space(space, counts, rng):
+    part = space.keep_largest(**counts)
+    assert part.size <= space.size
+    assert part.largest == space.largest
+    for row in part.sample_encoded(rng, 5):
+        # The same network, whose unused genes may be written differently.
+        arch = space.decode(row)
+        assert space.contains(part.decode(row))
+        assert space.canonical(part.decode(row)) == arch
+
+
+def test_nothing_to_keep_is_the_whole_space():
+    assert TINY.keep_largest() == TINY
+    assert TINY.keep_largest(depth=9, width=3) == TINY
+
+
+def test_one_choice_of_each_is_the_largest():
+    part = TINY.keep_largest(
+        resolution=1, width=1, depth=1, kernel_size=1, expand_ratio=1
+    )
+    assert part.size == 1
+    assert part.smallest == part.largest == TINY.largest
+
+
+@pytest.mark.parametrize(
+    "counts", [{"depth": 0}, {"depth": -1}, {"depth": 1.5}, {"depths": 1}]
+)
+def test_wrong_counts_of_a_part_are_refused(counts):
+    [(field, count)] = counts.items()
+    with pytest.raises(ValueError, match=f"`counts`.*{field}={count}"):
+        TINY.keep_largest(**counts)

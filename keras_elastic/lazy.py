@@ -1,0 +1,75 @@
+"""Public names that are imported when they are first used.
+
+A package offers names that need a large library beside names that do not.
+Whoever uses the latter neither waits for that library nor has to install it.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+
+def attach(
+    package: str,
+    names: Mapping[str, Sequence[str]],
+    modules: Sequence[str] = (),
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Makes what a package needs to import its public names late.
+
+    Reference:
+        [Module `__getattr__` and `__dir__`](https://peps.python.org/pep-0562/).
+
+    Args:
+        package: The package's `__name__`.
+        names: The public names, by the module of the package that holds them.
+        modules: Modules of the package that are public themselves.
+
+    Returns:
+        The package's `__getattr__`, `__dir__` and `__all__`. The last lists
+        what the package holds already, and these names.
+
+    Raises:
+        ValueError: If a name is that of its module, which Python would put
+            in its place as soon as the module is imported.
+
+    Example:
+
+    ```python
+    __getattr__, __dir__, __all__ = lazy.attach(
+        __name__, {"circles": ["Circle", "area"]}, modules=["squares"]
+    )
+    ```
+    """
+    origins = {name: name for name in modules}
+    for module, held in names.items():
+        _check_names(package, module, held)
+        origins.update(dict.fromkeys(held, module))
+
+    def __getattr__(name: str) -> Any:
+        if name not in origins:
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}"
+            )
+        module = importlib.import_module(f"{package}.{origins[name]}")
+        value = module if name in modules else getattr(module, name)
+        # The next use finds it there, and does not come here.
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *origins})
+
+    public = [name for name in __dir__() if not name.startswith("_")]
+    return __getattr__, __dir__, public
+
+
+def _check_names(package: str, module: str, names: Sequence[str]) -> None:
+    if module in names:
+        raise ValueError(
+            "`names` must differ from the module that holds them. "
+            f"Received: {module!r} of the module '{package}.{module}'. "
+            "Import this name in the package itself, or rename the module."
+        )
