@@ -6,51 +6,83 @@
         --family=bignas_cifar10                      TFDS data, by name
     python train.py --dataset=my_photos/ --patch_size=32 \\
         --family=bignas_cifar10                      a folder of images
+    python train.py --strategy=mirrored              all GPUs of the machine
+    python train.py --backend=torch                  one GPU, no TensorFlow
 
-A run that was killed resumes when the same command is given again.
+A run that was killed resumes when the same command is given again. Every
+field of a recipe is a flag too: see --help.
 """
 
+import contextlib
 import functools
 import os
 import pathlib
+import sys
 
-# Before TensorFlow is imported: its notes on this machine's processor and
-# drivers would bury the progress bar.
+# Before Keras and TensorFlow are imported: the backend, and silence about
+# this machine's processor and drivers, which would bury the progress bar.
+for argument in sys.argv[1:]:
+    if argument.lstrip("-").startswith("backend="):
+        os.environ["KERAS_BACKEND"] = argument.partition("=")[2]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-import tensorflow as tf
 from absl import flags
 from absl import logging
 
 import keras_elastic as ke
-from keras_elastic import files
 from keras_elastic import scripts
 from keras_elastic import zoo
-from keras_elastic.data import steps_per_epoch
-from keras_elastic.data import training_batches
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
-from keras_elastic.selection import Front
-from keras_elastic.selection import FrontRow
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
+from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Recipe
-from keras_elastic.training import Sandwich
 from keras_elastic.training import Single
-from keras_elastic.training import Trainer
+from keras_elastic.training import SubnetValidation
+from keras_elastic.training import provenance
+from keras_elastic.training import strategies
+from keras_elastic.training import watched
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
-    "recipe", "bignas_digits", "Name of a zoo entry, or a recipe file."
+    "recipe", "bignas_digits", "Name of a recipe of the zoo, or a recipe file."
 )
 flags.DEFINE_string("run_dir", None, "Folder of the run. [runs/<recipe>]")
 flags.DEFINE_string("data_dir", None, "Folder of data sets in TFDS form.")
 flags.DEFINE_enum(
-    "strategy", "none", ["none", "mirrored"], "The tf.distribute strategy."
+    "backend",
+    keras.backend.backend(),
+    ["tensorflow", "torch"],
+    "The Keras backend. torch trains on one device and needs no TensorFlow.",
 )
 flags.DEFINE_enum(
-    "mode", "sliced", ["sliced", "masked"], "How the supernet runs a subnet."
+    "strategy",
+    "none",
+    ["none", "mirrored", "multi_worker", "tpu"],
+    "The tf.distribute strategy: one device, all GPUs of the machine, several "
+    "machines (each with its TF_CONFIG), or a TPU.",
+)
+flags.DEFINE_string("tpu", "", "Name or address of the TPU. [this host's]")
+flags.DEFINE_enum(
+    "mode",
+    None,
+    ["sliced", "masked"],
+    "How the supernet runs a subnet. [masked for XLA and TPU, else sliced]",
+)
+flags.DEFINE_boolean("jit_compile", False, "Compile the step with XLA.")
+flags.DEFINE_integer(
+    "checkpoint_every", None, "Steps between checkpoints, besides each epoch's."
+)
+flags.DEFINE_integer(
+    "validate_every",
+    0,
+    "Epochs between validations of the smallest, the largest and two random "
+    "subnets on held-out images. 0 for none.",
+)
+flags.DEFINE_boolean(
+    "skip_corrupt", False, "Leave out the files of a folder that do not decode."
 )
 flags.DEFINE_boolean(
     "compare", False, "Train the largest architecture alone, too."
@@ -59,54 +91,35 @@ flags.DEFINE_boolean("smoke", False, "Two epochs, few candidates: a test.")
 flags.DEFINE_boolean(
     "tensorboard", False, "Write logs for TensorBoard. Needs the extra of it."
 )
-# Flags that override a field of the recipe.
-flags.DEFINE_string("family", None, "Overrides the recipe.")
-flags.DEFINE_string("dataset", None, "Overrides: digits, a folder, TFDS name.")
-flags.DEFINE_integer("limit", None, "Overrides. Training images to use.")
-flags.DEFINE_string("augmentation", None, "Overrides the recipe.")
-flags.DEFINE_integer("patch_size", None, "Overrides the recipe. Pixels.")
-flags.DEFINE_integer("batch_size", None, "Overrides the recipe. All replicas.")
-flags.DEFINE_integer("epochs", None, "Overrides the recipe.")
-flags.DEFINE_float("learning_rate", None, "Overrides the recipe. Peak.")
-flags.DEFINE_integer("seed", None, "Overrides the recipe.")
-flags.DEFINE_list("budgets", None, "Overrides: multiply-adds, e.g. 4e5,2e6.")
-
-OVERRIDES = (
-    "family",
-    "dataset",
-    "limit",
-    "augmentation",
-    "patch_size",
-    "batch_size",
-    "epochs",
-    "learning_rate",
-    "seed",
-    "budgets",
-)
+recipe_flags = scripts.define_flags(Recipe, skip=("name", "sort_channels"))
 
 
 def main(argv):
     if len(argv) > 1:
         raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
     logging.set_verbosity(logging.WARNING)
+    # Before anything else of TensorFlow.
+    strategy = make_strategy()
 
     # ------------------------------------------------------------ recipe
     recipe = read_recipe()
+    recipe.check_resolutions()
     run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
     family = recipe.make_family()
 
     # -------------------------------------------------------------- data
-    dataset = ke.data.load_dataset(
-        recipe.dataset, FLAGS.data_dir, limit=recipe.limit
-    )
-    steps = steps_per_epoch(dataset.train, recipe.batch_size)
+    dataset = load_dataset(recipe)
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
     for budget in budgets:
         budget.check_reachable(family, dataset.num_classes)
     check_batch_size(recipe)
     # What is wrong with the augmentation shows before anything is written.
-    make_batches(recipe, dataset)(epoch=0, start_batch=0)
-    remember_recipe(run, recipe)
+    make_batches(dataset, recipe)(epoch=0, start_batch=0)
+    trainer = make_trainer(recipe, dataset, run / "training")
+    zoo.remember_recipe(run, recipe)
+    provenance.remember_start(
+        run / "starts.jsonl", strategy=FLAGS.strategy, seed=recipe.seed
+    )
     print(
         f"{dataset.name}: {dataset.train.size} images to train on, "
         f"{dataset.held_out.size} held out to select with, "
@@ -115,20 +128,25 @@ def main(argv):
     )
 
     # ------------------------------------------------------------- train
-    supernet = train(recipe, family, dataset, steps, run, Sandwich)
+    with ke.data.naming_corrupt_files():
+        supernet = trainer.train()
+    if strategy and not strategies.is_chief(strategy):
+        return
 
     # -------------------------------------------- calibrate and select
     scorer = zoo.make_scorer(supernet, recipe, dataset)
     print("Selecting children on held-out images")
-    strategy = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
-    strategy.search(
+    search = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
+    search.search(
         family,
         dataset.num_classes,
         scorer,
         budgets,
         scripts.make_progress("candidate"),
     )
-    front, statistics = make_front(scorer, zoo.test_batches(recipe, dataset))
+    front, statistics = zoo.make_front(
+        scorer, zoo.test_batches(recipe, dataset)
+    )
 
     # -------------------------------------------------- save and export
     entry = zoo.write_entry(
@@ -141,19 +159,17 @@ def main(argv):
         statistics=statistics,
     )
     rows = [front.best(budget, entry.name) for budget in budgets]
-    model = ke.load(run, flops=budgets[0].flops)
-    version = ke.export.next_version(run / "served")
-    served = ke.export.saved_model(model, run / "served", version)
+    served = export(run, budgets[0])
 
     # ------------------------------------------------------------ report
     print_table(
         [(str(budget), row) for budget, row in zip(budgets, rows, strict=True)]
     )
     if FLAGS.compare:
-        compare(recipe, family, dataset, steps, run, scorer)
+        compare(recipe, family, dataset, run, scorer)
     print(
         f"\nWrote {run}/front.csv ({len(front.rows)} architectures), "
-        f"{run}/{zoo.entry.WEIGHTS} and the SavedModel {served}.\n"
+        f"{run}/{zoo.entry.WEIGHTS} and {served}.\n"
         "Next, take a child for your own budget:\n\n"
         f"    python search.py --run={run} --flops={short(recipe.budgets[-1])}"
         + (f" --data_dir={FLAGS.data_dir}" if FLAGS.data_dir else "")
@@ -167,13 +183,15 @@ def read_recipe():
     if path.suffix != ".py":
         path = zoo.recipe_file(FLAGS.recipe)
     recipe = Recipe.from_file(path)
-    changes = {
-        name: getattr(FLAGS, name)
-        for name in OVERRIDES
-        if getattr(FLAGS, name) is not None
-    }
-    if "budgets" in changes:
-        changes["budgets"] = tuple(float(text) for text in changes["budgets"])
+    changes = recipe_flags()
+    fixed = sorted(
+        {key for phase in recipe.phases for key in phase} & {*changes}
+    )
+    if fixed:
+        raise ValueError(
+            f"The phases of the recipe '{recipe.name}' set {fixed}, which a "
+            "flag cannot override. Copy the recipe's file, and change it."
+        )
     if "family" in changes:
         # The recipe's changes are of the fields of its own family.
         changes["family_changes"] = {}
@@ -185,7 +203,8 @@ def read_recipe():
         changes["name"] = "_".join(words)
     if FLAGS.smoke:
         name = changes.get("name", recipe.name)
-        changes.update(epochs=2, mutants=2, name=f"{name}_smoke")
+        phases = [{**phase, "epochs": 1} for phase in recipe.phases]
+        changes.update(epochs=2, mutants=2, name=f"{name}_smoke", phases=phases)
     return recipe.replace(**changes)
 
 
@@ -201,27 +220,19 @@ def spread_budgets(name):
     return tuple(float(f"{1.05 * flops:.2g}") for flops in quarters)
 
 
-def remember_recipe(run, recipe):
-    """Writes the recipe, or checks that the run is resumed with the same."""
-    path = run / zoo.entry.RECIPE
-    if not path.exists():
-        with files.replacing(path) as temporary:
-            temporary.write_text(recipe.to_json() + "\n")
-        return
-    differences = recipe.differences(Recipe.from_json(path.read_text()))
-    if differences:
-        raise ValueError(
-            f"The folder {str(run)!r} holds a run of another recipe: "
-            f"{'; '.join(differences)}. Pass another --run_dir, or delete the "
-            "folder."
-        )
+def load_dataset(recipe):
+    """Loads the data set of a recipe."""
+    options = {"skip_corrupt": True} if FLAGS.skip_corrupt else {}
+    return ke.data.load_dataset(
+        recipe.dataset, FLAGS.data_dir, limit=recipe.limit, **options
+    )
 
 
-def make_batches(recipe, dataset):
+def make_batches(dataset, recipe):
     """Returns the function from an epoch and a start to its batches."""
 
-    def batches(epoch, start_batch):
-        return training_batches(
+    def batches(epoch, start_batch, **shard):
+        return ke.data.training_batches(
             dataset.train,
             batch_size=recipe.batch_size,
             patch_size=recipe.patch_size,
@@ -229,79 +240,102 @@ def make_batches(recipe, dataset):
             epoch=epoch,
             augmentation=recipe.augmentation,
             start_batch=start_batch,
+            **shard,
         )
 
     return batches
 
 
-def train(recipe, family, dataset, steps, run, sampler, name="checkpoints"):
-    """Trains a supernet by a recipe, from its last checkpoint if any."""
-    keras.utils.set_random_seed(recipe.seed)
-    with make_strategy().scope():
-        supernet = ke.Supernet(family, dataset.num_classes, mode=FLAGS.mode)
-        trainer = Trainer(
-            supernet,
-            recipe.make_optimizer(steps),
-            sampler(),
-            label_smoothing=recipe.label_smoothing,
-            weight_decay=recipe.weight_decay,
-            seed=recipe.seed,
-        )
-    trainer.fit(
-        make_batches(recipe, dataset),
-        epochs=recipe.epochs,
-        steps_per_epoch=steps,
-        folder=run / name,
-        callbacks=make_callbacks(run, name),
+def make_trainer(recipe, dataset, folder):
+    """Returns what trains a recipe, with all flags."""
+    compiled = FLAGS.jit_compile or FLAGS.strategy == "tpu"
+    strategy = make_strategy()
+    return PhaseTrainer(
+        recipe,
+        dataset.num_classes,
+        functools.partial(make_batches, dataset),
+        ke.data.steps_per_epoch(dataset.train, recipe.batch_size),
+        folder,
+        mode=FLAGS.mode or ("masked" if compiled else "sliced"),
+        jit_compile=compiled,
+        scope=strategy.scope if strategy else contextlib.nullcontext,
+        load_teacher=zoo.load_teacher,
+        make_callbacks=functools.partial(make_callbacks, recipe, dataset),
+        checkpoint_every=FLAGS.checkpoint_every,
     )
-    return supernet
-
-
-def check_batch_size(recipe):
-    """Raises a `ValueError` if the replicas cannot share a batch out."""
-    replicas = make_strategy().num_replicas_in_sync
-    if recipe.batch_size % replicas:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {replicas} replicas of "
-            f"--strategy={FLAGS.strategy}. Received: batch_size="
-            f"{recipe.batch_size}. Pass another --batch_size."
-        )
 
 
 @functools.cache
 def make_strategy():
-    """Returns the `tf.distribute` strategy of the flags."""
-    if FLAGS.strategy == "mirrored":
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
+    """Returns the `tf.distribute` strategy of the flags; none on torch."""
+    if keras.backend.backend() == "tensorflow":
+        return strategies.make_strategy(FLAGS.strategy, FLAGS.tpu)
+    if FLAGS.strategy != "none":
+        raise ValueError(
+            "With --backend=torch training runs on one device. Received: "
+            f"--strategy={FLAGS.strategy}. Use the TensorFlow backend."
+        )
+    return None
 
 
-def make_callbacks(run, name):
-    """Keras callbacks: a CSV file, and TensorBoard if asked for."""
-    callbacks = [keras.callbacks.CSVLogger(run / f"{name}.csv", append=True)]
+def check_batch_size(recipe):
+    """Raises a `ValueError` if the replicas cannot share a batch out."""
+    strategy = make_strategy()
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    if recipe.batch_size % (replicas * recipe.accumulation_steps):
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {replicas} replicas of "
+            f"--strategy={FLAGS.strategy} times the `accumulation_steps`. "
+            f"Received: batch_size={recipe.batch_size}, accumulation_steps="
+            f"{recipe.accumulation_steps}. Pass another --batch_size."
+        )
+
+
+def make_callbacks(recipe, dataset, name, trainer):
+    """Keras callbacks: a CSV file, and what the flags ask for."""
+    if not trainer.is_chief:
+        return []
+    callbacks = []
+    if FLAGS.validate_every:
+        callbacks.append(make_validation(recipe, dataset, trainer))
+    run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
+    callbacks.append(
+        keras.callbacks.CSVLogger(run / f"{name}.csv", append=True)
+    )
     if FLAGS.tensorboard:
         logs = str(run / "tensorboard" / name)
         callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
     return callbacks
 
 
-def make_front(scorer, batches):
-    """Returns the front of all that was scored, and each row's statistics."""
-    supernet = scorer.supernet
-    scored = Front(
-        FrontRow(
-            arch,
-            *costs(supernet.family.plan(arch, supernet.classes)),
-            score.accuracy,
-            -score.negative_loss,
-        )
-        for arch, score in scorer.scores.items()
-    )
-    statistics = [scorer.statistics(row.arch) for row in scored.rows]
-    return scored.with_test_top1(
-        scorer.evaluate(row.arch, values, batches).accuracy
-        for row, values in zip(scored.rows, statistics, strict=True)
-    ), statistics
+def make_validation(recipe, dataset, trainer):
+    """Returns the callback that validates some subnets on held-out images."""
+    # A copy, outside of the strategy.
+    copy = ke.Supernet(trainer.supernet.family, trainer.supernet.classes)
+    scorer = zoo.make_scorer(copy, recipe, dataset)
+
+    def refresh():
+        with trainer.averaged_weights():
+            copy.set_weights(trainer.supernet.get_weights())
+
+    def accuracy(arch):
+        statistics = scorer.statistics(arch)
+        return scorer.evaluate(
+            arch, statistics, scorer.evaluation_batches
+        ).accuracy
+
+    archs = watched(copy.space, recipe.seed)
+    return SubnetValidation(accuracy, archs, FLAGS.validate_every, refresh)
+
+
+def export(run, budget):
+    """Exports the child for a budget, and says what was written."""
+    if keras.backend.backend() != "tensorflow":
+        return "no SavedModel, which needs the TensorFlow backend"
+    model = ke.load(run, flops=budget.flops)
+    version = ke.export.next_version(run / "served")
+    served = ke.export.saved_model(model, run / "served", version)
+    return f"the SavedModel {served}"
 
 
 def print_table(rows):
@@ -316,12 +350,10 @@ def print_table(rows):
     print("flops: multiply-adds of one image. top-1: on the test split.")
 
 
-def compare(recipe, family, dataset, steps, run, scorer):
+def compare(recipe, family, dataset, run, scorer):
     """Prints the largest child beside the same network trained alone."""
     arch = family.space.largest
-    alone = train(
-        recipe, family, dataset, steps, run, lambda: Single(arch), "alone"
-    )
+    alone = make_trainer(recipe, dataset, run / "alone").train(Single(arch))
     print("\nThe largest architecture, test top-1:")
     for label, supernet in (
         ("child of the supernet", scorer.supernet),

@@ -1,16 +1,21 @@
-"""What the scripts share: how errors and progress are shown."""
+"""What the scripts share: flags, and how errors and progress are shown."""
 
+import dataclasses
+import inspect
+import re
 import sys
+import typing
 
 import keras
 from absl import app
+from absl import flags
 
 
 def run(main):
     """Runs the `main` of a script, as `absl.app.run` does.
 
-    A `ValueError` says what to change, so its message is printed without the
-    traceback that would bury it. The exit status is then 1.
+    An error that says what to change is printed without the traceback that
+    would bury it. The exit status is then 1.
 
     Args:
         main: Function of the arguments that are not flags.
@@ -19,11 +24,17 @@ def run(main):
     def shown(argv):
         try:
             main(argv)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not _is_ours(error):
+                raise
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
 
     app.run(shown)
+
+
+def _is_ours(error):
+    return type(error).__module__.startswith("keras_elastic")
 
 
 def make_progress(unit):
@@ -40,3 +51,95 @@ def make_progress(unit):
         bar.update(done)
 
     return progress
+
+
+# Flags belong to the script that asks for them.
+flags.disclaim_key_flags()
+
+_DEFINE = {
+    bool: flags.DEFINE_boolean,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+def define_flags(table, skip=(), prefix="Recipe. "):
+    """Defines a flag for each field of a dataclass that a flag can hold.
+
+    The help texts are those of the dataclass's docstring. Fields that are
+    dictionaries have no flag.
+
+    Args:
+        table: Dataclass with an `Args` section in its docstring.
+        skip: Names of fields without a flag.
+        prefix: String before each help text.
+
+    Returns:
+        Function without arguments that returns what the flags say: a
+        dictionary of the fields whose flags were given.
+    """
+    helps = _helps_of(table)
+    types = typing.get_type_hints(table)
+    names = []
+    for field in dataclasses.fields(table):
+        kind = _kind_of(types[field.name])
+        if field.name in skip or kind is None:
+            continue
+        names.append(field.name)
+        text = prefix + helps[field.name]
+        if kind in _DEFINE:
+            _DEFINE[kind](field.name, None, text)
+        else:
+            flags.DEFINE_list(field.name, None, f"{text} Comma separated.")
+
+    def given():
+        values = {name: flags.FLAGS[name].value for name in names}
+        return {
+            name: _parse(types[name], value)
+            for name, value in values.items()
+            if value is not None
+        }
+
+    return given
+
+
+def _kind_of(annotation):
+    """`bool`, `int`, `float`, `str`, `tuple`, or `None` for others."""
+    options = typing.get_args(annotation)
+    plain = [option for option in options if option is not type(None)]
+    if type(None) in options and len(plain) == 1:
+        return _kind_of(plain[0])
+    if annotation in _DEFINE:
+        return annotation
+    if typing.get_origin(annotation) is tuple:
+        return tuple if options[0] in (int, float) else None
+    return None
+
+
+def _parse(annotation, value):
+    if not isinstance(value, list):
+        return value
+    [element] = {int, float} & set(_leaves(annotation))
+    return tuple(element(part) for part in value)
+
+
+def _leaves(annotation):
+    options = typing.get_args(annotation)
+    if not options:
+        return [annotation]
+    return [leaf for option in options for leaf in _leaves(option)]
+
+
+_TYPE = re.compile(r"^(String|Integer|Float|Boolean)\. ")
+
+
+def _helps_of(table):
+    """The text of each argument in the docstring of a class."""
+    section = inspect.getdoc(table).split("\nArgs:\n")[1].split("\n\n")[0]
+    entries = re.split(r"^    (\w+): ", section, flags=re.MULTILINE)[1:]
+    return {
+        # The type is beside the flag already.
+        name: _TYPE.sub("", " ".join(text.split()))
+        for name, text in zip(entries[::2], entries[1::2], strict=True)
+    }

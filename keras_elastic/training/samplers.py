@@ -1,13 +1,66 @@
-"""Which architectures a training step runs."""
+"""Which architectures a training step runs.
+
+What a sampler draws depends on `(seed, step)` only, so that every replica runs
+the same architectures and a resumed run repeats exactly.
+"""
 
 import dataclasses
 
 import numpy as np
 
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import SearchSpace
+from keras_elastic.spaces import costs
+
+# Random architectures among which those near a target are looked for.
+_POOL = 512
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomSubnets:
+    """Random architectures only: Once-for-All's phases.
+
+    Reference:
+    - Once-for-All (Cai et al., ICLR 2020), section 3.3: up to four a step.
+
+    Args:
+        num_random: Integer. Subnets of a step. Defaults to 1.
+        space: `SearchSpace` to draw from, a part of the supernet's, or `None`
+            for all of it. See `SearchSpace.keep_largest`.
+
+    Raises:
+        ValueError: `num_random` is not a positive integer.
+    """
+
+    num_random: int = 1
+    space: SearchSpace | None = None
+
+    def __post_init__(self):
+        _check_count("num_random", self.num_random, least=1)
+
+    def draw(self, supernet, seed, step, losses=None):
+        """Draws the architectures of a step.
+
+        Args:
+            supernet: `Supernet`.
+            seed: Integer.
+            step: Integer.
+            losses: Function from encoded architectures, (count, genes), to
+                their mean losses on the step's global batch, (count,).
+
+        Returns:
+            int32 array of shape (subnets, genes).
+        """
+        rng = np.random.default_rng((seed, step))
+        space = self.space or supernet.space
+        return space.sample_encoded(rng, self.num_random)
+
+    def names(self):
+        """Returns the name of each subnet of a step, for the logs."""
+        return _random_names(self.num_random)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Sandwich:
     """The sandwich rule: the largest, the smallest and some random subnets.
 
@@ -15,38 +68,97 @@ class Sandwich:
 
     Reference:
     - Universally Slimmable Networks (Yu and Huang, ICCV 2019), section 3.3;
-      BigNAS (Yu et al., ECCV 2020), section 3.1, with two random subnets.
+      BigNAS (Yu et al., ECCV 2020), section 3.1, with two random subnets;
+      MutualNet (Yang et al., ECCV 2020), section 3.2, where the smallest draws
+      its resolution at random too.
 
     Args:
         num_random: Integer. Random subnets of a step. Defaults to 2.
+        space: As `RandomSubnets`.
+        mutual: Boolean. Whether all but the largest draw their resolution at
+            random.
     """
 
     num_random: int = 2
+    space: SearchSpace | None = None
+    mutual: bool = False
 
     def __post_init__(self):
-        if not isinstance(self.num_random, int) or self.num_random < 0:
+        _check_count("num_random", self.num_random, least=0)
+
+    def draw(self, supernet, seed, step, losses=None):
+        """As `RandomSubnets.draw`: the largest and the smallest come first."""
+        rng = np.random.default_rng((seed, step))
+        space = self.space or supernet.space
+        chosen = self._choose(rng, space, supernet, losses)
+        largest, smallest = map(space.encode, (space.largest, space.smallest))
+        if self.mutual:
+            smallest[0] = rng.choice(space.resolution)
+        return np.stack([largest, smallest, *chosen])
+
+    def _choose(self, rng, space, supernet, losses):
+        return space.sample_encoded(rng, self.num_random)
+
+    def names(self):
+        """Returns the name of each subnet of a step, for the logs."""
+        return ("largest", "smallest", *_random_names(self.num_random))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttentiveSandwich(Sandwich):
+    """A sandwich whose random subnets are the best, or the worst, of several.
+
+    For each random subnet a number of multiply-adds is drawn uniformly, and
+    some architectures near it. The one with the least loss on the step's
+    batch is trained ("best-up"), or the one with the greatest ("worst-up").
+    The losses are those of the global batch, so that all replicas agree.
+
+    Reference:
+    - AttentiveNAS (Wang et al., CVPR 2021), sections 3.3 and 4: BestUp-3 and
+      WorstUp-3. There a conditional distribution of each gene is fitted to
+      draw architectures near a target; here they are the nearest of 512
+      uniform ones.
+
+    Args:
+        num_random: As `Sandwich`.
+        space: As `RandomSubnets`.
+        mutual: As `Sandwich`.
+        num_candidates: Integer. Architectures to choose one of. Defaults to 3.
+        prefer: `"best"` or `"worst"`.
+    """
+
+    num_candidates: int = 3
+    prefer: str = "best"
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_count("num_candidates", self.num_candidates, least=1)
+        if self.prefer not in ("best", "worst"):
             raise ValueError(
-                "`num_random` must be a non-negative integer. "
-                f"Received: num_random={self.num_random!r}."
+                "`prefer` must be 'best' or 'worst'. "
+                f"Received: prefer={self.prefer!r}."
             )
 
-    def draw(self, space, seed, step):
-        """Draws the architectures of a step.
+    def _choose(self, rng, space, supernet, losses):
+        if not self.num_random:
+            return ()
+        groups = [
+            self._near_a_target(rng, space, supernet)
+            for _ in range(self.num_random)
+        ]
+        values = np.asarray(losses(np.concatenate(groups)))
+        values = values.reshape(self.num_random, self.num_candidates)
+        pick = np.argmin if self.prefer == "best" else np.argmax
+        chosen = pick(values, axis=1)
+        return [group[i] for group, i in zip(groups, chosen, strict=True)]
 
-        They depend on `(seed, step)` only, so that every replica runs the
-        same and a resumed run repeats exactly.
-
-        Args:
-            space: `SearchSpace`.
-            seed: Integer.
-            step: Integer.
-
-        Returns:
-            int32 array of shape (2 + num_random, genes).
-        """
-        rng = np.random.default_rng((seed, step))
-        ends = [space.encode(space.largest), space.encode(space.smallest)]
-        return np.stack([*ends, *space.sample_encoded(rng, self.num_random)])
+    def _near_a_target(self, rng, space, supernet):
+        pool = space.sample_encoded(rng, max(_POOL, self.num_candidates))
+        plan = supernet.family.plan(space.unstack(pool), supernet.classes)
+        flops = np.broadcast_to(costs(plan).flops, len(pool))
+        target = rng.uniform(flops.min(), flops.max())
+        nearest = np.argsort(np.abs(flops - target), kind="stable")
+        return pool[nearest[: self.num_candidates]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +171,22 @@ class Single:
 
     arch: Architecture
 
-    def draw(self, space, seed, step):
+    def draw(self, supernet, seed, step, losses=None):
         """Returns the architecture as an int32 array of shape (1, genes)."""
-        return space.encode(self.arch)[None]
+        return supernet.space.encode(self.arch)[None]
+
+    def names(self):
+        """Returns the name of the only subnet."""
+        return ("subnet",)
+
+
+def _random_names(count):
+    return tuple(f"random_{number + 1}" for number in range(count))
+
+
+def _check_count(name, value, least):
+    if not isinstance(value, int) or value < least:
+        kind = "a positive" if least else "a non-negative"
+        raise ValueError(
+            f"`{name}` must be {kind} integer. Received: {name}={value!r}."
+        )

@@ -68,3 +68,44 @@ class ExponentialWithConstantEnding(
             "ending": self.ending,
             "warmup_steps": self.warmup_steps,
         }
+
+
+@keras.saving.register_keras_serializable(package="keras_elastic")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up from zero, and then any schedule from its start.
+
+    Args:
+        schedule: `LearningRateSchedule` that follows.
+        warmup_steps: Integer. Steps of the warm-up; with 0 there is none.
+
+    Raises:
+        ValueError: `warmup_steps` is negative.
+    """
+
+    def __init__(self, schedule, warmup_steps):
+        super().__init__()
+        if warmup_steps < 0:
+            raise ValueError(
+                "`warmup_steps` must not be negative. "
+                f"Received: warmup_steps={warmup_steps}."
+            )
+        self.schedule = schedule
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rate = self.schedule(ops.maximum(step - self.warmup_steps, 0.0))
+        if self.warmup_steps:
+            rate = rate * ops.minimum((step + 1) / self.warmup_steps, 1.0)
+        return rate
+
+    def get_config(self):
+        return {
+            "schedule": keras.optimizers.schedules.serialize(self.schedule),
+            "warmup_steps": self.warmup_steps,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        schedule = keras.optimizers.schedules.deserialize(config["schedule"])
+        return cls(schedule, config["warmup_steps"])

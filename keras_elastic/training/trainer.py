@@ -1,12 +1,22 @@
-"""The training loop: one traced step under any `tf.distribute` strategy."""
+"""The training loop, on every backend and under every strategy."""
 
-import pathlib
+import contextlib
+import dataclasses
+import time
 
 import keras
-import tensorflow as tf
+from keras import ops
 
+from keras_elastic.training import teachers
+from keras_elastic.training.checkpoints import Checkpoints
+from keras_elastic.training.guard import Guard
+from keras_elastic.training.guard import TrainingLost
+from keras_elastic.training.objectives import InPlaceDistillation
 from keras_elastic.training.samplers import Sandwich
-from keras_elastic.training.sandwich_step import SandwichStep
+from keras_elastic.training.settings import StepSettings
+
+# What the progress bar has room for; the logs of an epoch hold everything.
+_SHOWN = ("loss", "accuracy", "smallest_accuracy")
 
 
 class Trainer:
@@ -16,18 +26,24 @@ class Trainer:
     of the replicas, and because it must run under every strategy; progress
     bars, TensorBoard and CSV files come from `keras.callbacks`.
 
-    Create supernet, optimizer and trainer inside `strategy.scope()`.
+    Create supernet, optimizer and trainer inside `strategy.scope()`. With the
+    TensorFlow backend any strategy will do, with torch it is one device.
 
     Args:
         supernet: `Supernet`.
-        optimizer: `keras.optimizers.Optimizer`.
+        optimizer: `keras.optimizers.Optimizer`. With `use_ema=True` the
+            moving average of the weights is there in `averaged_weights`.
         sampler: Draws the architectures of a step. Defaults to `Sandwich()`.
-        label_smoothing: Float in [0, 1). Defaults to 0.1.
-        weight_decay: Float. Defaults to 1e-5.
-        seed: Integer, of architectures and dropout. Defaults to 0.
+        objective: What the subnets learn from. Defaults to
+            `InPlaceDistillation()`.
+        guard: Boolean. Whether to stop and roll back a training that diverges
+            or collapses.
+        **settings: Fields of `StepSettings`.
 
     Raises:
-        ValueError: An argument is out of range.
+        ValueError: An argument is out of range, the objective does not fit
+            the optimizer or its teacher the classes, or the backend cannot
+            train.
 
     Example:
 
@@ -45,41 +61,38 @@ class Trainer:
         supernet,
         optimizer,
         sampler=None,
+        objective=None,
         *,
-        label_smoothing=0.1,
-        weight_decay=1e-5,
-        seed=0,
+        guard=True,
+        **settings,
     ):
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                "`label_smoothing` must be in [0, 1). "
-                f"Received: label_smoothing={label_smoothing}."
-            )
-        if weight_decay < 0:
-            raise ValueError(
-                "`weight_decay` must not be negative. "
-                f"Received: weight_decay={weight_decay}."
-            )
         self.supernet = supernet
         self.optimizer = optimizer
         self.sampler = sampler or Sandwich()
-        self.seed = seed
-        self.strategy = tf.distribute.get_strategy()
-        self.step = tf.Variable(0, dtype="int64", name="step")
+        self.objective = objective or InPlaceDistillation()
+        self.settings = _make_settings(settings)
+        self.step = 0
+        self._guard = Guard(supernet.classes) if guard else None
+        self._check()
         optimizer.build(supernet.trainable_variables)
-        self._replica_step = SandwichStep(
-            supernet, optimizer, label_smoothing, weight_decay, seed
+        self._engine = _make_engine(
+            supernet, optimizer, self.objective, self.settings
         )
-        self._global_step = tf.function(self._run_replicas)
 
-    def _run_replicas(self, images, labels, archs, step):
-        loss, accuracy = self.strategy.run(
-            self._replica_step, args=(images, labels, archs, step)
-        )
-        return (
-            self.strategy.reduce("SUM", loss, axis=None),
-            self.strategy.reduce("SUM", accuracy, axis=None),
-        )
+    def _check(self):
+        teachers.check_classes(self.objective.teacher, self.supernet.classes)
+        if self.objective.needs_average and not self.optimizer.use_ema:
+            raise ValueError(
+                f"The objective {type(self.objective).__name__} needs the "
+                "moving average of the weights. Received: an optimizer with "
+                "use_ema=False. Pass `use_ema=True, ema_momentum=0.997`."
+            )
+        check_compilable(self.settings.jit_compile, self.supernet.mode)
+
+    @property
+    def is_chief(self):
+        """Whether this process writes files for all workers."""
+        return self._engine.is_chief
 
     def fit(
         self,
@@ -95,15 +108,17 @@ class Trainer:
         """Trains until `epochs` are done, from the last checkpoint if any.
 
         Args:
-            batches: Function `(epoch, start_batch) -> tf.data.Dataset` of
-                global batches (images, labels): float32 pixels in 0..255 and
-                int64 labels. Batches `start_batch` and on of that epoch, the
-                same at every call.
+            batches: Function `(epoch, start_batch)` of global batches (images,
+                labels): pixels in 0..255 and integers. Batches `start_batch`
+                and on of that epoch, the same at every call. With TensorFlow
+                a `tf.data.Dataset`, with torch an iterable. With several
+                workers it is called with `shard_index` and `num_shards` too,
+                and returns that worker's part of each global batch.
             epochs: Integer. Epochs in all.
             steps_per_epoch: Integer.
-            folder: Folder of the checkpoints. A run that was killed resumes
-                with the next step after its last checkpoint. `None` keeps
-                none.
+            folder: Folder of the checkpoints, which all workers see. A run
+                that was killed resumes with the next step after its last
+                checkpoint. `None` keeps none.
             checkpoint_every: Integer. Steps between checkpoints, besides the
                 one at the end of each epoch.
             callbacks: Iterable of `keras.callbacks.Callback`.
@@ -115,13 +130,16 @@ class Trainer:
         Raises:
             ValueError: The global batch does not divide among the replicas,
                 the data end early, or `folder` holds another supernet.
+            TrainingLost: The loss is not finite, or the training collapsed to
+                chance. The weights are those of the last checkpoint.
         """
+        checkpoints = self._restore(folder)
         # Callbacks look here for the learning rate. Not for longer than the
         # training, or the weights file would hold the optimizer's state too.
         self.supernet.optimizer = self.optimizer
         try:
             return self._fit(
-                self._checkpoint_manager(folder),
+                checkpoints,
                 batches,
                 epochs,
                 steps_per_epoch,
@@ -132,8 +150,10 @@ class Trainer:
         finally:
             del self.supernet.optimizer
 
-    def _fit(self, manager, batches, epochs, steps, every, callbacks, verbose):
-        initial_epoch, start = divmod(int(self.step.numpy()), steps)
+    def _fit(
+        self, checkpoints, batches, epochs, steps, every, callbacks, verbose
+    ):
+        initial_epoch, start = divmod(self.step, steps)
         history = keras.callbacks.History()
         callback_list = self._callbacks(
             [*callbacks, history], epochs, steps, verbose
@@ -142,15 +162,15 @@ class Trainer:
         for epoch in range(initial_epoch, epochs):
             callback_list.on_epoch_begin(epoch)
             logs = self._fit_epoch(
-                batches(epoch, start),
+                self._engine.iterate(batches, epoch, start),
                 range(start, steps),
                 callback_list,
-                manager,
+                checkpoints,
                 every,
             )
             start = 0
             callback_list.on_epoch_end(epoch, logs)
-            _save(manager)
+            self._save(checkpoints)
             if self.supernet.stop_training:
                 break
         callback_list.on_train_end()
@@ -167,89 +187,138 @@ class Trainer:
             verbose=verbose,
         )
 
-    def _fit_epoch(self, dataset, steps, callbacks, manager, every):
-        metrics = _Means()
-        distributed = iter(
-            self.strategy.experimental_distribute_dataset(
-                dataset.map(self._check_batch)
-            )
-        )
+    def _fit_epoch(self, batches, steps, callbacks, checkpoints, every):
+        means = _Means()
+        began = time.perf_counter()
+        images = 0
         for index in steps:
             callbacks.on_train_batch_begin(index)
-            batch = next(distributed, None)
+            batch = next(batches, None)
             if batch is None:
                 raise ValueError(
                     "`batches` must yield `steps_per_epoch` batches. "
                     f"Received: steps_per_epoch={steps.stop} and data that "
                     f"ended after {index}. Lower `steps_per_epoch`."
                 )
-            logs = metrics.update(self._train_step(*batch))
-            callbacks.on_train_batch_end(index, logs)
-            if every and int(self.step.numpy()) % every == 0:
-                _save(manager)
-        return metrics.result()
+            logs = means.update(self._train_step(batch, checkpoints))
+            shown = {name: logs[name] for name in _SHOWN if name in logs}
+            callbacks.on_train_batch_end(index, shown)
+            images += self._engine.batch_size
+            if every and self.step % every == 0:
+                self._save(checkpoints)
+        seconds = time.perf_counter() - began
+        speed = images / seconds if images else 0.0
+        return {**means.result(), "images_per_second": speed}
 
-    def _check_batch(self, images, labels):
-        replicas = self.strategy.num_replicas_in_sync
-        if images.shape[0] is None or images.shape[0] % replicas:
-            raise ValueError(
-                f"The global batch must be a multiple of the {replicas} "
-                f"replicas, and all batches of one size. "
-                f"Received: images.shape={images.shape}. Change the batch "
-                "size, and drop the remainder of the data."
-            )
-        return images, labels
-
-    def _train_step(self, images, labels):
-        step = int(self.step.numpy())
-        archs = self.sampler.draw(self.supernet.space, self.seed, step)
-        loss, accuracy = self._global_step(
-            images, labels, tf.constant(archs), tf.constant(step, "int32")
+    def _train_step(self, batch, checkpoints):
+        archs = self.sampler.draw(
+            self.supernet,
+            self.settings.seed,
+            self.step,
+            lambda some: self._engine.losses(batch, some),
         )
-        self.step.assign_add(1)
-        # The first is the largest (or the only) subnet, the second the
-        # smallest, if there is one.
-        logs = {"loss": loss[0], "accuracy": accuracy[0]}
-        if len(archs) > 1:
-            logs["smallest_loss"] = loss[1]
-            logs["smallest_accuracy"] = accuracy[1]
-        return {name: float(value) for name, value in logs.items()}
+        loss, accuracy = self._engine.train(batch, archs, self.step)
+        self.step += 1
+        self._check_loss(float(loss[0]), checkpoints)
+        # The first subnet's logs have the names that callbacks expect.
+        logs = {"loss": float(loss[0]), "accuracy": float(accuracy[0])}
+        for place, name in enumerate(self.sampler.names()):
+            if place:
+                logs[f"{name}_loss"] = float(loss[place])
+                logs[f"{name}_accuracy"] = float(accuracy[place])
+        return logs
 
-    def _checkpoint_manager(self, folder):
+    def _check_loss(self, loss, checkpoints):
+        problem = self._guard and self._guard.check(loss)
+        if not problem:
+            return
+        failed = self.step
+        with self._engine.scope():
+            step = checkpoints.restore() if checkpoints else None
+        if step is None:
+            outcome = "There is no checkpoint to roll back to."
+        else:
+            self.step = step
+            outcome = f"The weights are those of step {step} again."
+        raise TrainingLost(
+            f"The training is lost at step {failed}: {problem}. {outcome} "
+            "Lower the learning rate, or clip the gradients."
+        )
+
+    def _restore(self, folder):
         if folder is None:
             return None
-        checkpoint = tf.train.Checkpoint(
-            supernet=self.supernet, optimizer=self.optimizer, step=self.step
-        )
-        manager = tf.train.CheckpointManager(
-            checkpoint, str(pathlib.Path(folder)), max_to_keep=2
-        )
-        if manager.latest_checkpoint:
-            _restore(checkpoint, manager.latest_checkpoint)
-        return manager
+        variables = [*self.supernet.variables, *self.optimizer.variables]
+        checkpoints = Checkpoints(folder, variables)
+        with self._engine.scope():
+            step = checkpoints.restore()
+        if step is None:
+            self._save(checkpoints)
+        else:
+            self.step = step
+        return checkpoints
+
+    def _save(self, checkpoints):
+        if checkpoints is None or not self.is_chief:
+            return
+        if self._guard is None or (
+            self._guard.is_healthy() and checkpoints.is_finite()
+        ):
+            checkpoints.save(self.step)
+
+    @contextlib.contextmanager
+    def averaged_weights(self):
+        """A context in which the supernet has its averaged weights.
+
+        They are the moving average of an optimizer with `use_ema=True`, and
+        the weights themselves without.
+        """
+        variables = self.supernet.trainable_variables
+        before = [ops.convert_to_numpy(variable) for variable in variables]
+        with self._engine.scope():
+            self.optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            with self._engine.scope():
+                for variable, value in zip(variables, before, strict=True):
+                    variable.assign(value)
 
 
-# What TensorFlow raises for a checkpoint that does not fit or is truncated.
-_UNREADABLE = (AssertionError, IndexError, ValueError, tf.errors.OpError)
-
-
-def _restore(checkpoint, path):
-    try:
-        status = checkpoint.restore(path)
-        status.assert_existing_objects_matched()
-    except _UNREADABLE as error:
+def check_compilable(jit_compile, mode):
+    """Raises a `ValueError` if XLA cannot compile a mode of the supernet."""
+    if jit_compile and mode != "masked":
         raise ValueError(
-            "`folder` must hold checkpoints of this supernet and optimizer. "
-            f"Received: {path!r}, which does not fit or is damaged "
-            f"({str(error).splitlines()[0]}). Train in another folder."
-        ) from error
+            "`jit_compile` needs constant shapes. Received: a supernet of "
+            f"mode {mode!r}. Make it with mode='masked'."
+        )
 
 
-def _save(manager):
-    if manager is not None:
-        # Written under a temporary name and renamed by TensorFlow; the file
-        # that names the latest checkpoint is replaced last.
-        manager.save()
+def _make_settings(values):
+    known = {field.name for field in dataclasses.fields(StepSettings)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise TypeError(
+            f"Trainer got the unknown arguments {unknown}. "
+            f"Those of a step are {sorted(known)}."
+        )
+    return StepSettings(**values)
+
+
+def _make_engine(*arguments):
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from keras_elastic.training.tensorflow_engine import TensorFlowEngine
+
+        return TensorFlowEngine(*arguments)
+    if backend == "torch":
+        from keras_elastic.training.torch_engine import TorchEngine
+
+        return TorchEngine(*arguments)
+    raise ValueError(
+        "Training needs the Keras backend 'tensorflow' or 'torch'. "
+        f"Received: {backend!r}. Set KERAS_BACKEND before Keras is imported."
+    )
 
 
 class _Means:

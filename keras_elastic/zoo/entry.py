@@ -164,6 +164,30 @@ def _read_model(folder: pathlib.Path) -> dict:
     return model
 
 
+def remember_recipe(folder, recipe) -> None:
+    """Writes the recipe of a run that begins, or checks one that goes on.
+
+    Args:
+        folder: Path of the run.
+        recipe: `Recipe`.
+
+    Raises:
+        ValueError: The run was begun with another recipe; says what differs.
+    """
+    path = pathlib.Path(folder) / RECIPE
+    if not path.exists():
+        with files.replacing(path) as temporary:
+            temporary.write_text(recipe.to_json() + "\n")
+        return
+    differences = recipe.differences(Recipe.from_json(path.read_text()))
+    if differences:
+        raise ValueError(
+            f"The folder {str(folder)!r} holds a run of another recipe: "
+            f"{'; '.join(differences)}. Pass another --run_dir, or delete the "
+            "folder."
+        )
+
+
 def write_entry(
     folder, *, name, supernet, class_names, recipe, front, statistics
 ) -> Entry:

@@ -1,9 +1,13 @@
 """Scoring and reporting by a recipe: which images measure what."""
 
-import tensorflow as tf
+import numpy as np
+from keras import ops
 
 from keras_elastic import data
+from keras_elastic.selection import Front
+from keras_elastic.selection import FrontRow
 from keras_elastic.selection import Scorer
+from keras_elastic.spaces import costs
 
 _BATCH = 256
 
@@ -22,13 +26,44 @@ def make_scorer(supernet, recipe, dataset) -> Scorer:
     """
     count = min(recipe.calibration_images, dataset.train.size)
     calibration = _batches(dataset.train, recipe, count)
-    images = tf.concat([images for images, _ in calibration], axis=0)
+    images = np.concatenate(
+        [ops.convert_to_numpy(images) for images, _ in calibration]
+    )
     return Scorer(supernet, images, _batches(dataset.held_out, recipe))
 
 
-def test_batches(recipe, dataset) -> tf.data.Dataset:
+def test_batches(recipe, dataset):
     """Returns batches of the test split, for a report."""
     return _batches(dataset.test, recipe)
+
+
+def make_front(scorer, batches):
+    """Makes the front of all that a scorer has scored.
+
+    Args:
+        scorer: `Scorer`.
+        batches: Batches of the test split, to report on.
+
+    Returns:
+        A pair of the `Front`, with its test accuracies, and the statistics of
+        each row.
+    """
+    supernet = scorer.supernet
+    scored = Front(
+        FrontRow(
+            arch,
+            *costs(supernet.family.plan(arch, supernet.classes)),
+            score.accuracy,
+            -score.negative_loss,
+        )
+        for arch, score in scorer.scores.items()
+    )
+    statistics = [scorer.statistics(row.arch) for row in scored.rows]
+    front = scored.with_test_top1(
+        scorer.evaluate(row.arch, values, batches).accuracy
+        for row, values in zip(scored.rows, statistics, strict=True)
+    )
+    return front, statistics
 
 
 def _batches(split, recipe, count=None):

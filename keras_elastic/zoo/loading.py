@@ -13,16 +13,21 @@ from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection import Front
 from keras_elastic.selection import Selection
 from keras_elastic.spaces import costs
+from keras_elastic.training.teachers import KerasTeacher
 from keras_elastic.zoo.entry import Entry
 
 # `setup.cfg` installs the top-level folder `zoo` under this name.
 _ZOO_PACKAGE = "keras_elastic_zoo"
+# Recipes of published systems on data that cannot be carried along.
+_RECIPES = "recipes"
 _RANDOM_DRAWS = 10_000
 
 
 def zoo_folder() -> pathlib.Path:
-    """Folder of the zoo's entries, in a wheel or an editable install."""
+    """Folder of the zoo's entries: installed, or beside the package."""
     spec = importlib.util.find_spec(_ZOO_PACKAGE)
+    if spec is None:
+        return pathlib.Path(__file__).parents[2] / "zoo"
     return pathlib.Path(spec.submodule_search_locations[0])
 
 
@@ -34,19 +39,21 @@ def list_models() -> tuple[str, ...]:
 
 
 def recipe_file(name: str) -> pathlib.Path:
-    """Path of the recipe of a zoo entry.
+    """Path of a recipe of the zoo: of an entry, or one without an entry.
 
     Raises:
-        ValueError: No entry of the zoo has this name.
+        ValueError: No recipe of the zoo has this name.
     """
-    path = zoo_folder() / name / "recipe.py"
-    if not path.is_file():
-        known = sorted(p.parent.name for p in zoo_folder().glob("*/recipe.py"))
+    entries = zoo_folder().glob("*/recipe.py")
+    known = {path.parent.name: path for path in entries}
+    others = (zoo_folder() / _RECIPES).glob("*.py")
+    known.update((p.stem, p) for p in others if p.stem != "__init__")
+    if name not in known:
         raise ValueError(
-            f"The recipe must be a name of the zoo, {known}, or a .py file. "
-            f"Received: {name!r}."
+            f"The recipe must be a name of the zoo, {sorted(known)}, or a .py "
+            f"file. Received: {name!r}."
         )
-    return path
+    return known[name]
 
 
 def find_entry(name_or_folder) -> Entry:
@@ -132,6 +139,27 @@ def load(
     if classes is None:
         model.class_names = entry.class_names
     return _compile(model)
+
+
+def load_teacher(name) -> KerasTeacher:
+    """Loads a teacher by what a recipe calls it.
+
+    Args:
+        name: A `.keras` file of a model from pixels in 0..255 to logits, or a
+            run or zoo entry, whose most accurate network teaches.
+
+    Raises:
+        ValueError: There is no such file, run or entry.
+    """
+    path = pathlib.Path(name)
+    if path.suffix != ".keras":
+        return KerasTeacher(load(name))
+    if not path.is_file():
+        raise ValueError(
+            "`teacher` must be a .keras file, a run or a name of the zoo. "
+            f"Received: {str(name)!r}, which does not exist."
+        )
+    return KerasTeacher(keras.saving.load_model(path))
 
 
 def check_classes(classes):

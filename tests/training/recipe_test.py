@@ -1,6 +1,12 @@
+import dataclasses
+import inspect
+import json
+
 import pytest
 
+from keras_elastic import zoo
 from keras_elastic.training import Recipe
+from keras_elastic.training.ingredients import NAMES
 
 RECIPE = Recipe(
     name="mine",
@@ -12,10 +18,67 @@ RECIPE = Recipe(
     learning_rate=0.1,
     budgets=(1e6, 2e6),
 )
+IN_PHASES = RECIPE.replace(
+    keep_largest={"width": 2},
+    phases=(
+        {"name": "first", "keep_largest": {"depth": 1}},
+        {"name": "second", "epochs": 9, "sort_channels": True},
+    ),
+)
 
 
-def test_survives_json():
-    assert Recipe.from_json(RECIPE.to_json()) == RECIPE
+# JSON
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, IN_PHASES])
+def test_survives_json(recipe):
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_tuples_survive_json():
+    recipe = RECIPE.replace(training_resolutions=(8, 10))
+    again = Recipe.from_json(recipe.to_json())
+    assert again == recipe
+    assert again.training_resolutions == (8, 10)
+
+
+def test_what_an_older_file_lacks_is_the_default():
+    values = json.loads(RECIPE.to_json())
+    required = {
+        field.name
+        for field in dataclasses.fields(Recipe)
+        if field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    }
+    old = {key: value for key, value in values.items() if key in required}
+    assert len(old) < len(values)
+    assert Recipe.from_json(json.dumps(old)) == RECIPE
+
+
+def test_recipes_of_trained_entries_load():
+    names = [
+        name for name in zoo.list_models() if zoo.find_entry(name).is_trained
+    ]
+    assert names
+    for name in names:
+        assert zoo.find_entry(name).recipe.name == name
+
+
+def test_differences_name_the_fields():
+    other = RECIPE.replace(seed=5, epochs=9)
+    assert RECIPE.differences(RECIPE) == []
+    assert RECIPE.differences(other) == [
+        "`epochs` is 9 there and 2 here",
+        "`seed` is 5 there and 0 here",
+    ]
+
+
+def test_tuples_and_lists_do_not_differ():
+    changed = RECIPE.replace(family_changes={"resolution": (8, 12)})
+    assert changed.differences(Recipe.from_json(changed.to_json())) == []
+
+
+# What it makes
 
 
 def test_family_takes_the_changes():
@@ -32,13 +95,45 @@ def test_optimizer_follows_the_schedule():
     assert optimizer.rho == optimizer.momentum == 0.9
 
 
-def test_differences_name_the_fields():
-    other = RECIPE.replace(seed=5, epochs=9)
-    assert RECIPE.differences(RECIPE) == []
-    assert RECIPE.differences(other) == [
-        "`epochs` is 9 there and 2 here",
-        "`seed` is 5 there and 0 here",
-    ]
+def test_every_field_is_documented():
+    documented = inspect.getdoc(Recipe).split("Raises:")[0]
+    for field in dataclasses.fields(Recipe):
+        assert f"\n    {field.name}: " in documented
+
+
+# Phases
+
+
+def test_a_recipe_without_phases_is_one():
+    assert RECIPE.phase_recipes() == [RECIPE]
+
+
+def test_phases_change_the_recipe():
+    first, second = IN_PHASES.phase_recipes()
+    assert (first.name, second.name) == ("first", "second")
+    assert (first.epochs, second.epochs) == (2, 9)
+    assert first.keep_largest == {"depth": 1}
+    assert second.keep_largest == {"width": 2}
+    assert (first.sort_channels, second.sort_channels) == (False, True)
+    assert first.phases == second.phases == ()
+
+
+@pytest.mark.parametrize(
+    "phase, named",
+    [
+        ({"name": "one", "epoch": 3}, r"\['epoch'\] are unknown"),
+        ({"epochs": 3}, "must have a `name`"),
+        ({"name": "one", "phases": ()}, "must have a `name`"),
+        ({"name": "one", "sampler": "all"}, "`sampler` of the recipe 'one'"),
+        ({"name": "one", "epochs": 0}, "'one' needs positive.*epochs"),
+    ],
+)
+def test_a_wrong_phase_is_refused(phase, named):
+    with pytest.raises(ValueError, match=named):
+        RECIPE.replace(phases=({"name": "right"}, phase))
+
+
+# Wrong values
 
 
 def test_all_wrong_numbers_are_named():
@@ -46,6 +141,45 @@ def test_all_wrong_numbers_are_named():
         RECIPE.replace(batch_size=0, epochs=-1)
     with pytest.raises(ValueError, match="budgets"):
         RECIPE.replace(budgets=(1e6, 0))
+    with pytest.raises(ValueError, match="budgets"):
+        RECIPE.replace(budgets=())
+
+
+@pytest.mark.parametrize("field", NAMES)
+def test_unknown_names_are_refused_with_the_list(field):
+    with pytest.raises(ValueError) as error:
+        RECIPE.replace(**{field: "best"})
+    message = str(error.value)
+    assert f"`{field}` of the recipe 'mine' must be one of" in message
+    assert f"{field}='best'" in message
+    assert all(repr(name) in message for name in NAMES[field])
+
+
+@pytest.mark.parametrize("field", NAMES)
+def test_all_known_names_are_taken(field):
+    for name in NAMES[field]:
+        assert getattr(RECIPE.replace(**{field: name}), field) == name
+
+
+def test_a_resolution_above_the_patch_is_refused():
+    largest = max(RECIPE.make_family().space.resolution)
+    RECIPE.replace(patch_size=largest).check_resolutions()
+    small = RECIPE.replace(patch_size=largest - 1)
+    with pytest.raises(ValueError, match="`patch_size`, or `upscale=True`"):
+        small.check_resolutions()
+    small.replace(upscale=True).check_resolutions()
+
+
+def test_training_resolutions_must_be_the_familys():
+    resolutions = RECIPE.make_family().space.resolution
+    recipe = RECIPE.replace(patch_size=64, training_resolutions=resolutions[:1])
+    recipe.check_resolutions()
+    wrong = recipe.replace(training_resolutions=(resolutions[0], 63))
+    with pytest.raises(ValueError, match=r"`training_resolutions`.*63\)"):
+        wrong.check_resolutions()
+
+
+# Files
 
 
 def test_a_file_holds_a_recipe(tmp_path):
@@ -64,3 +198,25 @@ def test_a_file_without_a_recipe_is_refused(tmp_path):
     empty.write_text("")
     with pytest.raises(ValueError, match="must assign a `Recipe`"):
         Recipe.from_file(empty)
+
+
+FILES = sorted(
+    path
+    for pattern in ("*/recipe.py", "recipes/*.py")
+    for path in zoo.zoo_folder().glob(pattern)
+    if path.name != "__init__.py"
+)
+
+
+@pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_recipes_of_the_zoo(path):
+    recipe = Recipe.from_file(path)
+    recipe.check_resolutions()
+    assert zoo.recipe_file(recipe.name) == path
+    assert Recipe.from_json(recipe.to_json()).differences(recipe) == []
+    for phase in recipe.phase_recipes():
+        phase.make_sampler()
+        phase.make_objective()
+        phase.make_optimizer(steps_per_epoch=10)

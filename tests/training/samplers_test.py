@@ -1,50 +1,221 @@
+import types
+
 import numpy as np
 import pytest
 
 from keras_elastic import families
+from keras_elastic.spaces import costs
+from keras_elastic.training import AttentiveSandwich
+from keras_elastic.training import RandomSubnets
 from keras_elastic.training import Sandwich
 from keras_elastic.training import Single
 
-SPACE = families.get("bignas").space
+FAMILY = families.get("bignas")
+SPACE = FAMILY.space
+SUPERNET = types.SimpleNamespace(space=SPACE, family=FAMILY, classes=1000)
+PART = SPACE.keep_largest(depth=1, kernel_size=1, resolution=2)
 
 
-def test_the_sandwich_is_largest_smallest_and_random():
-    archs = Sandwich(num_random=3).draw(SPACE, seed=0, step=7)
-    assert archs.shape == (5, len(SPACE.genes))
+def flops(archs):
+    plan = FAMILY.plan(SPACE.unstack(np.asarray(archs)), SUPERNET.classes)
+    return np.broadcast_to(costs(plan).flops, len(archs))
+
+
+def refuse(archs):
+    raise AssertionError("Nothing is asked of the losses.")
+
+
+class Asked:
+    """Losses that remember for what they were asked."""
+
+    def __init__(self, losses=flops):
+        self.losses = losses
+
+    def __call__(self, archs):
+        self.archs = archs
+        return self.losses(archs)
+
+
+SAMPLERS = {
+    "random": RandomSubnets(num_random=3),
+    "sandwich": Sandwich(),
+    "mutual": Sandwich(mutual=True),
+    "best": AttentiveSandwich(),
+    "worst": AttentiveSandwich(prefer="worst", num_candidates=2),
+    "single": Single(SPACE.smallest),
+}
+
+
+@pytest.fixture(params=SAMPLERS)
+def sampler(request):
+    return SAMPLERS[request.param]
+
+
+# All
+
+
+def test_a_draw_is_a_matrix_of_encodings(sampler):
+    archs = sampler.draw(SUPERNET, 0, 7, flops)
+    assert archs.shape == (len(sampler.names()), len(SPACE.genes))
     assert archs.dtype == "int32"
-    assert SPACE.decode(archs[0]) == SPACE.largest
-    assert SPACE.decode(archs[1]) == SPACE.smallest
-    for row in archs[2:]:
+    for row in archs:
         assert SPACE.contains(SPACE.decode(row))
 
 
-def test_a_draw_depends_on_seed_and_step_only():
-    first = Sandwich().draw(SPACE, seed=3, step=11)
-    Sandwich().draw(SPACE, seed=3, step=12)
-    np.testing.assert_array_equal(first, Sandwich().draw(SPACE, 3, 11))
+def test_a_draw_depends_on_seed_and_step_only(sampler):
+    first = sampler.draw(SUPERNET, 3, 11, flops)
+    sampler.draw(SUPERNET, 3, 12, flops)
+    np.testing.assert_array_equal(first, sampler.draw(SUPERNET, 3, 11, flops))
 
 
-@pytest.mark.parametrize("other", [(4, 11), (3, 12)])
-def test_other_seeds_and_steps_draw_others(other):
-    first = Sandwich().draw(SPACE, 3, 11)
-    assert not np.array_equal(first, Sandwich().draw(SPACE, *other))
+@pytest.mark.parametrize("name", sorted(set(SAMPLERS) - {"single"}))
+@pytest.mark.parametrize("other", [(4, 11), (3, 12), (2**40, 11)])
+def test_other_seeds_and_steps_draw_others(name, other):
+    first = SAMPLERS[name].draw(SUPERNET, 3, 11, flops)
+    second = SAMPLERS[name].draw(SUPERNET, *other, flops)
+    assert not np.array_equal(first, second)
 
 
-def test_every_choice_is_drawn():
+@pytest.mark.parametrize("name", sorted(set(SAMPLERS) - {"best", "worst"}))
+def test_only_attentive_samplers_need_losses(name):
+    SAMPLERS[name].draw(SUPERNET, 0, 0, refuse)
+    SAMPLERS[name].draw(SUPERNET, 0, 0)
+
+
+def test_names():
+    assert SAMPLERS["random"].names() == ("random_1", "random_2", "random_3")
+    assert SAMPLERS["best"].names() == (
+        "largest",
+        "smallest",
+        "random_1",
+        "random_2",
+    )
+    assert SAMPLERS["single"].names() == ("subnet",)
+
+
+@pytest.mark.parametrize("kind", [RandomSubnets, Sandwich, AttentiveSandwich])
+def test_a_part_of_the_space_is_respected(kind):
+    sampler = kind(num_random=4, space=PART)
+    for step in range(5):
+        archs = sampler.draw(SUPERNET, 0, step, flops)
+        for column, (_, choices) in zip(archs.T, PART.genes, strict=True):
+            assert set(column) <= set(choices)
+
+
+@pytest.mark.parametrize("kind", [Sandwich, AttentiveSandwich])
+def test_the_ends_are_those_of_the_part(kind):
+    archs = kind(space=PART).draw(SUPERNET, 0, 0, flops)
+    assert SPACE.decode(archs[0]) == PART.largest == SPACE.largest
+    assert SPACE.decode(archs[1]) == PART.smallest != SPACE.smallest
+
+
+# Each
+
+
+def test_the_sandwich_is_largest_smallest_and_random():
+    archs = Sandwich(num_random=3).draw(SUPERNET, 0, 7)
+    assert SPACE.decode(archs[0]) == SPACE.largest
+    assert SPACE.decode(archs[1]) == SPACE.smallest
+
+
+@pytest.mark.parametrize(
+    "sampler, first", [(Sandwich(), 2), (RandomSubnets(num_random=2), 0)]
+)
+def test_every_choice_is_drawn(sampler, first):
     draws = np.concatenate(
-        [Sandwich().draw(SPACE, 0, step)[2:] for step in range(100)]
+        [sampler.draw(SUPERNET, 0, step)[first:] for step in range(100)]
     )
     for column, (_, choices) in zip(draws.T, SPACE.genes, strict=True):
         assert set(column) == set(choices)
 
 
+def test_a_sandwich_without_random_subnets():
+    for sampler in (Sandwich(num_random=0), AttentiveSandwich(num_random=0)):
+        assert len(sampler.draw(SUPERNET, 0, 0, refuse)) == 2
+
+
+def test_mutual_draws_the_resolution_of_the_smallest():
+    archs = [
+        Sandwich(mutual=True).draw(SUPERNET, 0, step) for step in range(60)
+    ]
+    for draw in archs:
+        assert SPACE.decode(draw[0]) == SPACE.largest
+        np.testing.assert_array_equal(
+            draw[1][1:], SPACE.encode(SPACE.smallest)[1:]
+        )
+    assert {draw[1][0] for draw in archs} == set(SPACE.resolution)
+
+
+@pytest.mark.parametrize("prefer, pick", [("best", min), ("worst", max)])
+def test_attentive_picks_by_the_losses_in_each_group(prefer, pick):
+    sampler = AttentiveSandwich(num_random=3, num_candidates=5, prefer=prefer)
+    values = np.random.default_rng(0).permutation(15).astype("float32")
+    asked = Asked(lambda archs: values)
+    archs = sampler.draw(SUPERNET, 0, 4, asked)
+    assert asked.archs.shape == (15, len(SPACE.genes))
+    for group, chosen in enumerate(archs[2:]):
+        places = range(5 * group, 5 * group + 5)
+        place = pick(places, key=lambda i: values[i])
+        np.testing.assert_array_equal(chosen, asked.archs[place])
+
+
+def test_candidates_are_near_a_common_target():
+    sampler = AttentiveSandwich(num_random=4, num_candidates=3)
+    spread = np.ptp(flops(SPACE.sample_encoded(np.random.default_rng(0), 512)))
+    centres = []
+    for step in range(20):
+        asked = Asked()
+        sampler.draw(SUPERNET, 0, step, asked)
+        groups = flops(asked.archs).reshape(4, 3)
+        # Far out there are few; elsewhere 512 lie close to one another.
+        assert np.median(np.ptp(groups, axis=1)) < 0.05 * spread
+        centres.extend(groups.mean(axis=1))
+    assert np.ptp(centres) > 0.6 * spread
+
+
+def test_more_candidates_than_are_drawn_usually():
+    asked = Asked()
+    sampler = AttentiveSandwich(num_random=1, num_candidates=600)
+    sampler.draw(SUPERNET, 0, 0, asked)
+    assert len(asked.archs) == 600
+
+
+def test_attentive_on_a_space_of_one_size():
+    one = SPACE.keep_largest(
+        resolution=1, width=1, depth=1, kernel_size=1, expand_ratio=1
+    )
+    archs = AttentiveSandwich(space=one).draw(SUPERNET, 0, 0, flops)
+    assert np.unique(archs, axis=0).shape[0] == 1
+
+
 def test_single_repeats_its_architecture():
-    archs = Single(SPACE.smallest).draw(SPACE, seed=0, step=5)
+    archs = Single(SPACE.smallest).draw(SUPERNET, seed=0, step=5)
     assert archs.shape == (1, len(SPACE.genes))
     assert SPACE.decode(archs[0]) == SPACE.smallest
 
 
-@pytest.mark.parametrize("num_random", [-1, 1.5])
-def test_a_wrong_number_is_refused(num_random):
+# Errors
+
+
+@pytest.mark.parametrize("num_random", [-1, 1.5, None])
+@pytest.mark.parametrize("kind", [RandomSubnets, Sandwich, AttentiveSandwich])
+def test_a_wrong_number_is_refused(kind, num_random):
     with pytest.raises(ValueError, match="`num_random` must be"):
-        Sandwich(num_random)
+        kind(num_random=num_random)
+
+
+def test_random_subnets_need_one_at_least():
+    with pytest.raises(ValueError, match="`num_random` must be a positive"):
+        RandomSubnets(num_random=0)
+
+
+def test_wrong_candidates_and_preferences_are_refused():
+    with pytest.raises(ValueError, match="`num_candidates` must be a positive"):
+        AttentiveSandwich(num_candidates=0)
+    with pytest.raises(ValueError, match="`prefer` must be.*'good'"):
+        AttentiveSandwich(prefer="good")
+
+
+def test_arguments_have_names():
+    with pytest.raises(TypeError):
+        Sandwich(2)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_elastic.training import ExponentialWithConstantEnding
+from keras_elastic.training import WarmUp
 
 # BigNAS: a peak of 0.256 that falls by 3 % every 2.4 epochs; here a step is
 # an epoch.
@@ -57,3 +58,43 @@ def test_arguments_out_of_range_are_refused(arguments):
         ExponentialWithConstantEnding(
             **{"peak": 0.1, "decay_steps": 10, **arguments}
         )
+
+
+# Warm-up of any schedule
+
+
+def linear():
+    return keras.optimizers.schedules.PolynomialDecay(1.0, 10, 0.0)
+
+
+def test_a_schedule_begins_after_the_warm_up():
+    schedule = WarmUp(linear(), 4)
+    rates = [float(schedule(step)) for step in (0, 1, 2, 3, 4, 5, 14, 20)]
+    expected = [0.25, 0.5, 0.75, 1.0, 1.0, 0.9, 0.0, 0.0]
+    assert rates == pytest.approx(expected)
+
+
+def test_without_a_warm_up_it_is_the_schedule():
+    schedule = WarmUp(linear(), 0)
+    for step in range(12):
+        assert float(schedule(step)) == float(linear()(step))
+
+
+def test_a_warm_up_survives_serialisation():
+    schedule = WarmUp(linear(), 3)
+    config = keras.optimizers.schedules.serialize(schedule)
+    copy = keras.optimizers.schedules.deserialize(config)
+    assert copy.get_config() == schedule.get_config()
+    assert float(copy(7)) == float(schedule(7))
+
+
+def test_an_optimizer_with_a_warm_up_survives_serialisation():
+    optimizer = keras.optimizers.SGD(WarmUp(linear(), 3))
+    config = keras.optimizers.serialize(optimizer)
+    copy = keras.optimizers.deserialize(config)
+    assert copy.get_config() == optimizer.get_config()
+
+
+def test_a_negative_warm_up_is_refused():
+    with pytest.raises(ValueError, match="`warmup_steps`.*=-1"):
+        WarmUp(linear(), -1)

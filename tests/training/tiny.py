@@ -1,5 +1,7 @@
 """A space and data that train in a moment."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,12 +21,14 @@ FAMILY = EfficientNet(
     ),
     head=(8, 12),
 )
+# Traced in half the time, for tests of what is around a step.
+SMALL = dataclasses.replace(FAMILY, name="small", stages=FAMILY.stages[:1])
 
 
-def make_supernet(family=FAMILY):
+def make_supernet(family=FAMILY, **arguments):
     """A supernet with the same random weights at every call."""
     keras.utils.set_random_seed(0)
-    supernet = Supernet(family, CLASSES)
+    supernet = Supernet(family, CLASSES, **arguments)
     rng = np.random.default_rng(0)
     for variable in supernet.trainable_variables:
         # Zero gammas would hide most of the network.

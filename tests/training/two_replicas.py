@@ -8,6 +8,7 @@ of one replica on the whole batch.
 Run as a script, because logical devices are set before TensorFlow starts.
 """
 
+import dataclasses
 import pathlib
 import sys
 
@@ -20,16 +21,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from training import tiny
 
 from keras_elastic.training import Trainer
+from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 STEPS = 3
+WEIGHT_DECAY = 1e-2
 
 
-def make_trainer(weight_decay=1e-2):
-    supernet = tiny.make_supernet()
+def make_trainer():
+    # Dropout draws other masks for the halves of a batch.
+    family = dataclasses.replace(tiny.FAMILY, dropout=0.0)
     return Trainer(
-        supernet,
+        tiny.make_supernet(family),
         keras.optimizers.SGD(0.05, momentum=0.9),
-        weight_decay=weight_decay,
+        weight_decay=WEIGHT_DECAY,
     )
 
 
@@ -58,8 +62,6 @@ def other_halves(epoch, start_batch):
 def trained(strategy, batches, steps):
     with strategy.scope():
         trainer = make_trainer()
-    # Dropout draws other masks for the halves of a batch.
-    trainer.supernet._dropouts.clear()
     trainer.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0)
     return [np.array(w) for w in trainer.supernet.get_weights()]
 
@@ -67,15 +69,20 @@ def trained(strategy, batches, steps):
 def mean_of_halves():
     """Weights after one step with the mean gradient of both halves."""
     trainer = make_trainer()
-    trainer.supernet._dropouts.clear()
-    step = trainer._replica_step
-    archs = trainer.sampler.draw(trainer.supernet.space, 0, 0)
+    step = TensorFlowStep(
+        trainer.supernet,
+        trainer.optimizer,
+        trainer.objective,
+        trainer.settings,
+    )
+    archs = trainer.sampler.draw(trainer.supernet, 0, 0)
     images, labels = tiny.make_batch(8)
     halves = [
         step.gradients(
             tf.constant(images[part]),
             tf.constant(labels[part]),
             tf.constant(archs),
+            tf.ones(2),
             tf.constant(0),
         )[0]
         for part in (slice(0, 4), slice(4, 8))

@@ -11,6 +11,7 @@ from keras_elastic import files
 from keras_elastic.selection import Front
 from keras_elastic.zoo import Entry
 from keras_elastic.zoo import entry as entries
+from keras_elastic.zoo import remember_recipe
 from keras_elastic.zoo import write_model
 
 # Files of an entry, and what reads each.
@@ -245,3 +246,45 @@ def test_no_weights_after_an_error(written, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk is full"):
         written.write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+# The recipe of a run
+
+
+def test_a_run_begins_with_its_recipe(tmp_path):
+    remember_recipe(tmp_path / "run", RECIPE)
+    text = (tmp_path / "run" / "recipe.json").read_text()
+    assert json.loads(text)["name"] == "tiny"
+    # And goes on with it.
+    remember_recipe(tmp_path / "run", RECIPE)
+    assert (tmp_path / "run" / "recipe.json").read_text() == text
+
+
+def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path):
+    remember_recipe(tmp_path, RECIPE)
+    before = (tmp_path / "recipe.json").read_text()
+    other = RECIPE.replace(epochs=9, seed=3)
+    with pytest.raises(ValueError, match="`epochs` is 1 there and 9") as error:
+        remember_recipe(tmp_path, other)
+    message = str(error.value)
+    assert "`seed` is 0 there and 3 here" in message
+    assert str(tmp_path) in message and "--run_dir" in message
+    assert (tmp_path / "recipe.json").read_text() == before
+
+
+def test_a_recipe_with_tuples_is_gone_on_with(tmp_path):
+    recipe = RECIPE.replace(
+        family_changes={"resolution": (8, 12)},
+        training_resolutions=(8,),
+        phases=({"name": "one", "keep_largest": {"depth": 1}},),
+    )
+    remember_recipe(tmp_path, recipe)
+    remember_recipe(tmp_path, recipe)
+
+
+def test_a_recipe_of_before_fields_were_added_is_gone_on_with(tmp_path):
+    values = json.loads(RECIPE.to_json())
+    for field in ("mixup", "phases", "optimizer", "limit"):
+        del values[field]
+    (tmp_path / "recipe.json").write_text(json.dumps(values))
+    remember_recipe(tmp_path, RECIPE)

@@ -311,6 +311,34 @@ def test_select_by_a_scorer(written):
     )
 
 
+# Teachers
+
+
+def test_the_most_accurate_network_of_a_run_teaches(written, largest):
+    teacher = zoo.load_teacher(str(written.folder))
+    assert teacher.classes == len(CLASS_NAMES)
+    images = contracts.resize(IMAGES, 12)
+    np.testing.assert_allclose(
+        teacher(IMAGES), largest(images, training=False), atol=1e-3
+    )
+
+
+def test_a_file_teaches(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.save(tmp_path / "expert.keras")
+    teacher = zoo.load_teacher(str(tmp_path / "expert.keras"))
+    assert teacher.classes == 3
+    np.testing.assert_allclose(teacher(IMAGES), model(IMAGES), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["expert.keras", "nobody"])
+def test_a_teacher_that_is_not_there(tmp_path, name):
+    with pytest.raises(ValueError, match=f"Received.*{name}"):
+        zoo.load_teacher(str(tmp_path / name))
+
+
 # Names
 
 
@@ -329,10 +357,17 @@ def test_recipe_file():
 
 
 @pytest.mark.parametrize("name", ["resnet50", "", "../zoo"])
-def test_an_unknown_recipe(name):
-    expected = rf"\['bignas', 'bignas_digits'.*Received: {name!r}"
-    with pytest.raises(ValueError, match=expected):
+def test_an_unknown_recipe_lists_what_there_is(name):
+    with pytest.raises(ValueError, match=f"Received: {name!r}") as error:
         zoo.recipe_file(name)
+    for known in ("bignas", "bignas_digits"):
+        assert repr(known) in str(error.value)
+
+
+def test_recipes_without_an_entry_are_found_too():
+    folder = zoo.zoo_folder() / "recipes"
+    for path in folder.glob("[!_]*.py"):
+        assert zoo.recipe_file(path.stem) == path
 
 
 # The zoo's entries

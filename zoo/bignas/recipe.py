@@ -20,6 +20,7 @@ recipe = Recipe(
     dataset="tiny_imagenet200",
     augmentation="crop_flip",
     patch_size=128,
+    upscale=True,
     batch_size=512,
     epochs=90,
     learning_rate=0.032,

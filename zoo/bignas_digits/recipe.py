@@ -16,6 +16,7 @@ recipe = Recipe(
     dataset="digits",
     augmentation="shift",
     patch_size=8,
+    upscale=True,
     batch_size=64,
     epochs=60,
     learning_rate=0.03,

@@ -1,0 +1,109 @@
+"""What the names in a recipe stand for."""
+
+import dataclasses
+
+import keras
+
+from keras_elastic.training.objectives import DIVERGENCES
+from keras_elastic.training.objectives import OBJECTIVES
+from keras_elastic.training.samplers import AttentiveSandwich
+from keras_elastic.training.samplers import RandomSubnets
+from keras_elastic.training.samplers import Sandwich
+from keras_elastic.training.schedules import ExponentialWithConstantEnding
+from keras_elastic.training.schedules import WarmUp
+from keras_elastic.training.settings import DECAYED
+
+# Fields of a recipe that name one of several things.
+NAMES = {
+    "sampler": ("sandwich", "mutual", "best_up", "worst_up", "random"),
+    "objective": tuple(OBJECTIVES),
+    "divergence": tuple(DIVERGENCES),
+    "optimizer": ("rmsprop", "sgd"),
+    "schedule": ("exponential", "cosine", "linear"),
+    "decayed": DECAYED,
+    # Not float16: it needs the loss to be scaled, bfloat16 does not.
+    "dtype": ("float32", "mixed_bfloat16"),
+}
+
+# Fields of a recipe that are fields of `StepSettings`.
+SETTINGS = (
+    "label_smoothing",
+    "weight_decay",
+    "decayed",
+    "mixup",
+    "clip_norm",
+    "clip_value",
+    "accumulation_steps",
+    "seed",
+)
+
+
+def make_sampler(recipe):
+    """Returns the sampler of a recipe."""
+    space = recipe.make_family().space
+    if recipe.training_resolutions is not None:
+        resolution = tuple(sorted(recipe.training_resolutions))
+        space = dataclasses.replace(space, resolution=resolution)
+    common = {
+        "num_random": recipe.num_random,
+        "space": space.keep_largest(**recipe.keep_largest),
+    }
+    if recipe.sampler == "random":
+        return RandomSubnets(**common)
+    if recipe.sampler in ("best_up", "worst_up"):
+        return AttentiveSandwich(
+            num_candidates=recipe.num_candidates,
+            prefer=recipe.sampler.removesuffix("_up"),
+            **common,
+        )
+    return Sandwich(mutual=recipe.sampler == "mutual", **common)
+
+
+def make_objective(recipe, teacher):
+    """Returns the objective of a recipe."""
+    return OBJECTIVES[recipe.objective](
+        divergence=recipe.divergence,
+        teacher=teacher,
+        teacher_weight=recipe.teacher_weight,
+    )
+
+
+def make_optimizer(recipe, steps_per_epoch):
+    """Returns the optimizer of a recipe.
+
+    Reference:
+    - BigNAS (Yu et al., ECCV 2020), section 3.2: RMSProp. Once-for-All,
+      US-Net, MutualNet and AttentiveNAS: SGD with Nesterov momentum.
+    """
+    schedule = _make_schedule(recipe, steps_per_epoch)
+    average = {}
+    if recipe.ema_momentum is not None:
+        average = {"use_ema": True, "ema_momentum": recipe.ema_momentum}
+    if recipe.optimizer == "sgd":
+        return keras.optimizers.SGD(
+            schedule, momentum=0.9, nesterov=True, **average
+        )
+    return keras.optimizers.RMSprop(
+        schedule, rho=0.9, momentum=0.9, epsilon=1e-3, **average
+    )
+
+
+def _make_schedule(recipe, steps_per_epoch):
+    warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
+    if recipe.schedule == "exponential":
+        return ExponentialWithConstantEnding(
+            recipe.learning_rate,
+            decay_steps=recipe.decay_epochs * steps_per_epoch,
+            decay_rate=recipe.decay_rate,
+            ending=recipe.ending,
+            warmup_steps=warmup_steps,
+        )
+    steps = max(1, recipe.epochs * steps_per_epoch - warmup_steps)
+    schedules = keras.optimizers.schedules
+    if recipe.schedule == "cosine":
+        decay = schedules.CosineDecay(recipe.learning_rate, steps)
+    else:
+        decay = schedules.PolynomialDecay(
+            recipe.learning_rate, steps, end_learning_rate=0.0
+        )
+    return WarmUp(decay, warmup_steps)

@@ -1,0 +1,209 @@
+"""What each subnet of a training step learns from."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_elastic.training.losses import AdaptiveAlphaDivergence
+from keras_elastic.training.losses import SoftCrossEntropy
+from keras_elastic.training.losses import soft_cross_entropy
+
+DIVERGENCES = {
+    "kl": SoftCrossEntropy(),
+    "alpha": AdaptiveAlphaDivergence(),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Supervised:
+    """Every subnet learns from the labels, and from a teacher if there is one.
+
+    Without a teacher this is how Slimmable Networks train; with the frozen
+    largest subnet as the teacher, how Once-for-All shrinks.
+
+    Reference:
+    - Slimmable Neural Networks (Yu et al., ICLR 2019), section 3.3;
+      Once-for-All (Cai et al., ICLR 2020), section 3.3.
+
+    Args:
+        divergence: Function of the teacher's logits and the subnet's, both of
+            shape (batch, classes), to losses of shape (batch,), or a key of
+            `DIVERGENCES`: `"kl"`, or `"alpha"` for AlphaNet's.
+        teacher: Function from images, pixels in 0..255, to logits, or `None`.
+            See `teachers`.
+        teacher_weight: Float. Weight of the teacher's loss beside the labels'.
+
+    Raises:
+        ValueError: The divergence is unknown or the weight negative.
+    """
+
+    divergence: Any = "kl"
+    teacher: Callable | None = None
+    teacher_weight: float = 1.0
+
+    # Whether the weights' moving average takes part.
+    needs_average = False
+
+    def __post_init__(self):
+        if self.teacher_weight < 0:
+            raise ValueError(
+                "`teacher_weight` must not be negative. "
+                f"Received: teacher_weight={self.teacher_weight}."
+            )
+        if callable(self.divergence):
+            return
+        if self.divergence not in DIVERGENCES:
+            raise ValueError(
+                f"`divergence` must be one of {tuple(DIVERGENCES)} or a "
+                f"function. Received: divergence={self.divergence!r}."
+            )
+        divergence = DIVERGENCES[self.divergence]
+        object.__setattr__(self, "divergence", divergence)
+
+    def begin(self, images, targets, archs, average):
+        """Prepares what the subnets of a step learn from.
+
+        Args:
+            images: Tensor of the batch, of pixels in 0..255.
+            targets: Tensor of probabilities of the labels, (batch, classes).
+            archs: The encoded architectures of the step, (subnets, genes).
+            average: Function from encoded architectures, (count, genes), to
+                logits (count, batch, classes) of the batch by the moving
+                average of the weights.
+
+        Returns:
+            Dictionary of tensors: the lessons.
+        """
+        lessons = {"targets": targets}
+        if self.teacher is not None:
+            logits = ops.cast(self.teacher(images), "float32")
+            lessons["teacher"] = ops.stop_gradient(logits)
+        return lessons
+
+    def loss(self, lessons, index, logits):
+        """Returns the loss of each image of a subnet, of shape (batch,).
+
+        Args:
+            lessons: What `begin` or `learn` returned.
+            index: Integer or scalar tensor. Place of the subnet in the step.
+            logits: float32 tensor of shape (batch, classes), the subnet's.
+        """
+        return self._label_loss(lessons, logits)
+
+    def learn(self, lessons, index, logits):
+        """Returns the lessons for the subnets after this one."""
+        return lessons
+
+    def _label_loss(self, lessons, logits):
+        loss = soft_cross_entropy(lessons["targets"], logits)
+        if self.teacher is None:
+            return loss
+        taught = self.divergence(lessons["teacher"], logits)
+        return loss + self.teacher_weight * taught
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InPlaceDistillation(Supervised):
+    """The first subnet learns from the labels, the others from the first.
+
+    The first is the largest, at its own resolution. Its predictions on the
+    same images in the same step are what the others learn, and nothing else.
+    A teacher teaches the first.
+
+    Reference:
+    - Universally Slimmable Networks (Yu and Huang, ICCV 2019), section 3.4;
+      MutualNet (Yang et al., ECCV 2020), section 3.2; BigNAS (Yu et al., ECCV
+      2020), section 3.1; with `divergence="alpha"`, AlphaNet (Wang et al.,
+      ICML 2021).
+
+    Args:
+        divergence: As `Supervised`. Of the others from the first, too.
+        teacher: As `Supervised`.
+        teacher_weight: As `Supervised`.
+    """
+
+    def begin(self, images, targets, archs, average):
+        lessons = super().begin(images, targets, archs, average)
+        return {**lessons, "first": ops.zeros_like(targets)}
+
+    def loss(self, lessons, index, logits):
+        return ops.where(
+            ops.equal(index, 0),
+            self._label_loss(lessons, logits),
+            self.divergence(lessons["first"], logits),
+        )
+
+    def learn(self, lessons, index, logits):
+        first = ops.where(
+            ops.equal(index, 0), ops.stop_gradient(logits), lessons["first"]
+        )
+        return {**lessons, "first": first}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EnsembleBootstrapping(Supervised):
+    """Subnets learn from the moving average of the weights (DS-Net, stage I).
+
+    The first subnet, the largest, learns from the labels; random subnets learn
+    from the largest with averaged weights; the second subnet, the smallest,
+    learns from the mean of the probabilities of the largest and the random
+    ones with averaged weights. Needs a step of `Sandwich` order, and an
+    optimizer with `use_ema=True`.
+
+    Reference:
+    - Dynamic Slimmable Network (Li et al., CVPR 2021), section 4.1, in-place
+      ensemble bootstrapping. Its release averages with a momentum of 0.997.
+
+    Args:
+        ensemble: Boolean. Whether the smallest learns from the ensemble.
+            `False` lets it learn from the largest too, as the release does by
+            default.
+        divergence: As `Supervised`.
+        teacher: As `Supervised`.
+        teacher_weight: As `Supervised`.
+    """
+
+    ensemble: bool = True
+
+    needs_average = True
+
+    def begin(self, images, targets, archs, average):
+        lessons = super().begin(images, targets, archs, average)
+        # The smallest, which is second, teaches nobody.
+        teachers = ops.concatenate([archs[:1], archs[2:]], axis=0)
+        probabilities = ops.softmax(average(teachers))
+        largest = probabilities[0]
+        if self.ensemble:
+            smallest = ops.mean(probabilities, axis=0)
+        else:
+            smallest = largest
+        return {
+            **lessons,
+            "largest": ops.stop_gradient(_logarithm(largest)),
+            "smallest": ops.stop_gradient(_logarithm(smallest)),
+        }
+
+    def loss(self, lessons, index, logits):
+        taught = ops.where(
+            ops.equal(index, 1), lessons["smallest"], lessons["largest"]
+        )
+        return ops.where(
+            ops.equal(index, 0),
+            self._label_loss(lessons, logits),
+            self.divergence(taught, logits),
+        )
+
+
+def _logarithm(probabilities):
+    # Logits of the probabilities: their softmax is the probabilities again.
+    return ops.log(ops.maximum(probabilities, keras.config.epsilon()))
+
+
+OBJECTIVES = {
+    "in_place_distillation": InPlaceDistillation,
+    "supervised": Supervised,
+    "ensemble_bootstrapping": EnsembleBootstrapping,
+}

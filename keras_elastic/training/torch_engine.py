@@ -1,0 +1,62 @@
+"""Runs training steps in PyTorch, on one device."""
+
+import contextlib
+
+from keras_elastic.training.torch_step import TorchStep
+
+
+class TorchEngine:
+    """Runs an eager step; the counterpart of `TensorFlowEngine`.
+
+    Args:
+        supernet: `Supernet`.
+        optimizer: `keras.optimizers.Optimizer`.
+        objective: What the subnets learn from; see `objectives`.
+        settings: `StepSettings`.
+
+    Raises:
+        ValueError: The settings ask for XLA.
+    """
+
+    is_chief = True
+    batch_size = None
+
+    def __init__(self, supernet, optimizer, objective, settings):
+        if settings.jit_compile:
+            raise ValueError(
+                "`jit_compile` needs the TensorFlow backend. "
+                "Received: jit_compile=True with the backend 'torch'."
+            )
+        self.settings = settings
+        self._step = TorchStep(supernet, optimizer, objective, settings)
+
+    def scope(self):
+        """The context in which variables are read and set."""
+        return contextlib.nullcontext()
+
+    def iterate(self, batches, epoch, start):
+        """Yields the batches of an epoch."""
+        for images, labels in batches(epoch, start):
+            self._check(len(images))
+            self.batch_size = len(images)
+            yield images, labels
+
+    def _check(self, batch_size):
+        parts = self.settings.accumulation_steps
+        if batch_size % parts or (self.settings.mixup and batch_size % 2):
+            raise ValueError(
+                "`accumulation_steps` must divide the batch, and mixup needs "
+                f"an even one. Received: accumulation_steps={parts}, "
+                f"mixup={self.settings.mixup} and {batch_size} images."
+            )
+
+    def train(self, batch, archs, step):
+        """As `TensorFlowEngine.train`."""
+        images, labels = batch
+        mixing = self.settings.draw_mixing(len(images), step)
+        loss, accuracy = self._step(images, labels, archs, mixing, step)
+        return loss.cpu().numpy(), accuracy.cpu().numpy()
+
+    def losses(self, batch, archs):
+        """Returns the mean loss of each subnet on the batch."""
+        return self._step.losses(*batch, archs).cpu().numpy()

@@ -1,0 +1,182 @@
+import keras
+import pytest
+
+from keras_elastic.training import AdaptiveAlphaDivergence
+from keras_elastic.training import AttentiveSandwich
+from keras_elastic.training import EnsembleBootstrapping
+from keras_elastic.training import InPlaceDistillation
+from keras_elastic.training import RandomSubnets
+from keras_elastic.training import Recipe
+from keras_elastic.training import Sandwich
+from keras_elastic.training import StepSettings
+from keras_elastic.training import Supervised
+from keras_elastic.training.ingredients import NAMES
+
+RECIPE = Recipe(
+    name="mine",
+    family="bignas_digits",
+    dataset="digits",
+    patch_size=12,
+    batch_size=64,
+    epochs=20,
+    learning_rate=0.1,
+    budgets=(1e6,),
+    warmup_epochs=2.0,
+    decay_epochs=0.5,
+)
+SPACE = RECIPE.make_family().space
+STEPS = 10
+
+
+# Samplers
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("sandwich", Sandwich(num_random=3, space=SPACE)),
+        ("mutual", Sandwich(num_random=3, space=SPACE, mutual=True)),
+        ("random", RandomSubnets(num_random=3, space=SPACE)),
+        (
+            "best_up",
+            AttentiveSandwich(num_random=3, space=SPACE, num_candidates=5),
+        ),
+        (
+            "worst_up",
+            AttentiveSandwich(
+                num_random=3, space=SPACE, num_candidates=5, prefer="worst"
+            ),
+        ),
+    ],
+)
+def test_samplers(name, expected):
+    recipe = RECIPE.replace(sampler=name, num_random=3, num_candidates=5)
+    assert recipe.make_sampler() == expected
+
+
+def test_samplers_of_a_part_of_the_space():
+    resolutions = SPACE.resolution[::-1][:2]
+    recipe = RECIPE.replace(
+        training_resolutions=resolutions,
+        keep_largest={"depth": 1, "kernel_size": 1},
+    )
+    part = recipe.make_sampler().space
+    assert part.resolution == tuple(sorted(resolutions))
+    assert part.depth == tuple(gene[-1:] for gene in SPACE.depth)
+    assert part.width == SPACE.width
+
+
+# Objectives
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("in_place_distillation", InPlaceDistillation),
+        ("supervised", Supervised),
+        ("ensemble_bootstrapping", EnsembleBootstrapping),
+    ],
+)
+def test_objectives(name, kind):
+    def teacher(images):
+        return images
+
+    recipe = RECIPE.replace(
+        objective=name, divergence="alpha", teacher_weight=0.5
+    )
+    objective = recipe.make_objective(teacher)
+    assert type(objective) is kind
+    assert objective.divergence == AdaptiveAlphaDivergence()
+    assert objective.teacher is teacher
+    assert objective.teacher_weight == 0.5
+    assert recipe.make_objective().teacher is None
+
+
+# Optimizers
+
+
+def rates(recipe):
+    """Learning rates at the end of the warm-up, later, and at the end."""
+    schedule = recipe.make_optimizer(STEPS)._learning_rate
+    last = recipe.epochs * STEPS
+    return [float(schedule(step)) for step in (0, 19, 20, 110, last)]
+
+
+def test_rmsprop():
+    optimizer = RECIPE.make_optimizer(STEPS)
+    assert isinstance(optimizer, keras.optimizers.RMSprop)
+    assert optimizer.rho == optimizer.momentum == 0.9
+    assert optimizer.epsilon == 1e-3
+    assert not optimizer.use_ema
+    # Weight decay is the step's.
+    assert not optimizer.weight_decay
+
+
+def test_sgd():
+    optimizer = RECIPE.replace(optimizer="sgd").make_optimizer(STEPS)
+    assert isinstance(optimizer, keras.optimizers.SGD)
+    assert optimizer.momentum == 0.9
+    assert optimizer.nesterov
+
+
+@pytest.mark.parametrize("name", NAMES["optimizer"])
+def test_the_average_of_the_weights(name):
+    recipe = RECIPE.replace(optimizer=name, ema_momentum=0.997)
+    optimizer = recipe.make_optimizer(STEPS)
+    assert optimizer.use_ema
+    assert optimizer.ema_momentum == 0.997
+    # Training goes on with the weights themselves.
+    assert optimizer.ema_overwrite_frequency is None
+
+
+def test_exponential():
+    # Decays every five steps, from the first step on.
+    expected = [0.1 / 20, 0.1 * 0.97**3, 0.1 * 0.97**4, 0.1 * 0.97**22]
+    assert rates(RECIPE)[:4] == pytest.approx(expected)
+    floored = RECIPE.replace(ending=0.5)
+    assert rates(floored)[-1] == pytest.approx(0.05)
+
+
+def test_linear():
+    recipe = RECIPE.replace(schedule="linear")
+    assert rates(recipe) == pytest.approx([0.1 / 20, 0.1, 0.1, 0.05, 0.0])
+
+
+def test_cosine():
+    recipe = RECIPE.replace(schedule="cosine")
+    expected = [0.1 / 20, 0.1, 0.1, 0.05, 0.0]
+    assert rates(recipe) == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("schedule", NAMES["schedule"])
+@pytest.mark.parametrize("warmup", [0.0, 0.25, 20.0, 40.0])
+def test_any_warm_up_has_a_schedule(schedule, warmup):
+    recipe = RECIPE.replace(schedule=schedule, warmup_epochs=warmup)
+    assert all(0 <= rate <= 0.1 + 1e-7 for rate in rates(recipe))
+
+
+# Settings
+
+
+def test_settings_of_a_step():
+    recipe = RECIPE.replace(
+        mixup=0.2,
+        clip_norm=1.0,
+        decayed="all",
+        accumulation_steps=2,
+        seed=3,
+        weight_decay=0.5,
+        label_smoothing=0.0,
+        clip_value=0.1,
+    )
+    settings = StepSettings(**recipe.step_settings())
+    assert settings == StepSettings(
+        mixup=0.2,
+        clip_norm=1.0,
+        decayed="all",
+        accumulation_steps=2,
+        seed=3,
+        weight_decay=0.5,
+        label_smoothing=0.0,
+        clip_value=0.1,
+    )

@@ -1,0 +1,87 @@
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+from tiny_entry import CLASS_NAMES
+from tiny_entry import FAMILY
+from tiny_entry import RECIPE
+
+from keras_elastic import data
+from keras_elastic import zoo
+from keras_elastic.selection.scoring import Score
+from keras_elastic.spaces import costs
+
+SPACE = FAMILY.space
+MIDDLE = dataclasses.replace(SPACE.smallest, depth=(2, 2))
+SCORES = {
+    SPACE.largest: Score(0.9, -0.3),
+    SPACE.smallest: Score(0.5, -1.5),
+    MIDDLE: Score(0.7, -0.8),
+    # Costs more than the smallest and is worse.
+    dataclasses.replace(MIDDLE, depth=(2, 1)): Score(0.4, -2.0),
+}
+
+
+class FakeScorer:
+    """Knows scores by heart, and others of the test images."""
+
+    supernet = types.SimpleNamespace(family=FAMILY, classes=len(CLASS_NAMES))
+    scores = SCORES
+
+    def __init__(self):
+        self.evaluated = []
+
+    def statistics(self, arch):
+        return {"norm": np.full((2, 3), arch.resolution, "float32")}
+
+    def evaluate(self, arch, statistics, batches):
+        self.evaluated.append((arch, statistics["norm"][0, 0], batches))
+        return Score(SCORES[arch].accuracy - 0.1, -1.0)
+
+
+def test_a_front_of_what_was_scored():
+    scorer = FakeScorer()
+    front, statistics = zoo.make_front(scorer, "batches")
+    archs = [SPACE.smallest, MIDDLE, SPACE.largest]
+    assert [row.arch for row in front.rows] == archs
+    for row, values in zip(front.rows, statistics, strict=True):
+        plan = FAMILY.plan(row.arch, len(CLASS_NAMES))
+        assert row.costs == costs(plan)
+        assert row.score == SCORES[row.arch]
+        assert row.test_top1 == pytest.approx(row.held_out_top1 - 0.1)
+        np.testing.assert_array_equal(values["norm"], row.arch.resolution)
+
+
+def test_only_the_front_is_evaluated_and_by_its_statistics():
+    scorer = FakeScorer()
+    zoo.make_front(scorer, "batches")
+    assert scorer.evaluated == [
+        (arch, arch.resolution, "batches")
+        for arch in (SPACE.smallest, MIDDLE, SPACE.largest)
+    ]
+
+
+@pytest.mark.parametrize("count", [40, 10**6])
+def test_a_scorer_measures_on_the_first_training_images(written, count):
+    dataset = data.load_dataset("digits")
+    recipe = RECIPE.replace(calibration_images=count)
+    scorer = zoo.make_scorer(written.supernet, recipe, dataset)
+    expected = min(count, dataset.train.size)
+    assert scorer.calibration_images.shape == (expected, 8, 8, 3)
+    assert len(scorer.labels) == dataset.held_out.size
+
+
+def test_test_batches_are_all_of_the_test_split():
+    dataset = data.load_dataset("digits")
+    batches = list(zoo.test_batches(RECIPE, dataset))
+    assert sum(len(labels) for _, labels in batches) == dataset.test.size
+    assert all(images.shape[1:] == (8, 8, 3) for images, _ in batches)
+
+
+def test_other_classes_are_refused(written):
+    dataset = data.load_dataset("digits")
+    with pytest.raises(ValueError, match=r"4 classes \(cat, dog.*10 classes"):
+        zoo.check_same_classes(written.entry, dataset)
+    same = types.SimpleNamespace(name="mine", class_names=CLASS_NAMES)
+    zoo.check_same_classes(written.entry, same)

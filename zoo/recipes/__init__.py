@@ -1,0 +1,1 @@
+"""Recipes of published systems on ImageNet, which cannot be carried along."""

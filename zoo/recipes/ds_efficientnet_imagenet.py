@@ -1,0 +1,34 @@
+"""The slice-able EfficientNet of DS-Net on ImageNet (stage I).
+
+Paper: Dynamic Slimmable Network (Li et al., CVPR 2021), sections 4.1 and 5:
+batch 512, learning rate 0.2, 150 epochs. Different: affine weights are those
+of the widest, and statistics are measured after training, for each width.
+
+Command: python train.py --recipe=ds_efficientnet_imagenet --data_dir=DIR \
+    --strategy=mirrored
+Data: imagenet2012, prepared by tensorflow-datasets in DIR.
+Cost: 150 epochs of a sandwich of four and three forward passes of the averaged
+weights. The release used 8 GPUs. Not run here.
+Published result: with its gate (stage II), 76.7 % at 400 M and 75.4 % at 270 M
+multiply-adds.
+"""
+
+from keras_elastic.training import Recipe
+
+recipe = Recipe(
+    name="ds_efficientnet_imagenet",
+    family="ds_efficientnet",
+    dataset="imagenet2012",
+    augmentation="rand_augment_erase",
+    patch_size=224,
+    objective="ensemble_bootstrapping",
+    ema_momentum=0.997,
+    batch_size=512,
+    epochs=150,
+    optimizer="sgd",
+    schedule="cosine",
+    learning_rate=0.2,
+    weight_decay=1e-4,
+    label_smoothing=0.0,
+    budgets=(200e6, 270e6, 400e6, 700e6),
+)
