@@ -1,11 +1,28 @@
 """Selecting architectures under a budget."""
 
-from keras_elastic.selection.budget import Budget as Budget
-from keras_elastic.selection.coarse_to_fine import CoarseToFine as CoarseToFine
-from keras_elastic.selection.coarse_to_fine import Selection as Selection
-from keras_elastic.selection.coarse_to_fine import skeletons as skeletons
-from keras_elastic.selection.front import Front as Front
-from keras_elastic.selection.front import FrontRow as FrontRow
-from keras_elastic.selection.pareto import pareto_front as pareto_front
-from keras_elastic.selection.scoring import Score as Score
-from keras_elastic.selection.scoring import Scorer as Scorer
+from keras_elastic import lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    {
+        "budget": ["Budget"],
+        "coarse_to_fine": ["CoarseToFine", "skeletons"],
+        "containment": ["constrained", "contains"],
+        "flips": [
+            "FlipReport",
+            "negative_flip_rate",
+            "positive_flip_rate",
+        ],
+        "evolution": ["Evolution"],
+        "front": ["Front", "FrontRow"],
+        "nsga2": ["NSGA2Search"],
+        "pareto": ["pareto_front"],
+        "predictor": ["AccuracyPredictor", "PredictedScore"],
+        "query_table": ["QueryTable", "QueryTableSearch"],
+        "random_search": ["RandomSearch"],
+        "regression_free": ["RegressionFree"],
+        "scoring": ["Score", "Scorer"],
+        "selection": ["Selection"],
+        "slimming": ["GreedySlimming"],
+    },
+)

@@ -11,30 +11,17 @@ from typing import Any
 import numpy as np
 
 from keras_elastic.selection.budget import Budget
+from keras_elastic.selection.candidates import Candidates
+from keras_elastic.selection.checks import check_fraction
+from keras_elastic.selection.checks import check_integer
+from keras_elastic.selection.sampling import draw_again
+from keras_elastic.selection.sampling import unique_rows
+from keras_elastic.selection.selection import Selection
 from keras_elastic.spaces import Architecture
-from keras_elastic.spaces import Costs
 from keras_elastic.spaces import SearchSpace
-from keras_elastic.spaces import costs
 
 # A mutant that does not fit the budget is drawn again, this often at most.
 MAX_DRAWS = 100
-
-
-@dataclasses.dataclass(frozen=True)
-class Selection:
-    """What was selected for a budget, and why.
-
-    Args:
-        arch: `Architecture`.
-        costs: `Costs` of the architecture.
-        score: Its score; what the search was given.
-        reason: String. Why it was chosen.
-    """
-
-    arch: Architecture
-    costs: Costs
-    score: Any
-    reason: str
 
 
 def skeletons(space: SearchSpace) -> Iterator[Architecture]:
@@ -94,13 +81,20 @@ class CoarseToFine:
 
     Args:
         mutants: Integer. Mutants that are scored for each budget.
-        probability: Float. Probability that a gene mutates.
+        probability: Float in [0, 1]. Probability that a gene mutates.
         seed: Integer.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
 
     mutants: int = 32
     probability: float = 0.1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_integer("mutants", self.mutants, least=0)
+        check_fraction("probability", self.probability)
 
     def search(
         self,
@@ -126,69 +120,30 @@ class CoarseToFine:
         Raises:
             ValueError: A budget is out of reach; nothing was scored then.
         """
-        for budget in budgets:
-            budget.check_reachable(family, classes)
-        candidates = _Candidates(family, classes, score)
-        coarse = [
-            arch
-            for arch in skeletons(family.space)
-            if any(candidates.fits(arch, budget) for budget in budgets)
-        ]
+        candidates = Candidates(family, classes, score, budgets, progress)
+        encode = family.space.encode
+        coarse = np.stack([encode(arch) for arch in skeletons(family.space)])
+        # Skeletons that differ in blocks that are left out are one network.
+        coarse = unique_rows(coarse)
+        coarse = coarse[candidates.fits(coarse, *budgets)]
         # A space of one architecture has no mutants.
         mutants = self.mutants if family.space.size > 1 else 0
-        total = len(coarse) + mutants * len(budgets)
-        report = progress or (lambda done, total: None)
-        for number, arch in enumerate(coarse):
-            candidates.add(arch)
-            report(number + 1, total)
+        candidates.expect(len(coarse) + mutants * len(budgets))
+        candidates.add(coarse)
         rng = np.random.default_rng(self.seed)
-        for number, budget in enumerate(budgets):
-            for mutant in range(mutants):
-                self._mutate_best(candidates, budget, rng)
-                done = len(coarse) + number * mutants + mutant + 1
-                report(done, total)
+        for budget in budgets:
+            for _ in range(mutants):
+                mutant = self._mutate_best(candidates, budget, rng)
+                candidates.add(mutant)
+                candidates.skip(1 - len(mutant))
         return [candidates.select(budget) for budget in budgets]
 
-    def _mutate_best(self, candidates, budget, rng):
-        parent = candidates.best(budget)
-        for _ in range(MAX_DRAWS):
-            arch = candidates.family.space.mutate(parent, rng, self.probability)
-            if arch not in candidates.scores and candidates.fits(arch, budget):
-                candidates.add(arch)
-                return
+    def _mutate_best(self, candidates, budget, rng) -> np.ndarray:
+        """A new mutant of the best, as a matrix of one row or of none."""
+        parent = candidates.best(budget).encoded
 
+        def mutate(count):
+            parents = np.tile(parent, (count, 1))
+            return candidates.genes.mutate(parents, rng, self.probability)
 
-class _Candidates:
-    """The candidates of a search: their costs and scores."""
-
-    def __init__(self, family, classes, score):
-        self.family = family
-        self.classes = classes
-        self.scores = {}
-        self._score = score
-        self._costs = {}
-
-    def costs(self, arch):
-        if arch not in self._costs:
-            self._costs[arch] = costs(self.family.plan(arch, self.classes))
-        return self._costs[arch]
-
-    def fits(self, arch, budget):
-        return budget.holds(self.costs(arch), arch.resolution)
-
-    def add(self, arch):
-        self.scores[arch] = self._score(arch)
-
-    def best(self, budget):
-        fitting = [a for a in self.scores if self.fits(a, budget)]
-        return max(fitting, key=self.scores.__getitem__)
-
-    def select(self, budget):
-        arch = self.best(budget)
-        count = sum(self.fits(a, budget) for a in self.scores)
-        return Selection(
-            arch,
-            self.costs(arch),
-            self.scores[arch],
-            f"the best of {count} candidates with {budget}",
-        )
+        return draw_again(candidates, budget, 1, mutate, MAX_DRAWS)

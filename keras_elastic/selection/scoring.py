@@ -1,11 +1,20 @@
 """Accuracy of a subnet, with statistics measured for it."""
 
+import hashlib
 from typing import NamedTuple
 
-import tensorflow as tf
+import numpy as np
+from keras import ops
 
+from keras_elastic import tracing
 from keras_elastic.calibration import SubnetCalibrator
+from keras_elastic.selection.score_cache import Record
+from keras_elastic.selection.score_cache import ScoreCache
 from keras_elastic.spaces import Architecture
+
+
+# Data sets hold some images twice; splits that overlap share more than that.
+_DUPLICATES = 0.01
 
 
 class Score(NamedTuple):
@@ -21,7 +30,8 @@ class Score(NamedTuple):
 class Scorer:
     """Scores subnets of a supernet in one trace, without extracting them.
 
-    Scores are kept by architecture, so nothing is scored twice.
+    What is scored is kept by architecture, in memory and in a file, so that
+    nothing is scored twice, not even by a search that was killed.
 
     Args:
         supernet: `Supernet`.
@@ -30,9 +40,15 @@ class Scorer:
         evaluation_batches: Iterable of pairs (images, labels) that the
             accuracy is measured on. Not those of the test split: what selects
             must not be what reports.
+        cache: Path of a file for the scores, or `None`. One that exists goes
+            on, if it is of the same weights and images.
+        strategy: `tf.distribute.Strategy` in whose scope the supernet was
+            made, to spread each batch over its replicas, or `None`. The
+            statistics of upstream layers are then those of a replica's part.
 
     Raises:
-        ValueError: There are no evaluation batches.
+        ValueError: There are no evaluation batches, an evaluation image is a
+            calibration image too, or the cache is of another supernet.
 
     Example:
 
@@ -41,47 +57,65 @@ class Scorer:
     True
     """
 
-    def __init__(self, supernet, calibration_images, evaluation_batches):
+    def __init__(
+        self,
+        supernet,
+        calibration_images,
+        evaluation_batches,
+        cache=None,
+        strategy=None,
+    ):
         self.supernet = supernet
-        self.calibration_images = calibration_images
-        self.evaluation_batches = list(evaluation_batches)
-        if not self.evaluation_batches:
-            raise ValueError(
-                "`evaluation_batches` must hold at least one batch. "
-                "Received: none."
-            )
-        self.scores: dict[Architecture, Score] = {}
-        self._calibrator = SubnetCalibrator(supernet)
-        self._batch_score = tf.function(
-            self._score_batch, input_signature=self._signature()
+        self.calibration_images = ops.convert_to_numpy(calibration_images)
+        self.evaluation_batches = _as_arrays(evaluation_batches)
+        _check_apart(self.calibration_images, self.evaluation_batches)
+        self._calibrator = SubnetCalibrator(supernet, strategy)
+        channels = supernet.normalizations
+        self._logits = tracing.OnReplicas(
+            lambda images, arch, statistics: supernet(
+                images, arch, statistics=statistics
+            ),
+            ((None, None, None, 3), "float32"),
+            ((len(supernet.space.genes),), "int32"),
+            {name: ((2, c), "float32") for name, c in channels.items()},
+            strategy=strategy,
+        )
+        self._records = ScoreCache(
+            supernet.space, cache, self._fingerprint() if cache else {}
         )
 
-    def _signature(self):
-        channels = self.supernet.normalizations
-        return (
-            tf.TensorSpec((None, None, None, 3), "float32"),
-            tf.TensorSpec((None,), "int64"),
-            tf.TensorSpec((len(self.supernet.space.genes),), "int32"),
-            {name: tf.TensorSpec((2, c)) for name, c in channels.items()},
-        )
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of the evaluation images, (count,)."""
+        return np.concatenate([labels for _, labels in self.evaluation_batches])
 
-    def _score_batch(self, images, labels, arch, statistics):
-        logits = self.supernet(images, arch, statistics=statistics)
-        correct = tf.equal(tf.argmax(logits, axis=-1), labels)
-        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        return (
-            tf.reduce_sum(tf.cast(correct, "float32")),
-            tf.reduce_sum(loss),
-        )
+    @property
+    def scores(self) -> dict[Architecture, Score]:
+        """All scores so far, by architecture."""
+        return {arch: _score(record) for arch, record in self._records.items()}
 
     def __call__(self, arch: Architecture) -> Score:
         """Returns the score of an architecture."""
-        if arch not in self.scores:
-            statistics = self.statistics(arch)
-            self.scores[arch] = self.evaluate(
-                arch, statistics, self.evaluation_batches
+        return _score(self._record(arch))
+
+    def predictions(self, arch: Architecture) -> np.ndarray:
+        """Returns the class that each evaluation image gets, (count,)."""
+        return self._record(arch).predictions
+
+    def correct(self, arch: Architecture) -> np.ndarray:
+        """Returns which evaluation images are classified right, (count,)."""
+        return self.predictions(arch) == self.labels
+
+    def _record(self, arch):
+        arch = self.supernet.space.canonical(arch)
+        if arch not in self._records:
+            self._records.add(
+                arch,
+                self._evaluate(
+                    arch, self.statistics(arch), self.evaluation_batches
+                ),
             )
-        return self.scores[arch]
+        return self._records[arch]
 
     def statistics(self, arch: Architecture) -> dict:
         """Measures the statistics of an architecture's normalisations."""
@@ -89,18 +123,90 @@ class Scorer:
 
     def evaluate(self, arch: Architecture, statistics, batches) -> Score:
         """Evaluates an architecture with given statistics on given batches."""
-        encoded = self.supernet.space.encode(arch)
+        return _score(self._evaluate(arch, statistics, _as_arrays(batches)))
+
+    def _evaluate(self, arch, statistics, batches):
+        argument = tracing.as_argument(self.supernet.space, arch)
         # Every normalisation is an argument of the one trace; those of
         # skipped blocks are there too, and zero.
-        correct, loss, images = 0.0, 0.0, 0
-        for batch_images, labels in batches:
-            batch_correct, batch_loss = self._batch_score(
-                tf.cast(batch_images, "float32"),
-                tf.cast(labels, "int64"),
-                encoded,
-                statistics,
+        statistics = {
+            name: ops.convert_to_tensor(value, "float32")
+            for name, value in statistics.items()
+        }
+        predictions, losses, hits = [], 0.0, 0
+        for images, labels in batches:
+            logits = np.concatenate(
+                [
+                    ops.convert_to_numpy(part)
+                    for _, part in self._logits(images, argument, statistics)
+                ]
             )
-            correct += float(batch_correct)
-            loss += float(batch_loss)
-            images += len(batch_images)
-        return Score(correct / images, -loss / images)
+            predicted = logits.argmax(axis=-1)
+            predictions.append(predicted)
+            hits += int(np.sum(predicted == labels))
+            losses += float(np.sum(_cross_entropy(logits, labels)))
+        predictions = np.concatenate(predictions)
+        count = len(predictions)
+        return Record(hits / count, losses / count, predictions)
+
+    def _fingerprint(self) -> dict[str, str]:
+        """What scores depend on, for the cache."""
+        evaluation = [part for pair in self.evaluation_batches for part in pair]
+        return {
+            "weights": _digest(self.supernet.get_weights()),
+            "calibration_images": _digest([self.calibration_images]),
+            "evaluation_images": _digest(evaluation),
+        }
+
+
+def _score(record) -> Score:
+    return Score(record.accuracy, -record.loss)
+
+
+def _as_arrays(batches):
+    arrays = [
+        (ops.convert_to_numpy(images), ops.convert_to_numpy(labels))
+        for images, labels in batches
+    ]
+    if not arrays:
+        raise ValueError(
+            "`evaluation_batches` must hold at least one batch. Received: none."
+        )
+    return arrays
+
+
+def _cross_entropy(logits, labels):
+    logits = logits.astype("float64")
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=-1))
+    return log_sums - shifted[np.arange(len(labels)), labels]
+
+
+def _digest(arrays) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(str((array.shape, array.dtype)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _check_apart(calibration_images, evaluation_batches):
+    """Refuses evaluation images that the statistics were measured on."""
+    known = {_image_digest(image) for image in calibration_images}
+    found = [
+        _image_digest(image) in known
+        for images, _ in evaluation_batches
+        for image in images
+    ]
+    both = sum(found)
+    if both > _DUPLICATES * len(found):
+        raise ValueError(
+            "`evaluation_batches` must not hold calibration images: an "
+            "accuracy on images that helped is too high. Received: "
+            f"{both} images that are in both. Hold other images out."
+        )
+
+
+def _image_digest(image):
+    image = np.ascontiguousarray(image, "float32")
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()

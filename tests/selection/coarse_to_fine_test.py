@@ -2,13 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import strategy_checks
 
 from keras_elastic import families
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection import skeletons
 from keras_elastic.selection.coarse_to_fine import MAX_DRAWS
-from keras_elastic.spaces import SearchSpace
+from keras_elastic.selection.genes import GeneTable
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("bignas_digits")
@@ -213,18 +214,49 @@ def test_progress():
     assert [done for done, _ in reports] == list(range(1, total + 1))
 
 
+CHECKS = (
+    *strategy_checks.CHECKS,
+    strategy_checks.check_only_what_a_budget_allows_is_scored,
+    strategy_checks.check_another_seed,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_contract(check):
+    check(CoarseToFine(mutants=8))
+
+
+@pytest.mark.parametrize(
+    "family", [strategy_checks.BIGNAS, strategy_checks.ONCE_FOR_ALL]
+)
+def test_beats_random_search(family):
+    strategy = CoarseToFine(mutants=8)
+    advantage = strategy_checks.advantage_over_random(strategy, family, 2)
+    assert advantage > 0.5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"mutants": -1}, {"mutants": 1.5}, {"probability": 2}],
+)
+def test_wrong_arguments(arguments):
+    [(name, value)] = arguments.items()
+    with pytest.raises(ValueError, match=f"Received: {name}={value}"):
+        CoarseToFine(**arguments)
+
+
 # Where there is little to find
 
 
 def test_ends_where_no_mutant_fits(monkeypatch):
     draws = []
-    mutate = SearchSpace.mutate
+    mutate = GeneTable.mutate
 
-    def counted(*arguments):
-        draws.append(arguments)
-        return mutate(*arguments)
+    def counted(table, encoded, *arguments):
+        draws.extend(encoded)
+        return mutate(table, encoded, *arguments)
 
-    monkeypatch.setattr(SearchSpace, "mutate", counted)
+    monkeypatch.setattr(GeneTable, "mutate", counted)
     score = Recorder()
     budget = Budget(flops=costs_of(SPACE.smallest).flops)
     [selection] = search(score, [budget], mutants=3)

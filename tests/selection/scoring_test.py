@@ -13,6 +13,7 @@ from keras_elastic.selection import Scorer
 SIZE = 8
 CLASSES = 5
 IMAGES = contracts.random_images(30, SIZE)
+CALIBRATION = contracts.random_images(40, SIZE, seed=1)
 LABELS = np.random.default_rng(0).integers(0, CLASSES, 30)
 
 
@@ -52,7 +53,7 @@ def batches(sizes):
 
 @pytest.fixture(scope="module")
 def scorer(supernet):
-    return Scorer(supernet, IMAGES, batches([7, 13, 10]))
+    return Scorer(supernet, CALIBRATION, batches([7, 13, 10]))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_equals_the_extracted_and_calibrated_child(
     supernet, scorer, archs, index
 ):
     arch = archs[index]
-    child = calibrate(supernet.child(arch), IMAGES)
+    child = calibrate(supernet.child(arch), CALIBRATION)
     accuracy, loss = judge(child, arch.resolution)
     score = scorer(arch)
     assert score.accuracy == pytest.approx(accuracy, abs=1e-9)
@@ -101,7 +102,7 @@ def test_scores_of_architectures_differ(scorer, archs):
 
 
 def test_one_trace_for_all_architectures(supernet):
-    scorer = Scorer(supernet, IMAGES, batches([20, 10]))
+    scorer = Scorer(supernet, CALIBRATION, batches([20, 10]))
     rng = np.random.default_rng(1)
     archs = {supernet.space.sample(rng) for _ in range(6)}
     before = Counting.plans
@@ -114,9 +115,9 @@ def test_one_trace_for_all_architectures(supernet):
 
 def test_nothing_is_scored_twice(scorer, archs, monkeypatch):
     score = scorer(archs[0])
-    monkeypatch.setattr(scorer, "evaluate", None)
-    assert scorer(archs[0]) is score
-    assert scorer.scores[archs[0]] is score
+    monkeypatch.setattr(scorer, "_evaluate", None)
+    assert scorer(archs[0]) == score
+    assert scorer.scores[archs[0]] == score
 
 
 @pytest.mark.parametrize("sizes", [[30], [1, 29]])
@@ -143,18 +144,18 @@ def test_evaluates_other_images_without_keeping_the_score(scorer, archs):
 
 def test_batches_may_be_read_once(supernet, archs):
     # A generator is exhausted after one pass.
-    scorer = Scorer(supernet, IMAGES, batches([30]))
+    scorer = Scorer(supernet, CALIBRATION, batches([30]))
     first = scorer(archs[0])
     assert scorer(archs[1]).negative_loss != first.negative_loss
 
 
 def test_no_evaluation_batches(supernet):
     with pytest.raises(ValueError, match="`evaluation_batches` must hold"):
-        Scorer(supernet, IMAGES, [])
+        Scorer(supernet, CALIBRATION, [])
 
 
 def test_no_calibration_images(supernet, archs):
-    scorer = Scorer(supernet, IMAGES[:0], batches([30]))
+    scorer = Scorer(supernet, CALIBRATION[:0], batches([30]))
     with pytest.raises(ValueError, match="at least one image"):
         scorer(archs[0])
 
@@ -168,3 +169,103 @@ def test_an_architecture_of_another_space(scorer, archs):
 def test_scores_compare_by_accuracy_then_by_loss():
     assert Score(0.6, -9.0) > Score(0.5, -1.0)
     assert Score(0.5, -1.0) > Score(0.5, -1.1)
+
+
+def make_cached(supernet, path, images=IMAGES):
+    return Scorer(supernet, CALIBRATION, [(images, LABELS)], cache=path)
+
+
+@pytest.fixture
+def cached(supernet, archs, tmp_path):
+    """A file with the scores of two architectures."""
+    path = tmp_path / "scores.jsonl"
+    scorer = make_cached(supernet, path)
+    return path, {arch: scorer(arch) for arch in archs[:2]}
+
+
+def test_predictions_agree_with_the_score(scorer, archs):
+    score = scorer(archs[0])
+    assert scorer.predictions(archs[0]).shape == (30,)
+    np.testing.assert_array_equal(scorer.labels, LABELS)
+    assert scorer.correct(archs[0]).mean() == pytest.approx(score.accuracy)
+
+
+def test_a_cache_goes_on(supernet, archs, cached, monkeypatch):
+    path, scores = cached
+    again = make_cached(supernet, path)
+    before = make_cached(supernet, None).predictions(archs[1])
+    monkeypatch.setattr(again, "_evaluate", None)
+    assert again.scores == scores
+    np.testing.assert_array_equal(again.predictions(archs[1]), before)
+
+
+def test_a_line_that_was_cut_off_is_scored_again(supernet, archs, cached):
+    path, scores = cached
+    whole = path.read_text()
+    path.write_text(whole[:-20])
+    with pytest.warns(UserWarning, match="was cut off"):
+        scorer = make_cached(supernet, path)
+    assert list(scorer.scores) == archs[:1]
+    assert scorer(archs[1]) == scores[archs[1]]
+    assert path.read_text() == whole
+
+
+def test_a_line_that_was_edited_is_named(supernet, cached):
+    path, _ = cached
+    lines = path.read_text().splitlines()
+    lines[1] = lines[1].replace('"arch": [', '"arch": [9')
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match="Line 2 of the score file"):
+        make_cached(supernet, path)
+    assert path.read_text().splitlines() == lines
+
+
+def test_a_cache_of_other_images_is_refused(supernet, cached):
+    path, _ = cached
+    with pytest.raises(ValueError, match="'evaluation_images'. differ"):
+        make_cached(supernet, path, IMAGES[::-1])
+
+
+def test_evaluation_on_calibration_images_is_refused(supernet):
+    with pytest.raises(ValueError, match="Received: 30 images"):
+        Scorer(supernet, IMAGES, [(IMAGES, LABELS)])
+
+
+class Values:
+    """What replicas returned: a leaf, for TensorFlow."""
+
+    def __init__(self, leaves):
+        self.leaves = leaves
+
+
+def test_batches_are_spread_over_the_replicas(supernet, archs):
+    class TwoReplicas:
+        """A strategy whose replicas run one after another, here."""
+
+        num_replicas_in_sync = 2
+
+        class Context:
+            def __init__(self, replica):
+                self.replica_id_in_sync_group = replica
+
+        def experimental_distribute_values_from_function(self, function):
+            return [function(self.Context(i)) for i in range(2)]
+
+        def run(self, function, args):
+            parts, *rest = args
+            results = [function(part, *rest) for part in parts]
+            return tf.nest.map_structure(
+                lambda *leaves: Values(leaves), *results
+            )
+
+        def experimental_local_results(self, leaf):
+            return leaf.leaves
+
+    alone = Scorer(supernet, CALIBRATION, [(IMAGES, LABELS)])
+    pair = Scorer(
+        supernet, CALIBRATION, [(IMAGES, LABELS)], strategy=TwoReplicas()
+    )
+    statistics = alone.statistics(archs[1])
+    expected = alone.evaluate(archs[1], statistics, [(IMAGES, LABELS)])
+    found = pair.evaluate(archs[1], statistics, [(IMAGES, LABELS)])
+    assert found == pytest.approx(expected, rel=1e-5)
