@@ -29,7 +29,7 @@ def main():
     parser.add_argument("--family", default="bignas_cifar10")
     parser.add_argument("--patch_size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--learning_rate", type=float, default=0.01)
+    parser.add_argument("--learning_rate", type=float, default=0.02)
     arguments = parser.parse_args()
     dataset = ke.data.load_dataset(
         arguments.dataset, arguments.data_dir, limit=LIMIT
@@ -51,7 +51,9 @@ def train(mode, dataset, arguments):
     supernet = ke.Supernet(arguments.family, dataset.num_classes, mode=mode)
     trainer = Trainer(
         supernet,
-        keras.optimizers.RMSprop(arguments.learning_rate, momentum=0.9),
+        keras.optimizers.SGD(
+            arguments.learning_rate, momentum=0.9, nesterov=True
+        ),
     )
 
     def batches(epoch, start_batch):

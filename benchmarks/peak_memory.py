@@ -45,9 +45,11 @@ def measure(arguments):
     import tensorflow as tf
 
     import keras_elastic as ke
+    from keras_elastic.training import InPlaceDistillation
     from keras_elastic.training import Sandwich
     from keras_elastic.training import Single
-    from keras_elastic.training.sandwich_step import SandwichStep
+    from keras_elastic.training import StepSettings
+    from keras_elastic.training.tensorflow_step import TensorFlowStep
 
     family = ke.families.get("bignas", resolution=(96, 128))
     supernet = ke.Supernet(family, CLASSES)
@@ -57,16 +59,23 @@ def measure(arguments):
         sampler = Single(space.largest)
     optimizer = keras.optimizers.RMSprop(1e-3, momentum=0.9)
     optimizer.build(supernet.trainable_variables)
-    step = tf.function(SandwichStep(supernet, optimizer, 0.1, 1e-5, seed=0))
+    settings = StepSettings()
+    step = tf.function(
+        TensorFlowStep(supernet, optimizer, InPlaceDistillation(), settings)
+    )
     images = tf.zeros((arguments.batch, 128, 128, 3))
     labels = tf.constant(np.arange(arguments.batch) % CLASSES)
+
+    def inputs(number):
+        archs = sampler.draw(supernet, 0, number)
+        mixing = settings.draw_mixing(arguments.batch, number)
+        return map(tf.constant, (archs, mixing, number))
+
     # Trace before the first look: the graph is not what is asked for.
-    archs = tf.constant(sampler.draw(space, 0, 0))
-    step.get_concrete_function(images, labels, archs, tf.constant(0))
+    step.get_concrete_function(images, labels, *inputs(0))
     before = peak()
     for number in range(arguments.steps):
-        archs = tf.constant(sampler.draw(space, 0, number))
-        step(images, labels, archs, tf.constant(number))
+        step(images, labels, *inputs(number))
     return peak() - before
 
 

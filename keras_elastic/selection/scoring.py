@@ -12,7 +12,6 @@ from keras_elastic.selection.score_cache import Record
 from keras_elastic.selection.score_cache import ScoreCache
 from keras_elastic.spaces import Architecture
 
-
 # Data sets hold some images twice; splits that overlap share more than that.
 _DUPLICATES = 0.01
 

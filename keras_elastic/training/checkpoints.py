@@ -22,21 +22,12 @@ class Checkpoints:
 
     Args:
         folder: Path. All workers of a training must see the same folder.
-        variables: Iterable of Keras variables with different paths.
-
-    Raises:
-        ValueError: Two variables have the same path.
+        variables: Dictionary from names to Keras variables.
     """
 
     def __init__(self, folder, variables):
         self.folder = pathlib.Path(folder)
-        variables = list(variables)
-        self._variables = {v.path: v for v in variables}
-        if len(self._variables) != len(variables):
-            raise ValueError(
-                "`variables` must have different paths. "
-                f"Received: {sorted(v.path for v in variables)}."
-            )
+        self._variables = dict(variables)
 
     @property
     def steps(self):
@@ -54,8 +45,8 @@ class Checkpoints:
     def save(self, step):
         """Writes a checkpoint, whole or not at all, and drops an older one."""
         arrays = {
-            path: ops.convert_to_numpy(variable)
-            for path, variable in self._variables.items()
+            name: ops.convert_to_numpy(variable)
+            for name, variable in self._variables.items()
         }
         with files.replacing(self._path(step)) as temporary:
             # Through a file, because NumPy adds a suffix to a name.
@@ -77,8 +68,8 @@ class Checkpoints:
             return None
         step = self.steps[-1]
         arrays = self._read(self._path(step))
-        for path, variable in self._variables.items():
-            variable.assign(arrays[path])
+        for name, variable in self._variables.items():
+            variable.assign(arrays[name])
         return step
 
     def _path(self, step):
@@ -97,7 +88,7 @@ class Checkpoints:
                 f"The checkpoint {str(path)!r} is damaged ({error}). Delete "
                 "it to resume from the one before, if there is one."
             ) from error
-        mine = {p: tuple(v.shape) for p, v in self._variables.items()}
+        mine = {n: tuple(v.shape) for n, v in self._variables.items()}
         theirs = {name: array.shape for name, array in arrays.items()}
         differ = sorted(
             path

@@ -11,12 +11,12 @@ class Guard:
     """Finds a loss that is not finite, and a collapse to chance.
 
     A training has learnt once its smoothed loss is well below that of
-    guessing, log(classes). If it later comes back to guessing, it has
+    guessing. If it later comes back to guessing, it has
     collapsed: every image gets the same answer, and nothing is learnt any
     more.
 
     Args:
-        classes: Integer. Number of classes.
+        chance: Float. The loss of guessing: log(classes) for labels.
         momentum: Float in [0, 1), of the smoothing. Defaults to 0.98, about
             fifty steps.
     """
@@ -25,8 +25,8 @@ class Guard:
     LEARNT = 0.8
     COLLAPSED = 0.98
 
-    def __init__(self, classes, momentum=0.98):
-        self.chance = math.log(classes)
+    def __init__(self, chance, momentum=0.98):
+        self.chance = chance
         self.momentum = momentum
         self._smoothed = None
         self._best = math.inf

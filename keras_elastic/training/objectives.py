@@ -1,6 +1,7 @@
 """What each subnet of a training step learns from."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,12 @@ class Supervised:
             )
         divergence = DIVERGENCES[self.divergence]
         object.__setattr__(self, "divergence", divergence)
+
+    def chance(self, classes):
+        """Loss of a first subnet that guesses."""
+        if self.teacher is None:
+            return math.log(classes)
+        return math.log(classes) * (1 + self.teacher_weight)
 
     def begin(self, images, targets, archs, average):
         """Prepares what the subnets of a step learn from.

@@ -89,10 +89,14 @@ class PhaseTrainer:
                 f"Received: it is the teacher of {first.name!r}."
             )
         names = {phase.teacher for phase in (first, *others)}
+        names -= {None, FIRST_PHASE}
+        if names and load_teacher is None:
+            raise ValueError(
+                "`load_teacher` must be given with a recipe that names a "
+                f"teacher. Received: None, with the teachers {sorted(names)}."
+            )
         with self.scope():
-            loaded = {
-                name: load_teacher(name) for name in names - {None, FIRST_PHASE}
-            }
+            loaded = {name: load_teacher(name) for name in names}
         for teacher in loaded.values():
             check_classes(teacher, self.classes)
         return loaded
@@ -125,7 +129,7 @@ class PhaseTrainer:
             supernet = Supernet(self.family, self.classes)
             supernet.load_weights(final)
             return supernet.get_weights()
-        keras.utils.set_random_seed(phase.seed)
+        keras.utils.set_random_seed(phase.seed % 2**32)
         with self.scope():
             trainer = self._make_trainer(phase, before, weights, sampler)
         trainer.fit(

@@ -168,8 +168,13 @@ class Recipe:
                     "and otherwise fields of a recipe. Received: "
                     f"{phase}, of which {unknown} are unknown."
                 )
-        if self.phases:
-            self.phase_recipes()
+        names = [phase["name"] for phase in self.phases]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"The phases of the recipe '{self.name}' must have different "
+                f"names. Received: {names}."
+            )
+        self.phase_recipes()
 
     def phase_recipes(self) -> list["Recipe"]:
         """Returns the recipe of each phase, or the recipe itself."""

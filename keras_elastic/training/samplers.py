@@ -147,13 +147,19 @@ class AttentiveSandwich(Sandwich):
             for _ in range(self.num_random)
         ]
         values = np.asarray(losses(np.concatenate(groups)))
-        values = values.reshape(self.num_random, self.num_candidates)
+        ends = np.cumsum([len(group) for group in groups])[:-1]
         pick = np.argmin if self.prefer == "best" else np.argmax
-        chosen = pick(values, axis=1)
-        return [group[i] for group, i in zip(groups, chosen, strict=True)]
+        return [
+            group[pick(losses)]
+            for group, losses in zip(
+                groups, np.split(values, ends), strict=True
+            )
+        ]
 
     def _near_a_target(self, rng, space, supernet):
         pool = space.sample_encoded(rng, max(_POOL, self.num_candidates))
+        # In a small space they repeat, and equal candidates are no choice.
+        pool = np.unique(pool, axis=0)
         plan = supernet.family.plan(space.unstack(pool), supernet.classes)
         flops = np.broadcast_to(costs(plan).flops, len(pool))
         target = rng.uniform(flops.min(), flops.max())

@@ -75,7 +75,7 @@ class TensorFlowEngine:
     def _check(self, spec, pipelines):
         """Returns the images of a replica's batch, if all is well."""
         pair = isinstance(spec, tuple) and len(spec) == 2
-        if not pair or len(spec[0].shape) != 4 or len(spec[1].shape) != 1:
+        if not pair or [part.shape.rank for part in spec] != [4, 1]:
             raise ValueError(
                 "`batches` must yield pairs (images, labels): of shape "
                 "(batch, height, width, 3) and, integers, (batch,). "

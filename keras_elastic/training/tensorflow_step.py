@@ -252,6 +252,8 @@ class TensorFlowStep:
             noise = tf.random.stateless_uniform(
                 [batch * _replicas(), features],
                 seed=tf.stack([self.settings.dropout_seed(number), step]),
+                # The default differs where XLA compiles.
+                alg="philox",
             )
             kept = tf.cast(_replica_part(noise, batch) >= rate, "float32")
             masks[name] = kept / (1 - rate)

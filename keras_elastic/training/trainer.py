@@ -72,7 +72,8 @@ class Trainer:
         self.objective = objective or InPlaceDistillation()
         self.settings = _make_settings(settings)
         self.step = 0
-        self._guard = Guard(supernet.classes) if guard else None
+        chance = self.objective.chance(supernet.classes)
+        self._guard = Guard(chance) if guard else None
         self._check()
         optimizer.build(supernet.trainable_variables)
         self._engine = _make_engine(
@@ -248,8 +249,7 @@ class Trainer:
     def _restore(self, folder):
         if folder is None:
             return None
-        variables = [*self.supernet.variables, *self.optimizer.variables]
-        checkpoints = Checkpoints(folder, variables)
+        checkpoints = Checkpoints(folder, self._named_variables())
         with self._engine.scope():
             step = checkpoints.restore()
         if step is None:
@@ -257,6 +257,18 @@ class Trainer:
         else:
             self.step = step
         return checkpoints
+
+    def _named_variables(self):
+        # Keras numbers the optimizers of a process: "sgd_4/...". What a
+        # checkpoint calls them must not depend on that.
+        prefix = f"{self.optimizer.name}/"
+        return {
+            **{v.path: v for v in self.supernet.variables},
+            **{
+                f"optimizer/{v.path.removeprefix(prefix)}": v
+                for v in self.optimizer.variables
+            },
+        }
 
     def _save(self, checkpoints):
         if checkpoints is None or not self.is_chief:

@@ -25,31 +25,31 @@ def noisy(level, count, spread=0.3, seed=0):
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite(loss):
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     assert guard.check(1.0) is None
     assert guard.check(loss) == f"the loss is {loss}"
 
 
 def test_a_healthy_training():
     losses = np.linspace(1.2 * CHANCE, 0.3, 1000) + noisy(0, 1000)
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     assert feed(guard, losses) is None
     assert guard.is_healthy()
 
 
 def test_a_training_that_never_learns_is_none_that_collapsed():
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     assert feed(guard, noisy(CHANCE, 1000)) is None
     assert guard.is_healthy()
 
 
 def test_a_slow_start_above_chance():
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     assert feed(guard, [*noisy(5 * CHANCE, 200), *noisy(1.0, 300)]) is None
 
 
 def test_a_collapse_is_found_within_some_time_constants():
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     assert feed(guard, noisy(0.5, 500)) is None
     place, problem = feed(guard, noisy(CHANCE, 500))
     assert 50 < place < 300
@@ -57,7 +57,7 @@ def test_a_collapse_is_found_within_some_time_constants():
 
 
 def test_a_training_on_its_way_to_chance_is_not_worth_keeping():
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     feed(guard, noisy(0.5, 500))
     assert guard.is_healthy()
     healthy = []
@@ -71,14 +71,14 @@ def test_a_training_on_its_way_to_chance_is_not_worth_keeping():
 
 
 def test_a_spike_that_goes_away_is_forgiven():
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     feed(guard, noisy(0.5, 500))
     assert feed(guard, [CHANCE] * 20 + [0.5] * 300) is None
     assert guard.is_healthy()
 
 
 def test_one_huge_loss_is_smoothed():
-    guard = Guard(CLASSES)
+    guard = Guard(CHANCE)
     feed(guard, [0.5] * 100)
     # 0.98 of the old and 0.02 of the new.
     assert guard.check(10.0) is None
@@ -86,7 +86,7 @@ def test_one_huge_loss_is_smoothed():
 
 
 def test_the_message_tells_both_losses():
-    guard = Guard(CLASSES, momentum=0.0)
+    guard = Guard(CHANCE, momentum=0.0)
     guard.check(0.25)
     assert guard.check(2.5) == (
         "the loss fell to 0.25 and is back at 2.5, which is that of guessing"
@@ -94,4 +94,4 @@ def test_the_message_tells_both_losses():
 
 
 def test_a_new_guard_is_healthy():
-    assert Guard(CLASSES).is_healthy()
+    assert Guard(CHANCE).is_healthy()

@@ -65,7 +65,7 @@ def fixed_statistics(supernet):
 
 
 def make_trainer():
-    supernet = tiny.make_supernet()
+    supernet = tiny.make_supernet(tiny.SMALL)
     return Trainer(
         supernet,
         keras.optimizers.SGD(

@@ -22,9 +22,7 @@ PAIR = Sandwich(num_random=0)
 
 
 def make_optimizer(**arguments):
-    return keras.optimizers.RMSprop(
-        0.01, momentum=0.9, name="optimizer", **arguments
-    )
+    return keras.optimizers.RMSprop(0.01, momentum=0.9, **arguments)
 
 
 def make_trainer(sampler=PAIR, optimizer=None, supernet=None, **arguments):
@@ -208,8 +206,10 @@ def test_checkpoints_hold_the_optimizer_too(finished):
     with np.load(finished / f"step-{STEPS}.npz") as arrays:
         trainer = make_trainer()
         variables = trainer.supernet.variables + trainer.optimizer.variables
-        assert set(arrays.files) == {v.path for v in variables}
-        assert arrays[trainer.optimizer.iterations.path] == STEPS
+        assert len(arrays.files) == len(variables)
+        assert {v.path for v in trainer.supernet.variables} <= set(arrays)
+        counter = trainer.optimizer.iterations.path.split("/")[-1]
+        assert arrays[f"optimizer/{counter}"] == STEPS
 
 
 def test_more_epochs_go_on(tmp_path):
@@ -218,7 +218,6 @@ def test_more_epochs_go_on(tmp_path):
     assert history.epoch == [1, 2]
 
 
-@pytest.mark.xfail(strict=True, reason="Checkpoints are named by paths")
 def test_the_name_of_the_optimizer_does_not_matter(finished):
     # Keras numbers the optimizers of a process.
     optimizer = keras.optimizers.RMSprop(0.01, momentum=0.9, name="rmsprop_2")
@@ -235,9 +234,7 @@ def test_checkpoints_of_another_supernet_are_refused(finished):
 
 
 def test_checkpoints_of_another_optimizer_are_refused(finished):
-    trainer = make_trainer(
-        optimizer=keras.optimizers.SGD(0.1, name="optimizer")
-    )
+    trainer = make_trainer(optimizer=keras.optimizers.SGD(0.1))
     with pytest.raises(ValueError, match="of this supernet and optimizer"):
         fit(trainer, folder=finished)
 

@@ -29,7 +29,7 @@ WEIGHT_DECAY = 1e-2
 
 def make_trainer():
     # Dropout draws other masks for the halves of a batch.
-    family = dataclasses.replace(tiny.FAMILY, dropout=0.0)
+    family = dataclasses.replace(tiny.SMALL, dropout=0.0)
     return Trainer(
         tiny.make_supernet(family),
         keras.optimizers.SGD(0.05, momentum=0.9),
