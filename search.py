@@ -1,11 +1,12 @@
 """Selects a child of a trained supernet for a budget, and exports it.
 
-    python search.py --run=runs/bignas_digits --flops=8e5
-    python search.py --run=runs/bignas_digits --params=60e3 --resolution=8
+    python search.py --run=runs/bignas_digits --flops=1e6
+    python search.py --run=bignas_digits --params=60e3 --strategy=evolution
+    python search.py --run=runs/mine --latency_table=phone.json --latency_ms=5
+    python search.py --run=runs/mine --flops=2e6 --reference=architecture.json
 
-The budget may be any mix of multiply-adds, parameters, memory and resolution.
-Candidates are scored on held-out training images; the test split is used once,
-for the child that was selected.
+Scores are kept in scores.jsonl: a search that was killed goes on when the same
+command is given again, and another search scores nothing a second time.
 """
 
 import os
@@ -24,16 +25,66 @@ from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import Evolution
+from keras_elastic.selection import FlipReport
+from keras_elastic.selection import Front
+from keras_elastic.selection import GreedySlimming
+from keras_elastic.selection import LatencyTable
+from keras_elastic.selection import Limit
+from keras_elastic.selection import NSGA2Search
+from keras_elastic.selection import PredictorSearch
+from keras_elastic.selection import QueryTableSearch
+from keras_elastic.selection import RandomSearch
+from keras_elastic.selection import RegressionFree
+from keras_elastic.selection import plot_front
 from keras_elastic.selection.budget import short
+from keras_elastic.spaces import Architecture
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("run", "runs/bignas_digits", "Folder of a finished run.")
+flags.DEFINE_string("run", None, "Folder of a run, or a zoo entry's name.")
+flags.mark_flag_as_required("run")
 flags.DEFINE_float("flops", None, "Most multiply-adds of one image.")
 flags.DEFINE_float("params", None, "Most trainable weights.")
 flags.DEFINE_float("memory", None, "Most bytes of activations of one image.")
 flags.DEFINE_integer("resolution", None, "The input resolution in pixels.")
+flags.DEFINE_string(
+    "latency_table", None, "File that `LatencyTable.save` wrote, on any device."
+)
+flags.DEFINE_float("latency_ms", None, "Most milliseconds, by that table.")
 flags.DEFINE_string("data_dir", None, "Folder of data sets in TFDS form.")
-flags.DEFINE_integer("mutants", 32, "Candidates of the fine search.")
+flags.DEFINE_enum(
+    "strategy",
+    "coarse_to_fine",
+    [
+        "coarse_to_fine",
+        "evolution",
+        "nsga2",
+        "query_table",
+        "random",
+        "slimming",
+    ],
+    "How to search.",
+)
+flags.DEFINE_integer(
+    "candidates", 200, "Architectures to score: evolution, nsga2, random."
+)
+flags.DEFINE_integer("mutants", 32, "Candidates of coarse_to_fine's fine part.")
+flags.DEFINE_integer(
+    "predictor_samples",
+    0,
+    "Score this many random architectures, fit a predictor to them, search by "
+    "it, and score the 10 best of that. 0 for no predictor.",
+)
+flags.DEFINE_integer("seed", 0, "Seed of the search.")
+flags.DEFINE_string(
+    "reference",
+    None,
+    "File of the architecture that users have now: prefer children that get "
+    "wrong few images that it gets right (REG-NAS).",
+)
+flags.DEFINE_float(
+    "nfr_weight", 1.0, "Weight of the negative flip rate beside top-1."
+)
 flags.DEFINE_string("out", None, "Folder of the child. [<run>/children/...]")
 
 
@@ -44,8 +95,10 @@ def main(argv):
 
     # ---------------------------------------------- supernet and budget
     entry = zoo.find_entry(FLAGS.run)
-    budget = Budget(FLAGS.flops, FLAGS.params, FLAGS.memory, FLAGS.resolution)
-    budget.check_reachable(entry.family, entry.classes)
+    family = entry.family
+    budget = make_budget(family)
+    budget.check_reachable(family, entry.classes)
+    reference = read_reference(family)
     recipe = entry.recipe
     supernet = entry.supernet()
     dataset = ke.data.load_dataset(
@@ -54,24 +107,23 @@ def main(argv):
     zoo.check_same_classes(entry, dataset)
 
     # ------------------------------------------------------------ select
-    scorer = zoo.make_scorer(supernet, recipe, dataset)
-    selection = ke.select(
-        FLAGS.run,
-        flops=FLAGS.flops,
-        params=FLAGS.params,
-        memory=FLAGS.memory,
-        resolution=FLAGS.resolution,
-        scorer=scorer,
-        strategy=CoarseToFine(mutants=FLAGS.mutants, seed=recipe.seed),
-        progress=scripts.make_progress("candidate"),
+    # What the zoo installed is not written to.
+    installed = entry.folder.parent == zoo.zoo_folder()
+    home = pathlib.Path("runs", entry.name) if installed else entry.folder
+    home.mkdir(parents=True, exist_ok=True)
+    scorer = zoo.make_scorer(
+        supernet, recipe, dataset, cache=home / "scores.jsonl"
     )
+    if scorer.scores:
+        print(f"{len(scorer.scores)} architectures were scored before.")
+    selection = select(family, entry.classes, scorer, budget, reference)
 
     # ------------------------------------- extract, calibrate and export
     statistics = scorer.statistics(selection.arch)
     model = supernet.child(selection.arch, statistics)
     model.class_names = entry.class_names
-    default = f"{selection.costs.flops}_flops"
-    out = pathlib.Path(FLAGS.out or entry.folder / "children" / default)
+    default = home / "children" / f"{selection.costs.flops}_flops"
+    out = pathlib.Path(FLAGS.out or default)
     out.mkdir(parents=True, exist_ok=True)
     with files.replacing(out / "architecture.json") as temporary:
         temporary.write_text(selection.arch.to_json() + "\n")
@@ -79,26 +131,121 @@ def main(argv):
         model.save(temporary)
     version = ke.export.next_version(out / "served")
     served = ke.export.saved_model(model, out / "served", version)
+    pictures = write_front(scorer, selection, out)
 
     # ------------------------------------------------------------ report
     test = scorer.evaluate(
         selection.arch, statistics, zoo.test_batches(recipe, dataset)
     )
+    score = scorer(selection.arch)
     print(
         f"\nSelected: {selection.reason}.\n"
         f"  {short(selection.costs.flops)} flops (multiply-adds), "
         f"{short(selection.costs.params)} parameters, "
         f"{short(selection.costs.memory)} bytes of activations, "
         f"{selection.arch.resolution} pixels\n"
-        f"  held-out top-1 {selection.score.accuracy:.2%}, "
+        f"  held-out top-1 {score.accuracy:.2%}, "
         f"test top-1 {test.accuracy:.2%}\n"
-        f"  {selection.arch.to_json()}\n"
-        f"\nWrote {out}/architecture.json, {out}/model.keras and {served}.\n"
+        f"  {selection.arch.to_json()}"
+    )
+    if reference is not None:
+        report_flips(reference, selection, scorer, recipe, dataset, out)
+    print(
+        f"\nWrote {out}/architecture.json, {out}/model.keras, {pictures} and "
+        f"{served}.\n"
         "Next, fine-tune it, or serve it with TF Serving:\n\n"
         f'    model = keras.saving.load_model("{out}/model.keras")\n'
         f"    tensorflow_model_server --model_name=child "
         f"--model_base_path=$PWD/{out}/served\n"
     )
+
+
+def make_budget(family):
+    """Returns the budget of the flags."""
+    limits = ()
+    if (FLAGS.latency_table is None) != (FLAGS.latency_ms is None):
+        raise ValueError(
+            "--latency_table and --latency_ms must be given together. "
+            f"Received: {FLAGS.latency_table!r} and {FLAGS.latency_ms!r}."
+        )
+    if FLAGS.latency_table is not None:
+        table = LatencyTable.load(FLAGS.latency_table, family)
+        limits = (Limit("latency in ms", table, FLAGS.latency_ms),)
+    return Budget(
+        FLAGS.flops, FLAGS.params, FLAGS.memory, FLAGS.resolution, limits
+    )
+
+
+def read_reference(family):
+    """Returns the architecture of --reference, or None."""
+    if FLAGS.reference is None:
+        return None
+    path = pathlib.Path(FLAGS.reference)
+    if not path.is_file():
+        raise ValueError(
+            "`reference` must be a file that holds an architecture as JSON. "
+            f"Received: {str(path)!r}, which does not exist."
+        )
+    reference = Architecture.from_json(path.read_text())
+    family.space.validate(reference)
+    return reference
+
+
+def make_strategy():
+    """Returns the strategy of the flags."""
+    # Populations of a fifth, for five generations in all.
+    part = max(2, FLAGS.candidates // 5)
+    made = {
+        "coarse_to_fine": lambda: CoarseToFine(FLAGS.mutants, seed=FLAGS.seed),
+        "evolution": lambda: Evolution(part, 4, seed=FLAGS.seed),
+        "nsga2": lambda: NSGA2Search(part, 5, seed=FLAGS.seed),
+        "query_table": QueryTableSearch,
+        "random": lambda: RandomSearch(FLAGS.candidates, seed=FLAGS.seed),
+        "slimming": GreedySlimming,
+    }
+    return made[FLAGS.strategy]()
+
+
+def select(family, classes, scorer, budget, reference):
+    """Searches, with a progress bar, and returns the selection."""
+    strategy = make_strategy()
+    score = scorer
+    if reference is not None:
+        strategy = RegressionFree(
+            reference, lambda2=FLAGS.nfr_weight, strategy=strategy
+        )
+        score = scorer.correct
+    elif FLAGS.predictor_samples:
+        strategy = PredictorSearch(
+            FLAGS.predictor_samples, strategy=strategy, seed=FLAGS.seed
+        )
+    progress = scripts.make_progress("candidate")
+    [selection] = strategy.search(family, classes, score, [budget], progress)
+    return selection
+
+
+def write_front(scorer, selection, out):
+    """Writes the front of all that was scored; says which files there are."""
+    rows = zoo.scored_rows(scorer)
+    front = Front(rows)
+    front.write(out / "front.csv")
+    chosen = [row for row in rows if row.arch == selection.arch]
+    try:
+        plot_front(out / "front.png", front, scored=rows, chosen=chosen)
+    except ImportError:
+        return "front.csv (front.png needs Matplotlib: the extra `plots`)"
+    return "front.csv, front.png"
+
+
+def report_flips(reference, selection, scorer, recipe, dataset, out):
+    """Prints and writes the flips between the reference and the child."""
+    archs = {"reference": reference, "selected": selection.arch}
+    batches = zoo.test_batches(recipe, dataset)
+    report = FlipReport.measure(
+        {name: scorer.correct_on(arch, batches) for name, arch in archs.items()}
+    )
+    report.write(out / "flips.csv")
+    print(f"\nOn the test split:\n{report}")
 
 
 if __name__ == "__main__":

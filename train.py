@@ -134,7 +134,8 @@ def main(argv):
         return
 
     # -------------------------------------------- calibrate and select
-    scorer = zoo.make_scorer(supernet, recipe, dataset)
+    scores = run / "scores.jsonl"
+    scorer = zoo.make_scorer(supernet, recipe, dataset, cache=scores)
     print("Selecting children on held-out images")
     search = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
     search.search(

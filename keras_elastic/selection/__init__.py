@@ -5,7 +5,7 @@ from keras_elastic import lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
-        "budget": ["Budget"],
+        "budget": ["Budget", "Limit"],
         "coarse_to_fine": ["CoarseToFine", "skeletons"],
         "containment": ["constrained", "contains"],
         "flips": [
@@ -17,7 +17,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "front": ["Front", "FrontRow"],
         "nsga2": ["NSGA2Search"],
         "pareto": ["pareto_front"],
+        "plots": ["plot_front"],
         "predictor": ["AccuracyPredictor", "PredictedScore"],
+        "predictor_search": ["PredictorSearch"],
         "query_table": ["QueryTable", "QueryTableSearch"],
         "random_search": ["RandomSearch"],
         "regression_free": ["RegressionFree"],

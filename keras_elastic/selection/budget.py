@@ -1,14 +1,44 @@
 """The budget: what the user can spend on a network."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
+from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import costs
 
 UPPER_BOUNDS = ("flops", "params", "memory")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """An upper bound of a cost of the user's own.
+
+    Args:
+        name: String. Name of the cost, for messages: "latency in ms".
+        cost: Function from an `Architecture` to the cost, a number. If it has
+            a method `predict_encoded`, that is asked for many encoded
+            architectures at once. A `LatencyTable` is such a function.
+        bound: Number. The most that is allowed.
+    """
+
+    name: str
+    cost: Callable[[Architecture], float]
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.name} <= {short(self.bound)}"
+
+    def holds(self, space: SearchSpace, encoded: np.ndarray) -> np.ndarray:
+        """Which of encoded architectures, (count, genes), are within."""
+        if hasattr(self.cost, "predict_encoded"):
+            return np.asarray(self.cost.predict_encoded(encoded)) <= self.bound
+        costs_of_each = [self.cost(space.decode(row)) for row in encoded]
+        return np.array(costs_of_each, "float64") <= self.bound
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +50,7 @@ class Budget:
         params: Number, most trainable weights, or `None`.
         memory: Number, most bytes of activations of one image, or `None`.
         resolution: Integer, the input resolution in pixels, or `None` for any.
+        limits: Tuple of `Limit`: upper bounds of other costs.
 
     Raises:
         ValueError: A bound is not a positive number.
@@ -29,16 +60,17 @@ class Budget:
     params: float | None = None
     memory: float | None = None
     resolution: int | None = None
+    limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for name in (*UPPER_BOUNDS, "resolution"):
+            value = getattr(self, name)
             is_number = isinstance(value, (int, float, np.number))
             is_number = is_number and not isinstance(value, bool)
             if value is not None and not (is_number and value > 0):
                 raise ValueError(
-                    f"`{field.name}` must be a positive number or None. "
-                    f"Received: {field.name}={value!r}."
+                    f"`{name}` must be a positive number or None. "
+                    f"Received: {name}={value!r}."
                 )
 
     def __str__(self) -> str:
@@ -48,10 +80,15 @@ class Budget:
         for name in UPPER_BOUNDS:
             if getattr(self, name) is not None:
                 parts.append(f"{name} <= {short(getattr(self, name))}")
+        parts.extend(map(str, self.limits))
         return " and ".join(parts) or "no limit"
 
     def holds(self, costs: Costs, resolution: Any) -> Any:
-        """Whether costs are within the budget, also for arrays of them."""
+        """Whether costs are within the bounds, also for arrays of them.
+
+        `limits`, which need the architecture itself, are looked at by
+        `fits_limits`.
+        """
         holds = True
         for name in UPPER_BOUNDS:
             bound = getattr(self, name)
@@ -60,6 +97,17 @@ class Budget:
         if self.resolution is not None:
             holds = holds & (resolution == self.resolution)
         return holds
+
+    def fits_limits(
+        self, space: SearchSpace, encoded: np.ndarray
+    ) -> np.ndarray:
+        """Which of encoded architectures, (count, genes), fit the limits."""
+        fits = np.ones(len(encoded), bool)
+        for limit in self.limits:
+            # Each is asked for those that are left: it may be slow.
+            rows = np.flatnonzero(fits)
+            fits[rows] = limit.holds(space, encoded[rows])
+        return fits
 
     def check_reachable(self, family, classes: int) -> None:
         """Raises a `ValueError` with the reachable range if nothing fits.
@@ -81,11 +129,28 @@ class Budget:
         most = self._costs_of(family, classes, space.largest)
         if not self.holds(least, self.resolution):
             raise ValueError(self._unreachable(space.name, least, most))
+        self._check_limits(space)
+
+    def _check_limits(self, space) -> None:
+        least, most = (
+            self._at_resolution(arch)
+            for arch in (space.smallest, space.largest)
+        )
+        for limit in self.limits:
+            if not limit.cost(least) <= limit.bound:
+                raise ValueError(
+                    f"No architecture of '{space.name}' meets {limit}; the "
+                    f"smallest needs {short(limit.cost(least))} and the "
+                    f"largest {short(limit.cost(most))}. Raise the budget."
+                )
+
+    def _at_resolution(self, arch):
+        if self.resolution is None:
+            return arch
+        return dataclasses.replace(arch, resolution=self.resolution)
 
     def _costs_of(self, family, classes, arch) -> Costs:
-        if self.resolution is not None:
-            arch = dataclasses.replace(arch, resolution=self.resolution)
-        return costs(family.plan(arch, classes))
+        return costs(family.plan(self._at_resolution(arch), classes))
 
     def _unreachable(self, name: str, least: Costs, most: Costs) -> str:
         ranges = [

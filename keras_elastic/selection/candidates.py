@@ -30,10 +30,6 @@ class Candidate:
     costs: Costs
     score: Any
 
-    def fits(self, budget: Budget) -> bool:
-        """Whether the architecture fits a budget."""
-        return bool(budget.holds(self.costs, int(self.encoded[0])))
-
 
 class Candidates:
     """The candidates of one search; every strategy keeps them here.
@@ -91,7 +87,11 @@ class Candidates:
         counted, resolution = self.costs(encoded), encoded[:, 0]
         fits = np.zeros(len(encoded), bool)
         for budget in budgets:
-            fits |= budget.holds(counted, resolution)
+            holds = np.array(budget.holds(counted, resolution))
+            holds = np.broadcast_to(holds, len(encoded)).copy()
+            rows = np.flatnonzero(holds)
+            holds[rows] = budget.fits_limits(self.space, encoded[rows])
+            fits |= holds
         return fits
 
     def is_scored(self, row: np.ndarray) -> bool:
@@ -149,7 +149,11 @@ class Candidates:
 
     def within(self, budget: Budget) -> list[Candidate]:
         """The candidates that fit a budget, the best first."""
-        fitting = [candidate for candidate in self if candidate.fits(budget)]
+        if not self._scored:
+            return []
+        all_of_them = list(self)
+        fits = self.fits(np.stack([c.encoded for c in all_of_them]), budget)
+        fitting = [c for c, fit in zip(all_of_them, fits, strict=True) if fit]
         # Sorting is stable: of equal scores the first scored stays first.
         return sorted(fitting, key=lambda c: c.score, reverse=True)
 

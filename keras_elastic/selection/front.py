@@ -105,6 +105,9 @@ class Front:
             row
             for row in self.rows
             if budget.holds(row.costs, row.arch.resolution)
+            and all(
+                limit.cost(row.arch) <= limit.bound for limit in budget.limits
+            )
         ]
         if fitting:
             return max(fitting, key=lambda row: row.score)

@@ -90,12 +90,6 @@ def _describe_operation(operation: Any, numbers: list) -> str:
     return f"{type(operation).__name__}({', '.join(words)})"
 
 
-def key_of(block: primitives.Block, index: int) -> str:
-    """The key of a block over integers at a place in the plan."""
-    text, numbers = describe(block)
-    return _prefix(index) + text.format(*(int(n) for n in numbers))
-
-
 def _prefix(index: int) -> str:
     return "pixels " if index == 0 else ""
 
@@ -214,7 +208,5 @@ def build_block(distinct: DistinctBlock):
         # Its input is the image: the child of a plan of one block.
         return child.build_child(primitives.Plan(block.size, (block,)))
     shape = (block.size, block.size, block.in_channels)
-    # A block of dense layers follows the pooling of another block.
-    dense = isinstance(block.operations[0], primitives.Dense)
-    inputs = keras.Input(shape[-1:] if dense else shape)
+    inputs = keras.Input(shape)
     return keras.Model(inputs, child._build_block(block, inputs, keras.layers))

@@ -124,6 +124,13 @@ class Scorer:
         """Evaluates an architecture with given statistics on given batches."""
         return _score(self._evaluate(arch, statistics, _as_arrays(batches)))
 
+    def correct_on(self, arch: Architecture, batches) -> np.ndarray:
+        """Returns which images of other batches are classified right."""
+        batches = _as_arrays(batches)
+        record = self._evaluate(arch, self.statistics(arch), batches)
+        labels = np.concatenate([labels for _, labels in batches])
+        return record.predictions == labels
+
     def _evaluate(self, arch, statistics, batches):
         argument = tracing.as_argument(self.supernet.space, arch)
         # Every normalisation is an argument of the one trace; those of

@@ -133,7 +133,9 @@ def _descend(candidates, levels, budgets):
     """Lowers gene after gene, from the largest until all budgets are met."""
     highest = np.array([[values[-1] for values in levels]], "int32")
     [current] = candidates.add(candidates.genes.canonical(highest))
-    while not all(current.fits(budget) for budget in budgets):
+    while not all(
+        candidates.fits(current.encoded[None], budget)[0] for budget in budgets
+    ):
         lowered = _lowered(candidates.genes, current.encoded, levels)
         tried = candidates.add(lowered)
         # Of equal scores, the one that leaves the fewest flops.

@@ -1,6 +1,7 @@
 """The search space: the choices of a family."""
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -87,7 +88,7 @@ class SearchSpace:
                     f"Received: {received} entries."
                 )
 
-    @property
+    @functools.cached_property
     def genes(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Pairs of a gene's label and its choices, in the encoding's order."""
         labelled = [("resolution", self.resolution)]
@@ -120,7 +121,7 @@ class SearchSpace:
     def _first_depth_gene(self) -> int:
         return 1 + len(self.width)
 
-    @property
+    @functools.cached_property
     def _owned_genes(self) -> list[tuple[int, int, int]]:
         """Triples of a gene's place in the encoding, its stage and block."""
         return [

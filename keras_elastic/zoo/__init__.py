@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "check_same_classes",
             "make_front",
             "make_scorer",
+            "scored_rows",
             "test_batches",
         ],
         "loading": [

@@ -12,13 +12,14 @@ from keras_elastic.spaces import costs
 _BATCH = 256
 
 
-def make_scorer(supernet, recipe, dataset) -> Scorer:
+def make_scorer(supernet, recipe, dataset, cache=None) -> Scorer:
     """Scores subnets on held-out training images.
 
     Args:
         supernet: `Supernet`.
         recipe: `Recipe` that trained it.
         dataset: `ImageDataset`.
+        cache: Path of a file for the scores, or `None`.
 
     Returns:
         `Scorer` that measures statistics on the first
@@ -29,12 +30,26 @@ def make_scorer(supernet, recipe, dataset) -> Scorer:
     images = np.concatenate(
         [ops.convert_to_numpy(images) for images, _ in calibration]
     )
-    return Scorer(supernet, images, _batches(dataset.held_out, recipe))
+    return Scorer(supernet, images, _batches(dataset.held_out, recipe), cache)
 
 
 def test_batches(recipe, dataset):
     """Returns batches of the test split, for a report."""
     return _batches(dataset.test, recipe)
+
+
+def scored_rows(scorer) -> list[FrontRow]:
+    """Returns all that a scorer has scored, as rows of a front."""
+    supernet = scorer.supernet
+    return [
+        FrontRow(
+            arch,
+            *costs(supernet.family.plan(arch, supernet.classes)),
+            score.accuracy,
+            -score.negative_loss,
+        )
+        for arch, score in scorer.scores.items()
+    ]
 
 
 def make_front(scorer, batches):
@@ -48,16 +63,7 @@ def make_front(scorer, batches):
         A pair of the `Front`, with its test accuracies, and the statistics of
         each row.
     """
-    supernet = scorer.supernet
-    scored = Front(
-        FrontRow(
-            arch,
-            *costs(supernet.family.plan(arch, supernet.classes)),
-            score.accuracy,
-            -score.negative_loss,
-        )
-        for arch, score in scorer.scores.items()
-    )
+    scored = Front(scored_rows(scorer))
     statistics = [scorer.statistics(row.arch) for row in scored.rows]
     front = scored.with_test_top1(
         scorer.evaluate(row.arch, values, batches).accuracy

@@ -5,6 +5,8 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic.selection import Budget
+from keras_elastic.selection import Limit
+from keras_elastic.selection import RandomSearch
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import costs
@@ -189,3 +191,82 @@ def test_text_of_a_budget(bounds, expected):
 )
 def test_short_numbers(number, expected):
     assert short(number) == expected
+
+
+# Costs of one's own
+
+
+def width(arch):
+    return sum(arch.width)
+
+
+FAMILY = families.get("bignas_digits")
+SPACE = FAMILY.space
+WIDE, NARROW = width(SPACE.largest), width(SPACE.smallest)
+
+
+class Vectorised:
+    """A cost that is asked for many architectures at once."""
+
+    asked = 0
+
+    def __call__(self, arch):
+        return width(arch)
+
+    def predict_encoded(self, encoded):
+        Vectorised.asked += 1
+        return encoded[:, 1 : 1 + len(SPACE.width)].sum(axis=1)
+
+
+@pytest.mark.parametrize("cost", [width, Vectorised()])
+def test_any_function_is_a_cost(cost):
+    bound = (WIDE + NARROW) / 2
+    budget = Budget(limits=(Limit("width", cost, bound),))
+    encoded = SPACE.sample_encoded(np.random.default_rng(0), 50)
+    expected = [width(SPACE.decode(row)) <= bound for row in encoded]
+    assert 0 < sum(expected) < 50
+    np.testing.assert_array_equal(budget.fits_limits(SPACE, encoded), expected)
+
+
+def test_a_cost_that_can_is_asked_once():
+    cost = Vectorised()
+    limit = Limit("width", cost, WIDE)
+    before = Vectorised.asked
+    encoded = SPACE.sample_encoded(np.random.default_rng(0), 50)
+    assert Budget(limits=(limit,)).fits_limits(SPACE, encoded).all()
+    assert Vectorised.asked == before + 1
+
+
+def test_the_second_limit_is_asked_for_what_the_first_lets_through():
+    asked = []
+    limits = (
+        Limit("resolution", lambda arch: arch.resolution, 8),
+        Limit("noted", lambda arch: asked.append(arch) or 0.0, 1),
+    )
+    encoded = SPACE.sample_encoded(np.random.default_rng(0), 50)
+    fits = Budget(limits=limits).fits_limits(SPACE, encoded)
+    assert len(asked) == fits.sum() < 50
+    assert {arch.resolution for arch in asked} == {8}
+
+
+def test_a_limit_out_of_reach_tells_the_range():
+    budget = Budget(limits=(Limit("width", width, NARROW - 1),))
+    expected = f"meets width <= .*smallest needs {NARROW}.*largest {WIDE}"
+    with pytest.raises(ValueError, match=expected):
+        budget.check_reachable(FAMILY, 10)
+
+
+def test_limits_are_part_of_the_text():
+    limit = Limit("latency in ms", width, 2.5)
+    assert str(Budget(flops=1e6, limits=(limit,))) == (
+        "flops <= 1e6 and latency in ms <= 2.5"
+    )
+
+
+def test_a_search_holds_to_limits():
+    bound = NARROW + 8
+    budget = Budget(limits=(Limit("width", width, bound),))
+    [selection] = RandomSearch(candidates=20, seed=0).search(
+        FAMILY, 10, width, [budget]
+    )
+    assert width(selection.arch) <= bound

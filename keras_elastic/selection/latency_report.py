@@ -1,0 +1,73 @@
+"""How well a latency table predicts whole networks."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from keras_elastic.spaces import Architecture
+
+
+class LatencyRow(NamedTuple):
+    """A network that was predicted and measured, in milliseconds a call."""
+
+    arch: Architecture
+    predicted_ms: float
+    measured_ms: float
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction; positive where it is too high."""
+        return self.predicted_ms / self.measured_ms - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class LatencyReport:
+    """Predictions of a table against whole networks, measured end to end.
+
+    Args:
+        setting: String. What was measured, for the text.
+        rows: Tuple of `LatencyRow`.
+    """
+
+    setting: str
+    rows: tuple[LatencyRow, ...]
+
+    @property
+    def median_error(self) -> float:
+        """Median of the absolute relative errors."""
+        return float(np.median(self._errors))
+
+    @property
+    def p95_error(self) -> float:
+        """95th percentile of the absolute relative errors."""
+        return float(np.quantile(self._errors, 0.95))
+
+    @property
+    def spearman(self) -> float:
+        """Spearman's rank correlation, nan where there is no order."""
+        predicted = [row.predicted_ms for row in self.rows]
+        measured = [row.measured_ms for row in self.rows]
+        # The order of equal numbers is undefined, and SciPy warns of it.
+        if not np.ptp(predicted) or not np.ptp(measured):
+            return float("nan")
+        return float(stats.spearmanr(predicted, measured).statistic)
+
+    @property
+    def _errors(self) -> np.ndarray:
+        return np.abs([row.error for row in self.rows])
+
+    def __str__(self) -> str:
+        lines = [f"{'predicted ms':>12} {'measured ms':>12} {'error':>7}"]
+        for row in sorted(self.rows, key=lambda row: row.measured_ms):
+            lines.append(
+                f"{row.predicted_ms:>12.3f} {row.measured_ms:>12.3f} "
+                f"{row.error:>+7.1%}"
+            )
+        lines.append(
+            f"{self.setting}: relative error of {len(self.rows)} "
+            f"architectures: median {self.median_error:.1%}, 95th percentile "
+            f"{self.p95_error:.1%}; Spearman's rho {self.spearman:.3f}"
+        )
+        return "\n".join(lines)

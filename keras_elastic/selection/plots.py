@@ -1,0 +1,89 @@
+"""Pictures of a selection: accuracy against a cost."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from keras_elastic import files
+from keras_elastic.selection.budget import UPPER_BOUNDS
+from keras_elastic.selection.front import Front
+from keras_elastic.selection.front import FrontRow
+
+_LABELS = {
+    "flops": "multiply-adds of one image, in millions",
+    "params": "parameters, in millions",
+    "memory": "peak activations of one image, in MB",
+}
+
+
+def plot_front(
+    path,
+    front: Front,
+    *,
+    scored: Iterable[FrontRow] = (),
+    chosen: Sequence[FrontRow] = (),
+    baselines: Mapping[str, tuple[float, float]] | None = None,
+    cost: str = "flops",
+    title: str = "",
+) -> None:
+    """Draws accuracy against a cost, whole or not at all.
+
+    Args:
+        path: Path of the picture; its suffix says which format: `.png`,
+            `.svg`, `.pdf`.
+        front: `Front`, drawn as a line.
+        scored: Rows that were scored too, drawn as dots.
+        chosen: Rows that were selected, marked.
+        baselines: From the names of other networks to pairs of their cost and
+            top-1 accuracy in 0..1.
+        cost: `"flops"`, `"params"` or `"memory"`.
+        title: String above the picture.
+
+    Raises:
+        ValueError: The cost is unknown.
+        ImportError: Matplotlib is not installed.
+    """
+    if cost not in UPPER_BOUNDS:
+        raise ValueError(
+            f"`cost` must be one of {UPPER_BOUNDS}. Received: cost={cost!r}."
+        )
+    figure = _figure()
+    axes = figure.add_subplot()
+    _scatter(axes, scored, cost, s=8, color="0.75", label="scored")
+    rows = sorted(front.rows, key=lambda row: getattr(row, cost))
+    axes.plot(*_points(rows, cost), marker="o", ms=4, label="front")
+    _scatter(axes, chosen, cost, s=90, marker="*", color="C3", label="selected")
+    for name, (value, top1) in (baselines or {}).items():
+        axes.scatter([value / 1e6], [100 * top1], marker="s", label=name)
+    axes.set_xlabel(_LABELS[cost])
+    axes.set_ylabel("top-1 on held-out images, in %")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _figure():
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "Pictures need Matplotlib. Install it with "
+            '`pip install "keras-elastic[plots]"`.'
+        ) from error
+    # Without pyplot: nothing global, and no window.
+    return Figure(figsize=(7, 4.5))
+
+
+def _points(rows, cost) -> tuple[list[float], list[float]]:
+    values = [getattr(row, cost) / 1e6 for row in rows]
+    return values, [100 * row.held_out_top1 for row in rows]
+
+
+def _scatter(axes, rows, cost, **style: Any) -> None:
+    rows = list(rows)
+    if rows:
+        axes.scatter(*_points(rows, cost), zorder=3, **style)
