@@ -39,6 +39,7 @@ from keras_elastic.selection import RegressionFree
 from keras_elastic.selection import plot_front
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces.architecture import FIELDS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run", None, "Folder of a run, or a zoo entry's name.")
@@ -194,14 +195,14 @@ def read_reference(family):
 def make_strategy():
     """Returns the strategy of the flags."""
     # Populations of a fifth, for five generations in all.
-    part = max(2, FLAGS.candidates // 5)
+    part = max(4, FLAGS.candidates // 5)
     made = {
         "coarse_to_fine": lambda: CoarseToFine(FLAGS.mutants, seed=FLAGS.seed),
         "evolution": lambda: Evolution(part, 4, seed=FLAGS.seed),
         "nsga2": lambda: NSGA2Search(part, 5, seed=FLAGS.seed),
         "query_table": QueryTableSearch,
         "random": lambda: RandomSearch(FLAGS.candidates, seed=FLAGS.seed),
-        "slimming": GreedySlimming,
+        "slimming": lambda: GreedySlimming(FIELDS),
     }
     return made[FLAGS.strategy]()
 

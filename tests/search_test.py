@@ -118,6 +118,83 @@ def test_the_model_reloads_and_is_the_one_that_is_served(out, printed):
     )
 
 
+@pytest.mark.slow
+def test_the_front_is_written_and_drawn(out, printed):
+    front = Front.read(out / "front.csv", FAMILY, 10)
+    arch = Architecture.from_json((out / "architecture.json").read_text())
+    best = max(row.held_out_top1 for row in front.rows)
+    assert all(row.held_out_top1 <= best for row in front.rows)
+    assert FAMILY.space.contains(arch)
+    assert (out / "front.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_scores_are_kept_and_not_made_again(run, printed, tmp_path):
+    scores = (run / "scores.jsonl").read_text()
+    again = script_runs.call_main(
+        "search.py",
+        f"--run={run}",
+        f"--flops={FLOPS}",
+        "--mutants=2",
+        f"--out={tmp_path}",
+    )
+    count = len(scores.splitlines()) - 1
+    assert f"{count} architectures were scored before." in again
+    assert (run / "scores.jsonl").read_text() == scores
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "strategy", ["evolution", "nsga2", "query_table", "random", "slimming"]
+)
+def test_every_strategy_selects_within_the_budget(
+    run, printed, tmp_path, strategy
+):
+    script_runs.call_main(
+        "search.py",
+        f"--run={run}",
+        f"--flops={FLOPS}",
+        f"--strategy={strategy}",
+        "--candidates=10",
+        f"--out={tmp_path}",
+    )
+    text = (tmp_path / "architecture.json").read_text()
+    arch = Architecture.from_json(text)
+    assert costs(FAMILY.plan(arch, 10)).flops <= FLOPS
+
+
+@pytest.mark.slow
+def test_a_predictor_is_reported(run, printed, tmp_path):
+    text = script_runs.call_main(
+        "search.py",
+        f"--run={run}",
+        f"--flops={FLOPS}",
+        "--strategy=random",
+        "--candidates=20",
+        "--predictor_samples=20",
+        f"--out={tmp_path}",
+    )
+    assert "Kendall's tau" in text
+
+
+@pytest.mark.slow
+def test_a_reference_gets_a_report_of_flips(run, out, printed, tmp_path):
+    reference = tmp_path / "reference.json"
+    reference.write_text(FAMILY.space.smallest.to_json())
+    text = script_runs.call_main(
+        "search.py",
+        f"--run={run}",
+        "--flops=300e3",
+        "--strategy=random",
+        "--candidates=5",
+        f"--reference={reference}",
+        "--nfr_weight=2",
+        f"--out={tmp_path / 'child'}",
+    )
+    assert "negative flips from (rows) to (columns)" in text
+    assert (tmp_path / "child" / "flips.csv").is_file()
+
+
 # Wrong flags
 
 
@@ -130,13 +207,23 @@ def test_the_model_reloads_and_is_the_one_that_is_served(out, printed):
         ("--data_dir=absent", "`data_dir` must be an existing directory"),
         ("--run=absent", "a name of the zoo.*Received: 'absent'"),
         ("unexpected", "Unknown arguments: .'unexpected'"),
+        ("--latency_ms=3", "must be given together"),
+        ("--latency_table=absent.json --latency_ms=3", "absent.json"),
+        ("--reference=absent.json", "`reference` must be a file"),
     ],
 )
 def test_wrong_flags_write_nothing(run, tmp_path, flag, expected):
     out = tmp_path / "child"
-    refuse("(?s)" + expected, f"--run={run}", f"--out={out}", flag)
+    refuse("(?s)" + expected, f"--run={run}", f"--out={out}", *flag.split())
     assert not out.exists()
     assert not (run / "children").exists()
+
+
+def test_a_reference_of_another_space(run, tmp_path):
+    reference = tmp_path / "reference.json"
+    other = families.get("bignas").space.smallest
+    reference.write_text(other.to_json())
+    refuse("of another family", f"--run={run}", f"--reference={reference}")
 
 
 def test_a_run_that_was_not_finished(tmp_path):

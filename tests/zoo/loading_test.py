@@ -300,7 +300,7 @@ def test_select_by_a_score(written):
 
 @pytest.mark.slow
 def test_select_by_a_scorer(written):
-    scorer = Scorer(written.supernet, IMAGES, [(IMAGES, LABELS)])
+    scorer = Scorer(written.supernet, 255 - IMAGES, [(IMAGES, LABELS)])
     flops = costs_of(FAMILY.space.smallest).flops * 1.2
     selection = ke.select(written.folder, flops=flops, scorer=scorer)
     assert selection.costs.flops <= flops
