@@ -157,7 +157,7 @@ def main(argv):
         "Next, fine-tune it, or serve it with TF Serving:\n\n"
         f'    model = keras.saving.load_model("{out}/model.keras")\n'
         f"    tensorflow_model_server --model_name=child "
-        f"--model_base_path=$PWD/{out}/served\n"
+        f"--model_base_path={(out / 'served').resolve()}\n"
     )
 
 

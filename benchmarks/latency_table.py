@@ -55,7 +55,7 @@ def parse_arguments():
     parser.add_argument("--runtime", default="tensorflow")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--max_blocks", type=int, default=400)
     parser.add_argument("--architectures", type=int, default=30)
     parser.add_argument("--path", default="")

@@ -33,7 +33,7 @@ def build_child(plan, keras_module=keras, name=None):
     )
     for block in plan.blocks:
         if block.live:
-            features = _build_block(block, features, layers)
+            features = build_block(block, features, layers)
     # Logits in float32, whatever the precision of the layers.
     outputs = layers.Activation("linear", dtype="float32", name="logits")(
         features
@@ -41,7 +41,18 @@ def build_child(plan, keras_module=keras, name=None):
     return keras_module.Model(inputs, outputs, name=name)
 
 
-def _build_block(block, inputs, layers):
+def build_block(block, inputs, layers):
+    """Builds a block of a plan on some inputs with stock layers.
+
+    Args:
+        block: `Block` of a plan over integers.
+        inputs: Symbolic tensor.
+        layers: The `layers` module of `keras` or `tf_keras`.
+
+    Returns:
+        Symbolic tensor.
+    """
+
     def build(operations, features):
         for operation in operations:
             features = _build(operation, features, layers)

@@ -209,4 +209,4 @@ def build_block(distinct: DistinctBlock):
         return child.build_child(primitives.Plan(block.size, (block,)))
     shape = (block.size, block.size, block.in_channels)
     inputs = keras.Input(shape)
-    return keras.Model(inputs, child._build_block(block, inputs, keras.layers))
+    return keras.Model(inputs, child.build_block(block, inputs, keras.layers))

@@ -73,6 +73,11 @@ class LatencyFile:
 
 
 def _parse(path: pathlib.Path) -> dict:
+    if not path.is_file():
+        raise ValueError(
+            "`path` must be a file that `LatencyTable.save` wrote. "
+            f"Received: {str(path)!r}, which does not exist."
+        )
     try:
         values = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

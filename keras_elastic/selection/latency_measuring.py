@@ -1,5 +1,6 @@
 """Measuring the blocks and the networks that a latency table is made of."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import numpy as np
 from keras_elastic.models import build_child
 from keras_elastic.selection.latency_blocks import DistinctBlock
 from keras_elastic.selection.latency_blocks import build_block
+from keras_elastic.selection.latency_blocks import distinct_blocks
 from keras_elastic.selection.latency_file import LatencyFile
 from keras_elastic.selection.latency_runtimes import Runtime
 from keras_elastic.selection.latency_timing import LatencyTiming
@@ -17,7 +19,10 @@ from keras_elastic.selection.sampling import unique_rows
 from keras_elastic.spaces import Architecture
 
 # Models that are timed in turn, and lost if the process is killed.
-GROUP = 16
+GROUP = 64
+# Blocks of the first group that are timed again with every other, so that the
+# speed of the machine, which drifts over minutes, can be divided out.
+REFERENCES = 4
 # Attempts to draw distinct architectures, as a multiple of their number.
 DRAWS = 20
 
@@ -74,24 +79,47 @@ class Measurement:
         ):
             missing = [key for key in models if key not in timings]
             for group in _groups(missing):
-                found = self._measure([build(models[key]) for key in group])
-                timings.update(zip(group, found, strict=True))
+                found, drift = self._time([build(models[k]) for k in group])
+                steady = [timing.scaled(1 / drift) for timing in found]
+                timings.update(zip(group, steady, strict=True))
                 if self.path is not None:
                     self.file.write(self.path)
                 done += len(group)
                 self._progress(done, total)
 
-    def _measure(self, models) -> list[LatencyTiming]:
-        return self.runtime.measure(models, self.batch_size, self.runs)
+    def time_children(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[list[LatencyTiming], float]:
+        """Measures whole networks, all in turn, and leaves the file alone.
+
+        Args:
+            architectures: Sequence of `Architecture`.
+
+        Returns:
+            List of `LatencyTiming`, and how many times as long the machine
+            now takes as when the measuring began.
+        """
+        return self._time([self._build_child(a) for a in architectures])
+
+    def _time(self, models) -> tuple[list[LatencyTiming], float]:
+        keys = list(self.file.blocks)[:REFERENCES]
+        references = [build_block(self._known[key]) for key in keys]
+        timings = self.runtime.measure(
+            [*references, *models], self.batch_size, self.runs
+        )
+        ratios = [
+            timing.quiet_ms / self.file.blocks[key].quiet_ms
+            for key, timing in zip(keys, timings, strict=False)
+        ]
+        drift = float(np.median(ratios)) if ratios else 1.0
+        return timings[len(keys) :], drift
+
+    @functools.cached_property
+    def _known(self) -> dict[str, DistinctBlock]:
+        return distinct_blocks(self.family, self.classes)
 
     def _build_child(self, arch: Architecture):
         return build_child(self.family.plan(arch, self.classes))
-
-    def time_children(
-        self, architectures: Sequence[Architecture]
-    ) -> list[LatencyTiming]:
-        """Measures whole networks, all in turn, outside of the file."""
-        return self._measure([self._build_child(a) for a in architectures])
 
 
 def draw_architectures(

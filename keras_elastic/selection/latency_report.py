@@ -29,10 +29,13 @@ class LatencyReport:
     Args:
         setting: String. What was measured, for the text.
         rows: Tuple of `LatencyRow`.
+        drift: Float, how many times as long the machine takes as when the
+            table was measured, by blocks that were timed both times.
     """
 
     setting: str
     rows: tuple[LatencyRow, ...]
+    drift: float = 1.0
 
     @property
     def median_error(self) -> float:
@@ -43,6 +46,12 @@ class LatencyReport:
     def p95_error(self) -> float:
         """95th percentile of the absolute relative errors."""
         return float(np.quantile(self._errors, 0.95))
+
+    @property
+    def steady_error(self) -> float:
+        """Median of the relative errors where the drift is divided out."""
+        ratios = np.array([r.predicted_ms / r.measured_ms for r in self.rows])
+        return float(np.median(np.abs(self.drift * ratios - 1)))
 
     @property
     def spearman(self) -> float:
@@ -69,5 +78,10 @@ class LatencyReport:
             f"{self.setting}: relative error of {len(self.rows)} "
             f"architectures: median {self.median_error:.1%}, 95th percentile "
             f"{self.p95_error:.1%}; Spearman's rho {self.spearman:.3f}"
+        )
+        lines.append(
+            f"The machine takes {self.drift:.2f} times as long as when the "
+            "table was measured; without that the median error is "
+            f"{self.steady_error:.1%}"
         )
         return "\n".join(lines)

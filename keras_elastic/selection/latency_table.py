@@ -30,8 +30,8 @@ class LatencyTable:
     latency of an architecture is the sum over its blocks, calibrated on a few
     networks that were timed whole (see `Calibration`). A block that was not
     timed is estimated from its multiply-adds and bytes (see
-    `BlockRegression`). Latencies are 10th percentiles: what the device takes
-    where nothing else runs.
+    `BlockRegression`). Latencies are lower quartiles, near what the device
+    takes where nothing else runs.
 
     Make one with `measure` or `load`. A table is a function from an
     architecture to milliseconds.
@@ -79,7 +79,7 @@ class LatencyTable:
         threads: int | None = None,
         path=None,
         progress: Callable[[int, int], None] | None = None,
-        runs: int = 60,
+        runs: int = 200,
         max_blocks: int | None = 400,
         children: int = 16,
         seed: int = 0,
@@ -223,12 +223,12 @@ class LatencyTable:
             self.setting["runs"],
             self._file,
         )
-        timings = measurement.time_children(drawn)
+        timings, drift = measurement.time_children(drawn)
         rows = tuple(
             LatencyRow(arch, self.predict(arch), timing.quiet_ms)
             for arch, timing in zip(drawn, timings, strict=True)
         )
-        return LatencyReport(self._title(), rows)
+        return LatencyReport(self._title(), rows, drift)
 
     def _find_runtime(self):
         name, threads = self.setting["runtime"], self.setting["threads"]

@@ -23,4 +23,5 @@ recipe = Recipe(
     decay_epochs=0.7,
     warmup_epochs=3,
     budgets=(0.2e6, 0.6e6, 1.5e6),
+    seed=1,
 )
