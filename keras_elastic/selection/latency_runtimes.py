@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_elastic.selection.checks import check_integer
+from keras_elastic.selection.argument_checks import check_integer
 from keras_elastic.selection.latency_timing import LatencyTiming
 from keras_elastic.selection.latency_timing import time_in_turn
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_elastic.selection.checks import check_integer
+from keras_elastic.selection.argument_checks import check_integer
 from keras_elastic.selection.latency_blocks import choose
 from keras_elastic.selection.latency_blocks import distinct_blocks
 from keras_elastic.selection.latency_blocks import occurrences

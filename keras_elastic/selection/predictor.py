@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_elastic import files
-from keras_elastic.selection.checks import check_integer
+from keras_elastic.selection.argument_checks import check_integer
 from keras_elastic.selection.genes import GeneTable
 from keras_elastic.selection.predictor_report import PredictorReport
 from keras_elastic.spaces import Architecture

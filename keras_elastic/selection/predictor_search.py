@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic.selection.argument_checks import check_integer
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.checks import check_integer
 from keras_elastic.selection.evolution import Evolution
 from keras_elastic.selection.predictor import AccuracyPredictor
 from keras_elastic.selection.predictor import PredictedScore

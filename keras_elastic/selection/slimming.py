@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic.selection.argument_checks import check_integer
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.checks import check_integer
 from keras_elastic.selection.selection import Selection
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace

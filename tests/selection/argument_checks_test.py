@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from keras_elastic.selection.checks import check_fraction
-from keras_elastic.selection.checks import check_integer
+from keras_elastic.selection.argument_checks import check_fraction
+from keras_elastic.selection.argument_checks import check_integer
 
 
 @pytest.mark.parametrize("value", [1, 2, 10**9])
