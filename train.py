@@ -15,6 +15,7 @@ field of a recipe is a flag too: see --help.
 
 import contextlib
 import functools
+import importlib.util
 import os
 import pathlib
 import sys
@@ -23,7 +24,12 @@ import sys
 # this machine's processor and drivers, which would bury the progress bar.
 for argument in sys.argv[1:]:
     if argument.lstrip("-").startswith("backend="):
-        os.environ["KERAS_BACKEND"] = argument.partition("=")[2]
+        backend = argument.partition("=")[2]
+        if importlib.util.find_spec(backend or "none") is None:
+            sys.exit(
+                f"error: --backend={backend} needs `pip install {backend}`"
+            )
+        os.environ["KERAS_BACKEND"] = backend
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
