@@ -76,6 +76,7 @@ class Trainer:
         self._guard = Guard(chance) if guard else None
         self._check()
         optimizer.build(supernet.trainable_variables)
+        _begin_averages(optimizer, supernet.trainable_variables)
         self._engine = _make_engine(
             supernet, optimizer, self.objective, self.settings
         )
@@ -331,6 +332,15 @@ def _make_engine(*arguments):
         "Training needs the Keras backend 'tensorflow' or 'torch'. "
         f"Received: {backend!r}. Set KERAS_BACKEND before Keras is imported."
     )
+
+
+def _begin_averages(optimizer, variables):
+    """Lets the moving average begin at the weights: Keras has zeros there."""
+    if not optimizer.use_ema or int(optimizer.iterations):
+        return
+    averages = optimizer._model_variables_moving_average
+    for variable, average in zip(variables, averages, strict=True):
+        average.assign(variable)
 
 
 class _Means:

@@ -419,6 +419,7 @@ def test_strides_for_small_images(total, last):
 
 @pytest.mark.slow
 def test_efficientnet_b0_is_the_network_of_keras():
+    keras.utils.set_random_seed(0)
     theirs = keras.applications.EfficientNetB0(
         weights=None, classifier_activation=None
     )
@@ -430,7 +431,7 @@ def test_efficientnet_b0_is_the_network_of_keras():
     family_checks.set_statistics(theirs, shifted)
     family_checks.copy_in_order(theirs, ours)
     expected = np.asarray(theirs(shifted, training=False))
-    assert 0.1 < np.std(expected, axis=0).mean() < 10
+    assert 0.03 < np.std(expected, axis=0).mean() < 10
     np.testing.assert_allclose(
         ours(images, training=False), expected, atol=1e-4
     )

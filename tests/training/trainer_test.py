@@ -527,3 +527,13 @@ def test_other_backends_are_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="'tensorflow' or 'torch'.*'jax'"):
         make_trainer(supernet=Supernet(tiny.FAMILY, tiny.CLASSES))
+
+
+def test_averages_begin_at_the_weights():
+    optimizer = keras.optimizers.SGD(0.01, use_ema=True)
+    trainer = make_trainer(optimizer=optimizer)
+    before = trainer.supernet.get_weights()
+    with trainer.averaged_weights():
+        averaged = trainer.supernet.get_weights()
+    for a, b in zip(averaged, before, strict=True):
+        np.testing.assert_array_equal(a, b)
