@@ -336,11 +336,12 @@ def _make_engine(*arguments):
 
 def _begin_averages(optimizer, variables):
     """Lets the moving average begin at the weights: Keras has zeros there."""
-    if not optimizer.use_ema or int(optimizer.iterations):
+    if not optimizer.use_ema or ops.convert_to_numpy(optimizer.iterations):
         return
     averages = optimizer._model_variables_moving_average
     for variable, average in zip(variables, averages, strict=True):
-        average.assign(variable)
+        # As an array, because a variable may have replicas.
+        average.assign(ops.convert_to_numpy(variable))
 
 
 class _Means:
