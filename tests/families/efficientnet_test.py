@@ -431,7 +431,7 @@ def test_efficientnet_b0_is_the_network_of_keras():
     family_checks.set_statistics(theirs, shifted)
     family_checks.copy_in_order(theirs, ours)
     expected = np.asarray(theirs(shifted, training=False))
-    assert 0.03 < np.std(expected, axis=0).mean() < 10
+    assert 0.1 < np.std(expected, axis=0).mean() < 10
     np.testing.assert_allclose(
         ours(images, training=False), expected, atol=1e-4
     )
