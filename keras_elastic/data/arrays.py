@@ -9,8 +9,8 @@ import numpy as np
 
 from keras_elastic.data.array_splits import ArrayDataset as ArrayDataset
 from keras_elastic.data.array_splits import ArraySplit as ArraySplit
-from keras_elastic.data.array_splits import held_out_mask
 from keras_elastic.data.digit_scans import read_digit_scans
+from keras_elastic.data.holding_out import held_out_mask
 from keras_elastic.data.image_decoding import decode_images
 from keras_elastic.data.tfds_folder import Record
 from keras_elastic.data.tfds_folder import TfdsFolder

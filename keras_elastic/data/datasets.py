@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from keras_elastic.data import prepared
 from keras_elastic.data.digits import load_digits
+from keras_elastic.data.holding_out import check_limit
 from keras_elastic.data.image_folder import load_image_folder
 from keras_elastic.data.splits import ImageDataset as ImageDataset
 from keras_elastic.data.splits import Split as Split
-from keras_elastic.data.splits import check_limit
 from keras_elastic.data.tfds_images import load_builder
 
 

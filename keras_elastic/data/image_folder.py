@@ -8,11 +8,11 @@ import tensorflow as tf
 from keras_elastic.data.corrupt_files import find_corrupt
 from keras_elastic.data.corrupt_files import read_named
 from keras_elastic.data.corrupt_files import warn_skipped
+from keras_elastic.data.holding_out import check_limit
 from keras_elastic.data.jpeg import decode_window
 from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import ImageDataset
 from keras_elastic.data.splits import Split
-from keras_elastic.data.splits import check_limit
 from keras_elastic.data.splits import hold_out
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")

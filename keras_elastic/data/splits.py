@@ -5,10 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-# A tenth of the training images is enough to rank subnets, and 10,000 are
-# enough however large the training split is.
-_HELD_OUT_PERIOD = 10
-_MOST_HELD_OUT = 10_000
+from keras_elastic.data.holding_out import held_out_mask
 
 Decode = Callable[[tf.Tensor], tf.Tensor]
 DecodeWindow = Callable[[tf.Tensor, Decode], tf.Tensor]
@@ -127,19 +124,6 @@ class ImageDataset:
         return len(self.class_names)
 
 
-def check_limit(limit: int | None) -> None:
-    """Refuses a `limit` that keeps no image.
-
-    Raises:
-        ValueError: If `limit` is neither `None` nor positive.
-    """
-    if limit is not None and limit < 1:
-        raise ValueError(
-            "`limit` must be a positive number of images, or `None` for all "
-            f"of them. Received: limit={limit}. Pass a larger limit."
-        )
-
-
 def hold_out(
     records: tf.data.Dataset,
     size: int,
@@ -149,8 +133,7 @@ def hold_out(
 ) -> tuple[Split, Split]:
     """Divides a published training split into images to train on and to hold.
 
-    Every tenth record is held out, beginning with the first. Where a tenth
-    would exceed 10,000 images, they are 10,000 at equal distances.
+    Which they are, `held_out_mask` says.
 
     Args:
         records: The training split, in its fixed order: `(record, label)`.
@@ -166,20 +149,13 @@ def hold_out(
         ValueError: If `limit` is not positive or fewer than two records are
             left to divide.
     """
-    check_limit(limit)
-    kept = size if limit is None else min(size, limit)
-    if kept < 2:
-        raise ValueError(
-            "The training split must keep at least 2 images, one to train on "
-            f"and one to hold out. Received: {size} images, limit={limit}, "
-            f"which keeps {kept}. Add images, or pass a larger `limit`."
-        )
-    period = max(_HELD_OUT_PERIOD, kept // _MOST_HELD_OUT)
-    num_held = min(_ceil_divide(kept, period), _MOST_HELD_OUT)
+    mask = held_out_mask(size, limit)
+    kept, num_held = len(mask), int(mask.sum())
+    held_out = tf.constant(mask)
 
     def is_held(index, example):
         del example
-        return (index % period == 0) & (index < num_held * period)
+        return held_out[index]
 
     def is_trained(index, example):
         return tf.logical_not(is_held(index, example))
@@ -196,7 +172,3 @@ def hold_out(
 def _drop_number(index, example):
     del index
     return example
-
-
-def _ceil_divide(numerator: int, denominator: int) -> int:
-    return -(-numerator // denominator)

@@ -5,12 +5,12 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from keras_elastic.data.holding_out import check_limit
 from keras_elastic.data.jpeg import decode_window
 from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import DecodeWindow
 from keras_elastic.data.splits import ImageDataset
 from keras_elastic.data.splits import Split
-from keras_elastic.data.splits import check_limit
 from keras_elastic.data.splits import hold_out
 
 if typing.TYPE_CHECKING:

@@ -3,8 +3,10 @@
 import keras
 import tensorflow as tf
 
+from keras_elastic.training.subnet_step import SubnetStep
 
-class TensorFlowStep:
+
+class TensorFlowStep(SubnetStep):
     """Sums the gradients of a step's subnets and applies them once.
 
     The subnets run in a loop inside the graph, so that one of them is traced,
@@ -15,20 +17,8 @@ class TensorFlowStep:
     - BigNAS (Yu et al., ECCV 2020), section 3: sandwich rule, regularising
       the biggest model only.
 
-    Args:
-        supernet: `Supernet`.
-        optimizer: `keras.optimizers.Optimizer`.
-        objective: What the subnets learn from; see `objectives`.
-        settings: `StepSettings`.
+    Its arguments are those of `SubnetStep`.
     """
-
-    def __init__(self, supernet, optimizer, objective, settings):
-        self.supernet = supernet
-        self.optimizer = optimizer
-        self.objective = objective
-        self.settings = settings
-        self.variables = list(supernet.trainable_variables)
-        self._decays = settings.decays(supernet)
 
     def __call__(self, images, labels, archs, mixing, step):
         """Runs the step on one replica.

@@ -5,28 +5,18 @@ import torch
 from keras import StatelessScope
 from keras import ops
 
+from keras_elastic.training.subnet_step import SubnetStep
 
-class TorchStep:
+
+class TorchStep(SubnetStep):
     """Sums the gradients of a step's subnets and applies them once.
 
     The same step as `TensorFlowStep`, written for eager execution: the sizes
     of a subnet are numbers, and a subnet's activations are freed before the
     next one runs. Random numbers differ, nothing else.
 
-    Args:
-        supernet: `Supernet`.
-        optimizer: `keras.optimizers.Optimizer`.
-        objective: What the subnets learn from; see `objectives`.
-        settings: `StepSettings`.
+    Its arguments are those of `SubnetStep`.
     """
-
-    def __init__(self, supernet, optimizer, objective, settings):
-        self.supernet = supernet
-        self.optimizer = optimizer
-        self.objective = objective
-        self.settings = settings
-        self.variables = list(supernet.trainable_variables)
-        self._decays = settings.decays(supernet)
 
     def __call__(self, images, labels, archs, mixing, step):
         """Runs the step.

@@ -4,7 +4,7 @@ Paper: BigNAS (Yu et al., ECCV 2020). Reduced: 8-pixel scans instead of
 ImageNet, three stages instead of seven, no AutoAugment.
 
 Command: python train.py
-Cost: about three minutes on two CPU cores.
+Cost: about four minutes on two CPU cores.
 Result: see README.md beside this file.
 """
 
