@@ -9,6 +9,7 @@ from keras_elastic.training.schedules import WarmUp as WarmUp
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "conditional_trainer": ["ConditionalTrainer"],
         "guard": ["TrainingLost"],
         "losses": ["AdaptiveAlphaDivergence", "SoftCrossEntropy"],
         "objectives": [

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_elastic import layers
 from keras_elastic.training.losses import smooth_labels
 
 DECAYED = ("kernels", "dense_kernels", "all")
@@ -78,12 +77,18 @@ class StepSettings:
                 f"Received: decayed={self.decayed!r}."
             )
 
-    def decays(self, supernet):
-        """Says for each trainable variable of a supernet whether it decays."""
+    def decays(self, model, variables):
+        """Says for each variable whether it decays.
+
+        Args:
+            model: `keras.Model` that the variables belong to.
+            variables: List of variables.
+        """
         depthwise = {
             variable.path
-            for layer in supernet.layers
-            if isinstance(layer, layers.ElasticDepthwiseConv2D)
+            for layer in model._flatten_layers()
+            # Stock, elastic and basis layers are named alike.
+            if type(layer).__name__.endswith("DepthwiseConv2D")
             for variable in layer.trainable_variables
         }
         kinds = {
@@ -93,10 +98,7 @@ class StepSettings:
                 len(variable.shape) > 1 and variable.path not in depthwise
             ),
         }
-        return [
-            kinds[self.decayed](variable)
-            for variable in supernet.trainable_variables
-        ]
+        return [kinds[self.decayed](variable) for variable in variables]
 
     def draw_mixing(self, batch, step):
         """Draws how much each pair of neighbours keeps of itself.

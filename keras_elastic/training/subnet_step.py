@@ -17,4 +17,4 @@ class SubnetStep:
         self.objective = objective
         self.settings = settings
         self.variables = list(supernet.trainable_variables)
-        self._decays = settings.decays(supernet)
+        self._decays = settings.decays(supernet, self.variables)

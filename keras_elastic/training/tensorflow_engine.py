@@ -5,7 +5,6 @@ import contextlib
 import tensorflow as tf
 
 from keras_elastic.training.strategies import is_chief
-from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 
 class TensorFlowEngine:
@@ -14,19 +13,19 @@ class TensorFlowEngine:
     Made inside the scope of the strategy that it runs under.
 
     Args:
-        supernet: `Supernet`.
-        optimizer: `keras.optimizers.Optimizer`.
-        objective: What the subnets learn from; see `objectives`.
+        step: `TensorFlowStep`, or another function of images, labels and
+            more tensors, with a method `gradients` of the same arguments,
+            which it calls, and perhaps a method `losses`.
         settings: `StepSettings`.
     """
 
-    def __init__(self, supernet, optimizer, objective, settings):
+    def __init__(self, step, settings):
         self.strategy = tf.distribute.get_strategy()
         self.is_chief = is_chief(self.strategy)
         self.settings = settings
-        step = TensorFlowStep(supernet, optimizer, objective, settings)
         self._train = tf.function(self._on_replicas(self._compile(step)))
-        self._losses = tf.function(self._on_replicas(step.losses))
+        if hasattr(step, "losses"):
+            self._losses = tf.function(self._on_replicas(step.losses))
 
     def _compile(self, step):
         """Compiles the step with XLA if asked; a TPU does it by itself."""
@@ -96,29 +95,29 @@ class TensorFlowEngine:
         check_parts(own, self.settings)
         return own
 
-    def train(self, batch, archs, step):
+    def train(self, batch, *arguments):
         """Runs a step.
 
         Args:
             batch: What `iterate` yielded.
-            archs: int32 array of shape (subnets, genes).
-            step: Integer.
+            *arguments: What the step takes besides: NumPy arrays, integers,
+                or dictionaries of them. The same on every replica.
 
         Returns:
-            Loss and accuracy of each subnet, two arrays of shape (subnets,).
+            What the step returns, summed over the replicas, as NumPy arrays.
         """
-        mixing = self.settings.draw_mixing(self.batch_size, step)
-        loss, accuracy = self._train(
-            *batch,
-            tf.constant(archs),
-            tf.constant(mixing),
-            tf.constant(step, "int32"),
-        )
-        return loss.numpy(), accuracy.numpy()
+        tensors = tf.nest.map_structure(_as_tensor, arguments)
+        results = self._train(*batch, *tensors)
+        return tf.nest.map_structure(lambda value: value.numpy(), results)
 
     def losses(self, batch, archs):
         """Returns the mean loss of each subnet on the global batch."""
         return self._losses(*batch, tf.constant(archs)).numpy()
+
+
+def _as_tensor(value):
+    # As a tensor, or each number would be a trace of its own.
+    return tf.constant(value, "int32" if isinstance(value, int) else None)
 
 
 def check_parts(batch_size, settings):

@@ -4,6 +4,10 @@ import keras
 import tensorflow as tf
 
 from keras_elastic.training.subnet_step import SubnetStep
+from keras_elastic.training.tensorflow_gradients import clip
+from keras_elastic.training.tensorflow_gradients import decay_gradients
+from keras_elastic.training.tensorflow_gradients import replica_part
+from keras_elastic.training.tensorflow_gradients import replicas
 
 
 class TensorFlowStep(SubnetStep):
@@ -38,13 +42,13 @@ class TensorFlowStep(SubnetStep):
             images, labels, archs, mixing, step
         )
         # Keras adds the replicas' gradients up when it applies them.
-        self.optimizer.apply(self._clip(gradients), self.variables)
+        self.optimizer.apply(clip(gradients, self.settings), self.variables)
         return loss, accuracy
 
     def gradients(self, images, labels, archs, mixing, step):
         """Returns the replica's gradients, and what `__call__` returns."""
         settings = self.settings
-        own = _replica_part(mixing, images.shape[0] // 2)
+        own = replica_part(mixing, images.shape[0] // 2)
         targets = settings.targets(labels, self.supernet.classes)
         batch = {
             "images": settings.mix(tf.cast(images, "float32"), own),
@@ -53,7 +57,9 @@ class TensorFlowStep(SubnetStep):
             "masks": self._dropout_masks(images.shape[0], step),
         }
         start = (
-            self._decay_gradients(),
+            decay_gradients(
+                self.variables, self._decays, self.settings.weight_decay
+            ),
             tf.zeros(archs.shape[0]),
             tf.zeros(archs.shape[0]),
         )
@@ -77,7 +83,7 @@ class TensorFlowStep(SubnetStep):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             tf.tile(labels[None], [archs.shape[0], 1]), logits
         )
-        return tf.reduce_mean(losses, axis=1) / _replicas()
+        return tf.reduce_mean(losses, axis=1) / replicas()
 
     def _run_parts(self, batch, archs, start):
         """Runs the parts of a batch one after another."""
@@ -101,7 +107,7 @@ class TensorFlowStep(SubnetStep):
 
     def _run_subnets(self, batch, archs, start):
         """Adds the subnets' gradients, losses and accuracies to sums."""
-        share = 1 / (_replicas() * self.settings.accumulation_steps)
+        share = 1 / (replicas() * self.settings.accumulation_steps)
         lessons = self.objective.begin(
             batch["images"],
             batch["targets"],
@@ -204,34 +210,6 @@ class TensorFlowStep(SubnetStep):
             ),
         )
 
-    def _decay_gradients(self):
-        """Gradients of the weight decay, the replica's share of them."""
-        factor = self.settings.weight_decay / _replicas()
-        return [
-            factor * tf.convert_to_tensor(variable)
-            if decays
-            else tf.zeros(variable.shape, variable.dtype)
-            for variable, decays in zip(
-                self.variables, self._decays, strict=True
-            )
-        ]
-
-    def _clip(self, gradients):
-        norm, value = self.settings.clip_norm, self.settings.clip_value
-        if norm is None and value is None:
-            return gradients
-        # What is clipped is the whole gradient, not a replica's part of it.
-        replicas = _replicas()
-        if replicas > 1:
-            context = tf.distribute.get_replica_context()
-            gradients = context.all_reduce("SUM", gradients)
-        if norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, norm)
-        if value is not None:
-            gradients = [tf.clip_by_value(g, -value, value) for g in gradients]
-        # The optimizer will add the replicas' up.
-        return [gradient / replicas for gradient in gradients]
-
     def _dropout_masks(self, batch, step):
         # Drawn for the global batch, of which each replica takes its part, so
         # that the number of replicas does not change the step.
@@ -240,23 +218,11 @@ class TensorFlowStep(SubnetStep):
             self.supernet.dropouts.items()
         ):
             noise = tf.random.stateless_uniform(
-                [batch * _replicas(), features],
+                [batch * replicas(), features],
                 seed=tf.stack([self.settings.dropout_seed(number), step]),
                 # The default differs where XLA compiles.
                 alg="philox",
             )
-            kept = tf.cast(_replica_part(noise, batch) >= rate, "float32")
+            kept = tf.cast(replica_part(noise, batch) >= rate, "float32")
             masks[name] = kept / (1 - rate)
         return masks
-
-
-def _replicas():
-    return tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def _replica_part(values, size):
-    """The replica's part of what is given for the global batch."""
-    context = tf.distribute.get_replica_context()
-    start = context.replica_id_in_sync_group * size
-    begin = [start] + [0] * (len(values.shape) - 1)
-    return tf.slice(values, begin, [size, *values.shape[1:]])

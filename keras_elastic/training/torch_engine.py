@@ -2,16 +2,13 @@
 
 import contextlib
 
-from keras_elastic.training.torch_step import TorchStep
-
 
 class TorchEngine:
     """Runs an eager step; the counterpart of `TensorFlowEngine`.
 
     Args:
-        supernet: `Supernet`.
-        optimizer: `keras.optimizers.Optimizer`.
-        objective: What the subnets learn from; see `objectives`.
+        step: `TorchStep`, or another function of images, labels and more,
+            perhaps with a method `losses`.
         settings: `StepSettings`.
 
     Raises:
@@ -21,14 +18,14 @@ class TorchEngine:
     is_chief = True
     batch_size = None
 
-    def __init__(self, supernet, optimizer, objective, settings):
+    def __init__(self, step, settings):
         if settings.jit_compile:
             raise ValueError(
                 "`jit_compile` needs the TensorFlow backend. "
                 "Received: jit_compile=True with the backend 'torch'."
             )
         self.settings = settings
-        self._step = TorchStep(supernet, optimizer, objective, settings)
+        self._step = step
 
     def scope(self):
         """The context in which variables are read and set."""
@@ -50,13 +47,18 @@ class TorchEngine:
                 f"mixup={self.settings.mixup} and {batch_size} images."
             )
 
-    def train(self, batch, archs, step):
+    def train(self, batch, *arguments):
         """As `TensorFlowEngine.train`."""
-        images, labels = batch
-        mixing = self.settings.draw_mixing(len(images), step)
-        loss, accuracy = self._step(images, labels, archs, mixing, step)
-        return loss.cpu().numpy(), accuracy.cpu().numpy()
+        return _as_arrays(self._step(*batch, *arguments))
 
     def losses(self, batch, archs):
         """Returns the mean loss of each subnet on the batch."""
         return self._step.losses(*batch, archs).cpu().numpy()
+
+
+def _as_arrays(results):
+    if isinstance(results, dict):
+        return {name: _as_arrays(value) for name, value in results.items()}
+    if isinstance(results, tuple):
+        return tuple(map(_as_arrays, results))
+    return results.cpu().numpy()

@@ -6,6 +6,10 @@ from keras import StatelessScope
 from keras import ops
 
 from keras_elastic.training.subnet_step import SubnetStep
+from keras_elastic.training.torch_gradients import clear_gradients
+from keras_elastic.training.torch_gradients import clip
+from keras_elastic.training.torch_gradients import collect_gradients
+from keras_elastic.training.torch_gradients import divide
 
 
 class TorchStep(SubnetStep):
@@ -35,7 +39,7 @@ class TorchStep(SubnetStep):
             images, labels, archs, mixing, step
         )
         with torch.no_grad():
-            self.optimizer.apply(self._clip(gradients), self.variables)
+            self.optimizer.apply(clip(gradients, self.settings), self.variables)
         return loss, accuracy
 
     def gradients(self, images, labels, archs, mixing, step):
@@ -49,16 +53,18 @@ class TorchStep(SubnetStep):
             "labels": labels,
         }
         masks = self._dropout_masks(len(images), step)
-        for variable in self.variables:
-            variable.value.grad = None
+        clear_gradients(self.variables)
         results = [
             self._run_subnets(part, part_masks, archs)
             for part, part_masks in zip(
-                self._parts(batch), self._parts(masks), strict=True
+                divide(batch, settings), divide(masks, settings), strict=True
             )
         ]
         loss, accuracy = torch.stack(results).mean(0)
-        return self._collect_gradients(), loss, accuracy
+        gradients = collect_gradients(
+            self.variables, self._decays, settings.weight_decay
+        )
+        return gradients, loss, accuracy
 
     @torch.no_grad()
     def losses(self, images, labels, archs):
@@ -70,15 +76,6 @@ class TorchStep(SubnetStep):
                 for logits in self._logits_of_each(images, archs)
             ]
         )
-
-    def _parts(self, tensors):
-        """Divides the tensors of a dictionary into parts of the batch."""
-        count = self.settings.accumulation_steps
-        chunks = {name: torch.chunk(t, count) for name, t in tensors.items()}
-        return [
-            {name: chunk[part] for name, chunk in chunks.items()}
-            for part in range(count)
-        ]
 
     def _run_subnets(self, batch, masks, archs):
         """Adds the subnets' gradients up; losses and accuracies, stacked."""
@@ -127,29 +124,6 @@ class TorchStep(SubnetStep):
         ]
         with StatelessScope(state_mapping=mapping):
             return self._logits_of_each(images, archs)
-
-    def _collect_gradients(self):
-        gradients = []
-        for variable, decays in zip(self.variables, self._decays, strict=True):
-            value = variable.value
-            gradient = value.grad
-            if gradient is None:
-                gradient = torch.zeros_like(value)
-            if decays:
-                decay = self.settings.weight_decay * value.detach()
-                gradient = gradient + decay
-            gradients.append(gradient)
-        return gradients
-
-    def _clip(self, gradients):
-        norm, value = self.settings.clip_norm, self.settings.clip_value
-        if norm is not None:
-            norms = torch.stack([gradient.norm() for gradient in gradients])
-            scale = torch.clamp(norm / (norms.norm() + 1e-12), max=1.0)
-            gradients = [gradient * scale for gradient in gradients]
-        if value is not None:
-            gradients = [g.clamp(-value, value) for g in gradients]
-        return gradients
 
     def _dropout_masks(self, batch, step):
         masks = {}

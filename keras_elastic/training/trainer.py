@@ -1,30 +1,17 @@
-"""The training loop, on every backend and under every strategy."""
+"""Trains a supernet, on every backend and under every strategy."""
 
-import contextlib
 import dataclasses
-import time
-
-import keras
-from keras import ops
 
 from keras_elastic.training import teachers
-from keras_elastic.training.checkpoints import Checkpoints
-from keras_elastic.training.guard import Guard
-from keras_elastic.training.guard import TrainingLost
+from keras_elastic.training.loop import TrainingLoop
+from keras_elastic.training.loop import check_backend
 from keras_elastic.training.objectives import InPlaceDistillation
 from keras_elastic.training.samplers import Sandwich
 from keras_elastic.training.settings import StepSettings
 
-# What the progress bar has room for; the logs of an epoch hold everything.
-_SHOWN = ("loss", "accuracy", "smallest_accuracy")
 
-
-class Trainer:
+class Trainer(TrainingLoop):
     """Trains a supernet, with Keras callbacks, checkpoints and resume.
-
-    The loop is our own because the architectures of a step are drawn outside
-    of the replicas, and because it must run under every strategy; progress
-    bars, TensorBoard and CSV files come from `keras.callbacks`.
 
     Create supernet, optimizer and trainer inside `strategy.scope()`. With the
     TensorFlow backend any strategy will do, with torch it is one device.
@@ -70,18 +57,17 @@ class Trainer:
         self.optimizer = optimizer
         self.sampler = sampler or Sandwich()
         self.objective = objective or InPlaceDistillation()
-        self.settings = _make_settings(settings)
-        self.step = 0
-        chance = self.objective.chance(supernet.classes)
-        self._guard = Guard(chance) if guard else None
-        self._check()
-        optimizer.build(supernet.trainable_variables)
-        _begin_averages(optimizer, supernet.trainable_variables)
-        self._engine = _make_engine(
-            supernet, optimizer, self.objective, self.settings
+        settings = make_settings(settings)
+        self._check(settings)
+        super().__init__(
+            supernet,
+            optimizer,
+            supernet.trainable_variables,
+            settings,
+            self.objective.chance(supernet.classes) if guard else None,
         )
 
-    def _check(self):
+    def _check(self, settings):
         teachers.check_classes(self.objective.teacher, self.supernet.classes)
         if self.objective.needs_average and not self.optimizer.use_ema:
             raise ValueError(
@@ -89,139 +75,31 @@ class Trainer:
                 "moving average of the weights. Received: an optimizer with "
                 "use_ema=False. Pass `use_ema=True, ema_momentum=0.997`."
             )
-        check_compilable(self.settings.jit_compile, self.supernet.mode)
+        check_compilable(settings.jit_compile, self.supernet.mode)
 
-    @property
-    def is_chief(self):
-        """Whether this process writes files for all workers."""
-        return self._engine.is_chief
-
-    def fit(
-        self,
-        batches,
-        *,
-        epochs,
-        steps_per_epoch,
-        folder=None,
-        checkpoint_every=None,
-        callbacks=(),
-        verbose=1,
-    ):
-        """Trains until `epochs` are done, from the last checkpoint if any.
-
-        Args:
-            batches: Function `(epoch, start_batch)` of global batches (images,
-                labels): pixels in 0..255 and integers. Batches `start_batch`
-                and on of that epoch, the same at every call. With TensorFlow
-                a `tf.data.Dataset`, with torch an iterable. With several
-                workers it is called with `shard_index` and `num_shards` too,
-                and returns that worker's part of each global batch.
-            epochs: Integer. Epochs in all.
-            steps_per_epoch: Integer.
-            folder: Folder of the checkpoints, which all workers see. A run
-                that was killed resumes with the next step after its last
-                checkpoint. `None` keeps none.
-            checkpoint_every: Integer. Steps between checkpoints, besides the
-                one at the end of each epoch.
-            callbacks: Iterable of `keras.callbacks.Callback`.
-            verbose: 1 for a progress bar, 2 for a line an epoch, 0 for none.
-
-        Returns:
-            `keras.callbacks.History` of the epochs that this call ran.
-
-        Raises:
-            ValueError: The global batch does not divide among the replicas,
-                the data end early, or `folder` holds another supernet.
-            TrainingLost: The loss is not finite, or the training collapsed to
-                chance. The weights are those of the last checkpoint.
-        """
-        checkpoints = self._restore(folder)
-        # Callbacks look here for the learning rate. Not for longer than the
-        # training, or the weights file would hold the optimizer's state too.
-        self.supernet.optimizer = self.optimizer
-        try:
-            return self._fit(
-                checkpoints,
-                batches,
-                epochs,
-                steps_per_epoch,
-                checkpoint_every,
-                callbacks,
-                verbose,
+    def _make_engine(self):
+        parts = (self.supernet, self.optimizer, self.objective, self.settings)
+        if check_backend() == "tensorflow":
+            from keras_elastic.training.tensorflow_engine import (
+                TensorFlowEngine,
             )
-        finally:
-            del self.supernet.optimizer
+            from keras_elastic.training.tensorflow_step import TensorFlowStep
 
-    def _fit(
-        self, checkpoints, batches, epochs, steps, every, callbacks, verbose
-    ):
-        initial_epoch, start = divmod(self.step, steps)
-        history = keras.callbacks.History()
-        callback_list = self._callbacks(
-            [*callbacks, history], epochs, steps, verbose
-        )
-        callback_list.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
-            callback_list.on_epoch_begin(epoch)
-            logs = self._fit_epoch(
-                self._engine.iterate(batches, epoch, start),
-                range(start, steps),
-                callback_list,
-                checkpoints,
-                every,
-            )
-            start = 0
-            callback_list.on_epoch_end(epoch, logs)
-            self._save(checkpoints)
-            if self.supernet.stop_training:
-                break
-        callback_list.on_train_end()
-        return history
+            return TensorFlowEngine(TensorFlowStep(*parts), self.settings)
+        from keras_elastic.training.torch_engine import TorchEngine
+        from keras_elastic.training.torch_step import TorchStep
 
-    def _callbacks(self, callbacks, epochs, steps, verbose):
-        self.supernet.stop_training = False
-        return keras.callbacks.CallbackList(
-            callbacks,
-            add_progbar=verbose != 0,
-            model=self.supernet,
-            epochs=epochs,
-            steps=steps,
-            verbose=verbose,
-        )
+        return TorchEngine(TorchStep(*parts), self.settings)
 
-    def _fit_epoch(self, batches, steps, callbacks, checkpoints, every):
-        means = _Means()
-        began = time.perf_counter()
-        images = 0
-        for index in steps:
-            callbacks.on_train_batch_begin(index)
-            batch = next(batches, None)
-            if batch is None:
-                raise ValueError(
-                    "`batches` must yield `steps_per_epoch` batches. "
-                    f"Received: steps_per_epoch={steps.stop} and data that "
-                    f"ended after {index}. Lower `steps_per_epoch`."
-                )
-            logs = means.update(self._train_step(batch, checkpoints))
-            shown = {name: logs[name] for name in _SHOWN if name in logs}
-            callbacks.on_train_batch_end(index, shown)
-            images += self._engine.batch_size
-            if every and self.step % every == 0:
-                self._save(checkpoints)
-        seconds = time.perf_counter() - began
-        speed = images / seconds if images else 0.0
-        return {**means.result(), "images_per_second": speed}
-
-    def _train_step(self, batch, checkpoints):
+    def _run_step(self, batch):
         archs = self.sampler.draw(
             self.supernet,
             self.settings.seed,
             self.step,
             lambda some: self._engine.losses(batch, some),
         )
-        loss, accuracy = self._engine.train(batch, archs, self.step)
-        self.step += 1
-        self._check_loss(float(loss[0]), checkpoints)
+        mixing = self.settings.draw_mixing(self._engine.batch_size, self.step)
+        loss, accuracy = self._engine.train(batch, archs, mixing, self.step)
         # The first subnet's logs have the names that callbacks expect.
         logs = {"loss": float(loss[0]), "accuracy": float(accuracy[0])}
         for place, name in enumerate(self.sampler.names()):
@@ -229,73 +107,6 @@ class Trainer:
                 logs[f"{name}_loss"] = float(loss[place])
                 logs[f"{name}_accuracy"] = float(accuracy[place])
         return logs
-
-    def _check_loss(self, loss, checkpoints):
-        problem = self._guard and self._guard.check(loss)
-        if not problem:
-            return
-        failed = self.step
-        with self._engine.scope():
-            step = checkpoints.restore() if checkpoints else None
-        if step is None:
-            outcome = "There is no checkpoint to roll back to."
-        else:
-            self.step = step
-            outcome = f"The weights are those of step {step} again."
-        raise TrainingLost(
-            f"The training is lost at step {failed}: {problem}. {outcome} "
-            "Lower the learning rate, or clip the gradients."
-        )
-
-    def _restore(self, folder):
-        if folder is None:
-            return None
-        checkpoints = Checkpoints(folder, self._named_variables())
-        with self._engine.scope():
-            step = checkpoints.restore()
-        if step is None:
-            self._save(checkpoints)
-        else:
-            self.step = step
-        return checkpoints
-
-    def _named_variables(self):
-        # Keras numbers the optimizers of a process: "sgd_4/...". What a
-        # checkpoint calls them must not depend on that.
-        prefix = f"{self.optimizer.name}/"
-        return {
-            **{v.path: v for v in self.supernet.variables},
-            **{
-                f"optimizer/{v.path.removeprefix(prefix)}": v
-                for v in self.optimizer.variables
-            },
-        }
-
-    def _save(self, checkpoints):
-        if checkpoints is None or not self.is_chief:
-            return
-        if self._guard is None or (
-            self._guard.is_healthy() and checkpoints.is_finite()
-        ):
-            checkpoints.save(self.step)
-
-    @contextlib.contextmanager
-    def averaged_weights(self):
-        """A context in which the supernet has its averaged weights.
-
-        They are the moving average of an optimizer with `use_ema=True`, and
-        the weights themselves without.
-        """
-        variables = self.supernet.trainable_variables
-        before = [ops.convert_to_numpy(variable) for variable in variables]
-        with self._engine.scope():
-            self.optimizer.finalize_variable_values(variables)
-        try:
-            yield
-        finally:
-            with self._engine.scope():
-                for variable, value in zip(variables, before, strict=True):
-                    variable.assign(value)
 
 
 def check_compilable(jit_compile, mode):
@@ -307,7 +118,8 @@ def check_compilable(jit_compile, mode):
         )
 
 
-def _make_settings(values):
+def make_settings(values):
+    """Returns the `StepSettings` of a trainer's keyword arguments."""
     known = {field.name for field in dataclasses.fields(StepSettings)}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -316,46 +128,3 @@ def _make_settings(values):
             f"Those of a step are {sorted(known)}."
         )
     return StepSettings(**values)
-
-
-def _make_engine(*arguments):
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        from keras_elastic.training.tensorflow_engine import TensorFlowEngine
-
-        return TensorFlowEngine(*arguments)
-    if backend == "torch":
-        from keras_elastic.training.torch_engine import TorchEngine
-
-        return TorchEngine(*arguments)
-    raise ValueError(
-        "Training needs the Keras backend 'tensorflow' or 'torch'. "
-        f"Received: {backend!r}. Set KERAS_BACKEND before Keras is imported."
-    )
-
-
-def _begin_averages(optimizer, variables):
-    """Lets the moving average begin at the weights: Keras has zeros there."""
-    if not optimizer.use_ema or ops.convert_to_numpy(optimizer.iterations):
-        return
-    averages = optimizer._model_variables_moving_average
-    for variable, average in zip(variables, averages, strict=True):
-        # As an array, because a variable may have replicas.
-        average.assign(ops.convert_to_numpy(variable))
-
-
-class _Means:
-    """Running means of an epoch's logs."""
-
-    def __init__(self):
-        self._count = 0
-        self._sums = {}
-
-    def update(self, logs):
-        self._count += 1
-        for name, value in logs.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        return self.result()
-
-    def result(self):
-        return {name: s / self._count for name, s in self._sums.items()}

@@ -15,7 +15,9 @@ def mobilenet():
 
 def decayed(supernet, kind):
     """Paths of the variables that decay."""
-    flags = StepSettings(decayed=kind).decays(supernet)
+    flags = StepSettings(decayed=kind).decays(
+        supernet, supernet.trainable_variables
+    )
     return {
         variable.path
         for variable, decays in zip(

@@ -7,15 +7,16 @@ from training import tiny
 from keras_elastic.training import InPlaceDistillation
 from keras_elastic.training import StepSettings
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
+from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 
 def make_engine(**settings):
     supernet = tiny.make_supernet()
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(supernet.trainable_variables)
-    return TensorFlowEngine(
-        supernet, optimizer, InPlaceDistillation(), StepSettings(**settings)
-    )
+    settings = StepSettings(**settings)
+    step = TensorFlowStep(supernet, optimizer, InPlaceDistillation(), settings)
+    return TensorFlowEngine(step, settings)
 
 
 @pytest.fixture(scope="module")

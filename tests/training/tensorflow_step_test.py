@@ -182,7 +182,7 @@ def test_weight_decay_is_added_once(supernet, archs, decayed):
     found, *_ = step_gradients(step, archs, images, labels)
     for variable, decays, a, b in zip(
         step.variables,
-        step.settings.decays(supernet),
+        step.settings.decays(supernet, supernet.trainable_variables),
         plain,
         found,
         strict=True,

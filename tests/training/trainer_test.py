@@ -385,7 +385,7 @@ def test_a_collapse_is_rolled_back(tmp_path):
     fall, rise, ground = 0.1 * chance, 1.2 * chance, 20
     trainer = make_trainer()
 
-    def train(batch, archs, step):
+    def train(batch, archs, mixing, step):
         loss = fall if step < ground else rise
         return np.array([loss, loss]), np.zeros(2)
 
