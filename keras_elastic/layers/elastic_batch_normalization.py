@@ -117,6 +117,25 @@ class ElasticBatchNormalization(keras.layers.Layer):
             return outputs, self._pad(ops.stack([mean, variance]), live)
         return outputs
 
+    def affine(self, statistics):
+        """The scale and the shift that given statistics stand for.
+
+        Args:
+            statistics: Tensor of shape (2, largest number of channels).
+
+        Returns:
+            Two float32 tensors of shape (largest number of channels,), for a
+            convolution to fold in.
+        """
+        mean, variance = ops.unstack(ops.cast(statistics, "float32"))
+        return kernels.affine(
+            ops.convert_to_tensor(self.gamma),
+            ops.convert_to_tensor(self.beta),
+            mean,
+            variance,
+            self.epsilon,
+        )
+
     def _pad(self, statistics, live):
         # One shape for every choice, so that branches and traces agree.
         padded = ops.pad(statistics, [[0, 0], [0, self.channels - live]])

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 
 
@@ -36,6 +37,10 @@ class ElasticConv2D(keras.layers.Layer):
         inputs: Tensor. In mode "sliced" it has the live input channels.
         filters: Integer or scalar tensor. Defaults to the largest.
         kernel_size: Integer or scalar tensor, odd. Defaults to the largest.
+        affine: Pair of tensors of shape (largest filters,), a scale and a
+            shift of the outputs that are folded into kernel and bias, or
+            `None`. In mode "sliced" only. See
+            `ElasticBatchNormalization.affine`.
 
     Input shape:
         (batch, height, width, channels)
@@ -100,7 +105,7 @@ class ElasticConv2D(keras.layers.Layer):
                 name="bias", shape=(self.filters,), initializer="zeros"
             )
 
-    def call(self, inputs, filters=None, kernel_size=None):
+    def call(self, inputs, filters=None, kernel_size=None, affine=None):
         slicing.check_input_channels(
             self.name, inputs, self.in_channels, self.mode
         )
@@ -117,11 +122,13 @@ class ElasticConv2D(keras.layers.Layer):
             in_channels = slicing.live_channels(inputs)
             kernel = slicing.first(kernel, in_channels, filters)
             bias = None if bias is None else slicing.first(bias, filters)
+        if affine is not None:
+            kernel, bias = _fold(kernel, bias, affine, filters)
         outputs = ops.conv(
             inputs, kernel, strides=self.strides, padding=self.padding
         )
         if bias is not None:
-            outputs = outputs + bias
+            outputs = kernels.add_bias(outputs, bias)
         if self.mode == "masked":
             outputs = slicing.mask_channels(outputs, filters, self.filters)
         return outputs
@@ -152,6 +159,14 @@ class ElasticConv2D(keras.layers.Layer):
             ),
             "mode": self.mode,
         }
+
+
+def _fold(kernel, bias, affine, filters):
+    """Kernel and bias of a convolution with what follows it."""
+    scale, shift = (slicing.first(part, filters) for part in affine)
+    if bias is not None:
+        shift = shift + bias * scale
+    return kernel * scale, shift
 
 
 def _check_padding(padding):

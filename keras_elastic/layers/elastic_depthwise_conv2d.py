@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 
 
@@ -32,6 +33,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
     Call arguments:
         inputs: Tensor. In mode "sliced" it has the live channels.
         kernel_size: Integer or scalar tensor, odd. Defaults to the largest.
+        affine: As `ElasticConv2D`, of shape (largest channels,).
 
     Input shape:
         (batch, height, width, channels)
@@ -99,7 +101,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         )
         return ops.transpose(kernel, (0, 1, 3, 2))
 
-    def call(self, inputs, kernel_size=None):
+    def call(self, inputs, kernel_size=None, affine=None):
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
@@ -110,11 +112,17 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             self.kernel_size,
             self.mode,
         )
+        live = slicing.live_channels(inputs)
         if self.mode == "sliced":
-            kernel = slicing.first(kernel, slicing.live_channels(inputs), 1)
-        return ops.depthwise_conv(
+            kernel = slicing.first(kernel, live, 1)
+        shift = None
+        if affine is not None:
+            scale, shift = (slicing.first(part, live) for part in affine)
+            kernel = kernel * ops.expand_dims(scale, -1)
+        outputs = ops.depthwise_conv(
             inputs, kernel, strides=self.strides, padding="same"
         )
+        return outputs if shift is None else kernels.add_bias(outputs, shift)
 
     def _transformed_kernel(self, kernel_size):
         """A kernel of the largest size whose centre is that of a choice."""

@@ -51,10 +51,40 @@ def _fused_batch_normalize(inputs, gamma, beta, epsilon):
 
 def normalize(inputs, gamma, beta, mean, variance, epsilon):
     """Normalises with given statistics, in float32 whatever the inputs."""
-    scale = gamma * ops.rsqrt(variance + epsilon)
-    shift = beta - mean * scale
+    scale, shift = affine(gamma, beta, mean, variance, epsilon)
     outputs = ops.cast(inputs, "float32") * scale + shift
     return ops.cast(outputs, inputs.dtype)
+
+
+def affine(gamma, beta, mean, variance, epsilon):
+    """The scale and the shift that given statistics stand for."""
+    scale = gamma * ops.rsqrt(variance + epsilon)
+    return scale, beta - mean * scale
+
+
+def add_bias(inputs, bias):
+    """Adds a bias to the channels.
+
+    Args:
+        inputs: Tensor of shape (batch, height, width, channels).
+        bias: Tensor of shape (channels,).
+    """
+    if keras.backend.backend() == "tensorflow":
+        # TensorFlow fuses this operation, but no sum, with the convolution
+        # before it, also where it does not know the shapes.
+        import tensorflow as tf
+
+        return tf.nn.bias_add(inputs, bias)
+    return inputs + bias
+
+
+def silu(inputs):
+    """The activation x * sigmoid(x), where no gradient is needed.
+
+    That of Keras has a gradient of its own, which saves memory in training
+    but keeps TensorFlow from fusing the two operations.
+    """
+    return inputs * ops.sigmoid(inputs)
 
 
 def resize(images, size):
@@ -90,6 +120,11 @@ def _resize_to_any(images, size):
     # `keras.ops.image.resize` takes integers only.
     import tensorflow as tf
 
-    return tf.image.resize(
-        images, [size, size], method="bicubic", antialias=True
-    )
+    def resize():
+        return tf.image.resize(
+            images, [size, size], method="bicubic", antialias=True
+        )
+
+    # It would take its time over images that have the size already.
+    is_fit = tf.reduce_all(tf.equal(tf.shape(images)[1:3], size))
+    return tf.cond(is_fit, lambda: images, resize)

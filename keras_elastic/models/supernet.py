@@ -10,6 +10,7 @@ from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import child
 from keras_elastic.models import elastic_operations
+from keras_elastic.models.subnet_run import SubnetRun
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
 
@@ -158,12 +159,8 @@ class Supernet(keras.Model):
         genes = self._genes(arch, resolution)
         plan = self.family.plan(genes, self.classes)
         features = self._preprocess(images, plan.resolution)
-        seen = {}
-        for block in plan.blocks:
-            features, block_seen = self._run_block(
-                block, features, statistics, dropout_masks
-            )
-            seen.update(block_seen)
+        run = SubnetRun(self, statistics, dropout_masks, return_statistics)
+        features, seen = run(plan, features)
         logits = ops.cast(features, "float32")
         return (logits, seen) if return_statistics else logits
 
@@ -185,67 +182,6 @@ class Supernet(keras.Model):
             images = kernels.resize(images, resolution)
         images = images * child.PIXEL_SCALE + child.PIXEL_OFFSET
         return ops.cast(images, self.compute_dtype)
-
-    def _run_block(self, block, inputs, statistics, dropout_masks):
-        def run():
-            return self._run_live_block(
-                block, inputs, statistics, dropout_masks
-            )
-
-        def skip():
-            return inputs, self._no_statistics(block)
-
-        if isinstance(block.live, bool):
-            return run() if block.live else skip()
-        if self.mode == "sliced":
-            return ops.cond(block.live, run, skip)
-        outputs, seen = run()
-        return ops.where(block.live, outputs, inputs), seen
-
-    def _no_statistics(self, block):
-        return {
-            operation.name: ops.zeros((2, self._channels[operation.name]))
-            for operation in block.every_operation
-            if isinstance(operation, primitives.Normalization)
-        }
-
-    def _run_live_block(self, block, inputs, statistics, dropout_masks):
-        seen = {}
-
-        def run(operations, features):
-            for operation in operations:
-                features = self._run_operation(
-                    operation, features, statistics, dropout_masks, seen
-                )
-            return features
-
-        features = run(block.operations, inputs)
-        if block.shortcut is not None:
-            features = features + run(block.shortcut, inputs)
-        return run(block.after, features), seen
-
-    def _run_operation(
-        self, operation, inputs, statistics, dropout_masks, seen
-    ):
-        if isinstance(operation, primitives.Normalization):
-            outputs, seen[operation.name] = self._normalize(
-                operation, inputs, statistics
-            )
-            return outputs
-        if isinstance(operation, primitives.Dropout):
-            masks = dropout_masks or {}
-            return _drop(inputs, masks.get(operation.name))
-        layer = getattr(self, operation.name, None)
-        return elastic_operations.run(operation, layer, inputs)
-
-    def _normalize(self, operation, inputs, statistics):
-        given = None if statistics is None else statistics[operation.name]
-        return getattr(self, operation.name)(
-            inputs,
-            channels=operation.channels,
-            statistics=given,
-            return_statistics=True,
-        )
 
     # Children
 
@@ -306,10 +242,3 @@ def check_images(images):
         "`images` must be RGB, of shape (batch, height, width, 3). "
         f"Received: images.shape={shape}. {fix}"
     )
-
-
-def _drop(features, mask):
-    if mask is None:
-        return features
-    mask = mask[:, : slicing.live_channels(features)]
-    return features * ops.cast(mask, features.dtype)

@@ -110,3 +110,17 @@ def test_valid_padding_is_the_stock_layers():
 def test_unknown_padding_is_refused():
     with pytest.raises(ValueError, match="`padding` must be"):
         ElasticConv2D(6, 3, padding="full")
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_a_scale_and_a_shift_fold_in(use_bias):
+    layer = make_case(6, 1, use_bias).make()
+    layer.build((None, None, None, 6))
+    contracts.randomize(layer)
+    images = np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype("f")
+    scale, shift = np.random.default_rng(1).normal(size=(2, 8)).astype("f")
+    plain = layer(images, filters=5, kernel_size=3)
+    folded = layer(images, filters=5, kernel_size=3, affine=(scale, shift))
+    np.testing.assert_allclose(
+        folded, plain * scale[:5] + shift[:5], rtol=1e-4, atol=1e-5
+    )

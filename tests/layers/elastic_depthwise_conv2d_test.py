@@ -144,3 +144,16 @@ def test_smaller_kernels_are_transformed(mode, kernel_size):
         )
     [extracted] = layer.sliced_weights(4, kernel_size)
     np.testing.assert_allclose(extracted, kernel, atol=1e-5)
+
+
+def test_a_scale_and_a_shift_fold_in():
+    layer = ElasticDepthwiseConv2D(5)
+    layer.build((None, None, None, 6))
+    contracts.randomize(layer)
+    images = np.random.default_rng(0).normal(size=(2, 7, 7, 4)).astype("f")
+    scale, shift = np.random.default_rng(1).normal(size=(2, 6)).astype("f")
+    plain = layer(images, kernel_size=3)
+    folded = layer(images, kernel_size=3, affine=(scale, shift))
+    np.testing.assert_allclose(
+        folded, plain * scale[:4] + shift[:4], rtol=1e-4, atol=1e-5
+    )

@@ -129,6 +129,20 @@ def test_one_trace_resizes_to_every_size():
     assert len(traces) == 1
 
 
+def test_silu_is_that_of_keras():
+    inputs = np.linspace(-20, 20, 101).astype("float32")
+    np.testing.assert_allclose(
+        kernels.silu(inputs), keras.activations.silu(inputs), atol=1e-6
+    )
+
+
+def test_add_bias():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(2, 3, 3, 4)).astype("float32")
+    bias = rng.normal(size=4).astype("float32")
+    np.testing.assert_array_equal(kernels.add_bias(inputs, bias), inputs + bias)
+
+
 def test_normalize():
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(2, 3, 3, 4)).astype("float32")
