@@ -31,11 +31,14 @@ class LatencyReport:
         rows: Tuple of `LatencyRow`.
         drift: Float, how many times as long the machine takes as when the
             table was measured, by blocks that were timed both times.
+        repeatability: Float, Spearman's rank correlation of two measurements
+            of the same networks.
     """
 
     setting: str
     rows: tuple[LatencyRow, ...]
     drift: float = 1.0
+    repeatability: float = float("nan")
 
     @property
     def median_error(self) -> float:
@@ -56,12 +59,10 @@ class LatencyReport:
     @property
     def spearman(self) -> float:
         """Spearman's rank correlation, nan where there is no order."""
-        predicted = [row.predicted_ms for row in self.rows]
-        measured = [row.measured_ms for row in self.rows]
-        # The order of equal numbers is undefined, and SciPy warns of it.
-        if not np.ptp(predicted) or not np.ptp(measured):
-            return float("nan")
-        return float(stats.spearmanr(predicted, measured).statistic)
+        return rank_correlation(
+            [row.predicted_ms for row in self.rows],
+            [row.measured_ms for row in self.rows],
+        )
 
     @property
     def _errors(self) -> np.ndarray:
@@ -84,4 +85,16 @@ class LatencyReport:
             "table was measured; without that the median error is "
             f"{self.steady_error:.1%}"
         )
+        lines.append(
+            "Two measurements of the same architectures agree with a "
+            f"Spearman's rho of {self.repeatability:.3f}"
+        )
         return "\n".join(lines)
+
+
+def rank_correlation(first, second) -> float:
+    """Spearman's rho of two sequences of numbers, nan without an order."""
+    # The order of equal numbers is undefined, and SciPy warns of it.
+    if not np.ptp(first) or not np.ptp(second):
+        return float("nan")
+    return float(stats.spearmanr(first, second).statistic)

@@ -16,6 +16,7 @@ from keras_elastic.selection.latency_regression import BlockRegression
 from keras_elastic.selection.latency_regression import Calibration
 from keras_elastic.selection.latency_report import LatencyReport
 from keras_elastic.selection.latency_report import LatencyRow
+from keras_elastic.selection.latency_report import rank_correlation
 from keras_elastic.selection.latency_runtimes import get_runtime
 from keras_elastic.spaces import Architecture
 
@@ -198,7 +199,9 @@ class LatencyTable:
     ) -> LatencyReport:
         """Measures random networks whole and compares the predictions.
 
-        None of them is one that the table was calibrated on.
+        None of them is one that the table was calibrated on. They are
+        measured twice, because no prediction can agree with a measurement
+        better than the measurement agrees with itself.
 
         Args:
             architectures: Integer of at least 2, networks to measure.
@@ -223,12 +226,18 @@ class LatencyTable:
             self.setting["runs"],
             self._file,
         )
-        timings, drift = measurement.time_children(drawn)
+        rounds, drifts = [], []
+        for _ in range(2):
+            timings, drift = measurement.time_children(drawn)
+            rounds.append([timing.quiet_ms for timing in timings])
+            drifts.append(drift)
         rows = tuple(
-            LatencyRow(arch, self.predict(arch), timing.quiet_ms)
-            for arch, timing in zip(drawn, timings, strict=True)
+            LatencyRow(arch, self.predict(arch), float(measured))
+            for arch, measured in zip(drawn, _mean(rounds), strict=True)
         )
-        return LatencyReport(self._title(), rows, drift)
+        return LatencyReport(
+            self._title(), rows, float(_mean(drifts)), rank_correlation(*rounds)
+        )
 
     def _find_runtime(self):
         name, threads = self.setting["runtime"], self.setting["threads"]
@@ -275,6 +284,11 @@ class LatencyTable:
                 "Call `LatencyTable.measure` with this path to go on."
             )
         return cls(family, file)
+
+
+def _mean(rounds):
+    """The geometric mean of repeated timings: errors are ratios."""
+    return np.exp(np.mean(np.log(rounds), axis=0))
 
 
 def _setting(runtime, numbers: dict) -> dict:

@@ -12,7 +12,7 @@ ARCH = FAMILY.space.smallest
 def report(predicted, measured, drift=1.0):
     pairs = zip(predicted, measured, strict=True)
     rows = tuple(LatencyRow(ARCH, p, m) for p, m in pairs)
-    return LatencyReport("tiny on fake", rows, drift)
+    return LatencyReport("tiny on fake", rows, drift, 0.9)
 
 
 def test_errors_are_relative_to_what_was_measured():
@@ -45,4 +45,6 @@ def test_text():
         "percentile 46.0%; Spearman's rho 0.500",
         "The machine takes 1.25 times as long as when the table was measured; "
         "without that the median error is 37.5%",
+        "Two measurements of the same architectures agree with a Spearman's "
+        "rho of 0.900",
     ]

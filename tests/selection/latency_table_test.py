@@ -260,6 +260,7 @@ def test_report_on_a_machine_that_adds_up(table):
     assert report.median_error < 1e-3
     assert report.spearman > 0.99
     assert report.drift == pytest.approx(1, rel=1e-4)
+    assert report.repeatability > 0.99
     assert len(report.rows) == 8
 
 
