@@ -6,6 +6,7 @@
         --family=bignas_cifar10                      TFDS data, by name
     python train.py --dataset=my_photos/ --patch_size=32 \\
         --family=bignas_cifar10                      a folder of images
+    python train.py --recipe=ds_mobilenet_cifar10    gates choose the width
     python train.py --strategy=mirrored              all GPUs of the machine
     python train.py --backend=torch                  one GPU, no TensorFlow
 
@@ -14,6 +15,7 @@ field of a recipe is a flag too: see --help.
 """
 
 import contextlib
+import dataclasses
 import functools
 import importlib.util
 import os
@@ -43,13 +45,19 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
+from keras_elastic.training import BasisNetRecipe
+from keras_elastic.training import DSNetRecipe
 from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Recipe
+from keras_elastic.training import RunSetting
 from keras_elastic.training import Single
 from keras_elastic.training import SubnetValidation
+from keras_elastic.training import TrainingRecipe
 from keras_elastic.training import provenance
 from keras_elastic.training import strategies
 from keras_elastic.training import watched
+
+TOP1 = "test top-1"
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -97,7 +105,9 @@ flags.DEFINE_boolean("smoke", False, "Two epochs, few candidates: a test.")
 flags.DEFINE_boolean(
     "tensorboard", False, "Write logs for TensorBoard. Needs the extra of it."
 )
-recipe_flags = scripts.define_flags(Recipe, skip=("name", "sort_channels"))
+recipe_flags = scripts.define_flags(
+    Recipe, BasisNetRecipe, DSNetRecipe, skip=("name", "sort_channels")
+)
 
 
 def main(argv):
@@ -105,23 +115,15 @@ def main(argv):
         raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
     logging.set_verbosity(logging.WARNING)
     # Before anything else of TensorFlow.
-    strategy = make_strategy()
+    make_strategy()
 
     # ------------------------------------------------------------ recipe
     recipe = read_recipe()
-    recipe.check_resolutions()
     run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
-    family = recipe.make_family()
 
     # -------------------------------------------------------------- data
     dataset = load_dataset(recipe)
-    budgets = [Budget(flops=flops) for flops in recipe.budgets]
-    for budget in budgets:
-        budget.check_reachable(family, dataset.num_classes)
-    check_batch_size(recipe)
-    # What is wrong with the augmentation shows before anything is written.
-    make_batches(dataset, recipe)(epoch=0, start_batch=0)
-    trainer = make_trainer(recipe, dataset, run / "training")
+    check_recipe(recipe, dataset)
     zoo.remember_recipe(run, recipe)
     provenance.remember_start(
         run / "starts.jsonl", strategy=FLAGS.strategy, seed=recipe.seed
@@ -129,15 +131,25 @@ def main(argv):
     print(
         f"{dataset.name}: {dataset.train.size} images to train on, "
         f"{dataset.held_out.size} held out to select with, "
-        f"{dataset.test.size} to report on; {dataset.num_classes} classes.\n"
-        f"{family.name}: {family.space.size:,} architectures."
+        f"{dataset.test.size} to report on; {dataset.num_classes} classes."
     )
 
-    # ------------------------------------------------------------- train
+    # -------------------------------------------------------------- train
     with ke.data.naming_corrupt_files():
-        supernet = trainer.train()
-    if strategy and not strategies.is_chief(strategy):
-        return
+        if isinstance(recipe, BasisNetRecipe):
+            return train_basisnet(recipe, dataset, run)
+        family = recipe.make_family()
+        print(f"{family.name}: {family.space.size:,} architectures.")
+        supernet = make_trainer(recipe, dataset, run / "training").train()
+        if isinstance(recipe, DSNetRecipe):
+            return train_gates(supernet, recipe, dataset, run)
+    if is_chief():
+        report(supernet, recipe, dataset, run)
+
+
+def report(supernet, recipe, dataset, run):
+    """Selects children of a supernet for the budgets, and exports one."""
+    budgets = [Budget(flops=flops) for flops in recipe.budgets]
 
     # -------------------------------------------- calibrate and select
     scores = run / "scores.jsonl"
@@ -145,7 +157,7 @@ def main(argv):
     print("Selecting children on held-out images")
     search = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
     search.search(
-        family,
+        supernet.family,
         dataset.num_classes,
         scorer,
         budgets,
@@ -166,14 +178,14 @@ def main(argv):
         statistics=statistics,
     )
     rows = [front.best(budget, entry.name) for budget in budgets]
-    served = export(run, budgets[0])
+    served = export_child(run, budgets[0])
 
-    # ------------------------------------------------------------ report
+    # ------------------------------------------------------------- report
     print_table(
         [(str(budget), row) for budget, row in zip(budgets, rows, strict=True)]
     )
     if FLAGS.compare:
-        compare(recipe, family, dataset, run, scorer)
+        compare(recipe, dataset, run, scorer)
     print(
         f"\nWrote {run}/front.csv ({len(front.rows)} architectures), "
         f"{run}/{zoo.entry.WEIGHTS} and {served}.\n"
@@ -189,30 +201,50 @@ def read_recipe():
     path = pathlib.Path(FLAGS.recipe)
     if path.suffix != ".py":
         path = zoo.recipe_file(FLAGS.recipe)
-    recipe = Recipe.from_file(path)
+    recipe = TrainingRecipe.from_file(path)
     changes = recipe_flags()
-    fixed = sorted(
-        {key for phase in recipe.phases for key in phase} & {*changes}
-    )
-    if fixed:
-        raise ValueError(
-            f"The phases of the recipe '{recipe.name}' set {fixed}, which a "
-            "flag cannot override. Copy the recipe's file, and change it."
-        )
+    check_changes(recipe, changes)
     if "family" in changes:
         # The recipe's changes are of the fields of its own family.
         changes["family_changes"] = {}
         changes.setdefault("budgets", spread_budgets(changes["family"]))
     if "dataset" in changes or "family" in changes:
         # A run of other data or another space is not the recipe's.
-        words = [changes.get("family", recipe.family)]
-        words.append(pathlib.Path(changes.get("dataset", recipe.dataset)).name)
-        changes["name"] = "_".join(words)
+        model = changes.get("family", getattr(recipe, "family", recipe.name))
+        dataset = pathlib.Path(changes.get("dataset", recipe.dataset)).name
+        changes["name"] = f"{model}_{dataset}"
     if FLAGS.smoke:
-        name = changes.get("name", recipe.name)
-        phases = [{**phase, "epochs": 1} for phase in recipe.phases]
-        changes.update(epochs=2, mutants=2, name=f"{name}_smoke", phases=phases)
+        changes.update(name=f"{changes.get('name', recipe.name)}_smoke")
+        changes.update(smoke_changes(recipe))
     return recipe.replace(**changes)
+
+
+def check_changes(recipe, changes):
+    """Raises a `ValueError` for flags that the recipe has no use for."""
+    unknown = sorted({*changes} - {f.name for f in dataclasses.fields(recipe)})
+    if unknown:
+        raise ValueError(
+            f"The recipe '{recipe.name}', of kind {recipe.kind!r}, has no "
+            f"{unknown}. Leave the flags out, or pass another --recipe."
+        )
+    phases = getattr(recipe, "phases", ())
+    fixed = sorted({key for phase in phases for key in phase} & {*changes})
+    if fixed:
+        raise ValueError(
+            f"The phases of the recipe '{recipe.name}' set {fixed}, which a "
+            "flag cannot override. Copy the recipe's file, and change it."
+        )
+
+
+def smoke_changes(recipe):
+    """What makes a recipe run through in a moment."""
+    changes = {"epochs": 2}
+    if isinstance(recipe, Recipe):
+        phases = [{**phase, "epochs": 1} for phase in recipe.phases]
+        changes.update(mutants=2, phases=phases)
+    if isinstance(recipe, DSNetRecipe):
+        changes.update(gate_epochs=1, windows=recipe.windows[:1])
+    return changes
 
 
 def spread_budgets(name):
@@ -227,30 +259,27 @@ def spread_budgets(name):
     return tuple(float(f"{1.05 * flops:.2g}") for flops in quarters)
 
 
+def check_recipe(recipe, dataset):
+    """Raises a `ValueError` for what is wrong, before anything is written."""
+    if isinstance(recipe, Recipe):
+        recipe.check_resolutions()
+        for flops in recipe.budgets:
+            budget = Budget(flops=flops)
+            budget.check_reachable(recipe.make_family(), dataset.num_classes)
+    if isinstance(recipe, DSNetRecipe):
+        ke.models.DSNet.architectures(recipe.make_family())
+    if isinstance(recipe, BasisNetRecipe):
+        recipe.make_model(dataset.num_classes)
+    check_batch_size(recipe)
+    zoo.epoch_batches(recipe, dataset)(epoch=0, start_batch=0)
+
+
 def load_dataset(recipe):
     """Loads the data set of a recipe."""
     options = {"skip_corrupt": True} if FLAGS.skip_corrupt else {}
     return ke.data.load_dataset(
         recipe.dataset, FLAGS.data_dir, limit=recipe.limit, **options
     )
-
-
-def make_batches(dataset, recipe):
-    """Returns the function from an epoch and a start to its batches."""
-
-    def batches(epoch, start_batch, **shard):
-        return ke.data.training_batches(
-            dataset.train,
-            batch_size=recipe.batch_size,
-            patch_size=recipe.patch_size,
-            seed=recipe.seed,
-            epoch=epoch,
-            augmentation=recipe.augmentation,
-            start_batch=start_batch,
-            **shard,
-        )
-
-    return batches
 
 
 def make_trainer(recipe, dataset, folder):
@@ -260,7 +289,7 @@ def make_trainer(recipe, dataset, folder):
     return PhaseTrainer(
         recipe,
         dataset.num_classes,
-        functools.partial(make_batches, dataset),
+        functools.partial(zoo.epoch_batches, dataset=dataset),
         ke.data.steps_per_epoch(dataset.train, recipe.batch_size),
         folder,
         mode=FLAGS.mode or ("masked" if compiled else "sliced"),
@@ -269,6 +298,67 @@ def make_trainer(recipe, dataset, folder):
         load_teacher=zoo.load_teacher,
         make_callbacks=functools.partial(make_callbacks, recipe, dataset),
         checkpoint_every=FLAGS.checkpoint_every,
+    )
+
+
+def make_setting(recipe, dataset, run):
+    """Returns what the trainings of conditional models share."""
+    strategy = make_strategy()
+    return RunSetting(
+        folder=run,
+        dataset=dataset,
+        make_batches=functools.partial(zoo.epoch_batches, dataset=dataset),
+        steps_per_epoch=ke.data.steps_per_epoch(
+            dataset.train, recipe.batch_size
+        ),
+        scope=strategy.scope if strategy else contextlib.nullcontext,
+        is_chief=is_chief(),
+        jit_compile=FLAGS.jit_compile or FLAGS.strategy == "tpu",
+        checkpoint_every=FLAGS.checkpoint_every,
+        make_callbacks=functools.partial(make_logs, run),
+        load_teacher=zoo.load_teacher,
+    )
+
+
+def train_basisnet(recipe, dataset, run):
+    """Trains a BasisNet, exports it, and says what an early exit does."""
+    setting = make_setting(recipe, dataset, run)
+    found = zoo.run_basisnet(recipe, setting)
+    if found is None:
+        return
+    model, results = found
+    served = export_model(model, run)
+    print("\n{:<28}{:>10}{:>10}{:>12}".format("exit", "flops", "exits", TOP1))
+    for row in results:
+        print(
+            f"{row.exit:<28}{short(row.flops):>10}{row.exits:>10.1%}"
+            f"{row.test_top1:>12.2%}"
+        )
+    print(
+        "flops: mean multiply-adds of an image. exits: images that end after "
+        "the light network.\nThresholds were chosen on held-out images; all "
+        "figures are of the test split.\n"
+        f"\nWrote {run}/model.keras, {run}/early_exit.csv, {run}/results.csv "
+        f"and {served}."
+    )
+
+
+def train_gates(supernet, recipe, dataset, run):
+    """Trains the gates of a DS-Net, exports it, and compares with widths."""
+    setting = make_setting(recipe, dataset, run)
+    found = zoo.run_dsnet(supernet, recipe, setting)
+    if found is None:
+        return
+    models, results = found
+    served = [
+        export_model(model, run / window) for window, model in models.items()
+    ]
+    print("\n{:<28}{:>10}{:>12}".format("network", "flops", TOP1))
+    for row in results:
+        print(f"{row.network:<28}{short(row.flops):>10}{row.test_top1:>12.2%}")
+    print(
+        "flops: mean multiply-adds of an image. top-1: on the test split.\n"
+        f"\nWrote {run}/results.csv and {', '.join(served)}."
     )
 
 
@@ -283,6 +373,12 @@ def make_strategy():
             f"--strategy={FLAGS.strategy}. Use the TensorFlow backend."
         )
     return None
+
+
+def is_chief():
+    """Whether this process writes files for all workers."""
+    strategy = make_strategy()
+    return strategy is None or strategies.is_chief(strategy)
 
 
 def check_batch_size(recipe):
@@ -302,13 +398,19 @@ def make_callbacks(recipe, dataset, name, trainer):
     """Keras callbacks: a CSV file, and what the flags ask for."""
     if not trainer.is_chief:
         return []
-    callbacks = []
-    if FLAGS.validate_every:
-        callbacks.append(make_validation(recipe, dataset, trainer))
     run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
-    callbacks.append(
-        keras.callbacks.CSVLogger(run / f"{name}.csv", append=True)
-    )
+    callbacks = make_logs(run, name, trainer)
+    if FLAGS.validate_every:
+        # First, because the logs hold what it measures.
+        callbacks.insert(0, make_validation(recipe, dataset, trainer))
+    return callbacks
+
+
+def make_logs(run, name, trainer):
+    """Keras callbacks that write logs."""
+    if not trainer.is_chief:
+        return []
+    callbacks = [keras.callbacks.CSVLogger(run / f"{name}.csv", append=True)]
     if FLAGS.tensorboard:
         logs = str(run / "tensorboard" / name)
         callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
@@ -335,19 +437,23 @@ def make_validation(recipe, dataset, trainer):
     return SubnetValidation(accuracy, archs, FLAGS.validate_every, refresh)
 
 
-def export(run, budget):
+def export_child(run, budget):
     """Exports the child for a budget, and says what was written."""
+    return export_model(ke.load(run, flops=budget.flops), run)
+
+
+def export_model(model, folder):
+    """Exports a model, and says what was written."""
     if keras.backend.backend() != "tensorflow":
         return "no SavedModel, which needs the TensorFlow backend"
-    model = ke.load(run, flops=budget.flops)
-    version = ke.export.next_version(run / "served")
-    served = ke.export.saved_model(model, run / "served", version)
+    version = ke.export.next_version(folder / "served")
+    served = ke.export.saved_model(model, folder / "served", version)
     return f"the SavedModel {served}"
 
 
 def print_table(rows):
     """Prints budgets and what was selected for them."""
-    head = ("budget", "flops", "params", "resolution", "test top-1")
+    head = ("budget", "flops", "params", "resolution", TOP1)
     print("\n{:<18}{:>10}{:>10}{:>12}{:>12}".format(*head))
     for label, row in rows:
         print(
@@ -357,9 +463,9 @@ def print_table(rows):
     print("flops: multiply-adds of one image. top-1: on the test split.")
 
 
-def compare(recipe, family, dataset, run, scorer):
+def compare(recipe, dataset, run, scorer):
     """Prints the largest child beside the same network trained alone."""
-    arch = family.space.largest
+    arch = scorer.supernet.space.largest
     alone = make_trainer(recipe, dataset, run / "alone").train(Single(arch))
     print("\nThe largest architecture, test top-1:")
     for label, supernet in (

@@ -64,14 +64,14 @@ _DEFINE = {
 }
 
 
-def define_flags(table, skip=(), prefix="Recipe. "):
-    """Defines a flag for each field of a dataclass that a flag can hold.
+def define_flags(*tables, skip=(), prefix="Recipe. "):
+    """Defines a flag for each field of dataclasses that a flag can hold.
 
-    The help texts are those of the dataclass's docstring. Fields that are
-    dictionaries have no flag.
+    The help texts are those of the dataclasses' docstrings. Fields that are
+    dictionaries have no flag. Fields of one name share a flag.
 
     Args:
-        table: Dataclass with an `Args` section in its docstring.
+        *tables: Dataclasses with an `Args` section in their docstrings.
         skip: Names of fields without a flag.
         prefix: String before each help text.
 
@@ -79,22 +79,19 @@ def define_flags(table, skip=(), prefix="Recipe. "):
         Function without arguments that returns what the flags say: a
         dictionary of the fields whose flags were given.
     """
-    helps = _helps_of(table)
-    types = typing.get_type_hints(table)
-    names = []
-    for field in dataclasses.fields(table):
-        kind = _kind_of(types[field.name])
-        if field.name in skip or kind is None:
-            continue
-        names.append(field.name)
-        text = prefix + helps[field.name]
-        if kind in _DEFINE:
-            _DEFINE[kind](field.name, None, text)
-        else:
-            flags.DEFINE_list(field.name, None, f"{text} Comma separated.")
+    types = {}
+    for table in tables:
+        helps = _helps_of(table)
+        hints = typing.get_type_hints(table)
+        for field in dataclasses.fields(table):
+            kind = _kind_of(hints[field.name])
+            if field.name in (*skip, *types) or kind is None:
+                continue
+            types[field.name] = hints[field.name]
+            _define_flag(field.name, kind, prefix + helps[field.name])
 
     def given():
-        values = {name: flags.FLAGS[name].value for name in names}
+        values = {name: flags.FLAGS[name].value for name in types}
         return {
             name: _parse(types[name], value)
             for name, value in values.items()
@@ -102,6 +99,13 @@ def define_flags(table, skip=(), prefix="Recipe. "):
         }
 
     return given
+
+
+def _define_flag(name, kind, text):
+    if kind in _DEFINE:
+        _DEFINE[kind](name, None, text)
+    else:
+        flags.DEFINE_list(name, None, f"{text} Comma separated.")
 
 
 def _kind_of(annotation):
@@ -113,14 +117,14 @@ def _kind_of(annotation):
     if annotation in _DEFINE:
         return annotation
     if typing.get_origin(annotation) is tuple:
-        return tuple if options[0] in (int, float) else None
+        return tuple if options[0] in (int, float, str) else None
     return None
 
 
 def _parse(annotation, value):
     if not isinstance(value, list):
         return value
-    [element] = {int, float} & set(_leaves(annotation))
+    [element] = {int, float, str} & set(_leaves(annotation))
     return tuple(element(part) for part in value)
 
 
@@ -135,7 +139,15 @@ _TYPE = re.compile(r"^(String|Integer|Float|Boolean)\. ")
 
 
 def _helps_of(table):
-    """The text of each argument in the docstring of a class."""
+    """The text of each argument in the docstrings of a class and its bases."""
+    helps = {}
+    for base in reversed(table.__mro__):
+        if dataclasses.is_dataclass(base):
+            helps.update(_own_helps_of(base))
+    return helps
+
+
+def _own_helps_of(table):
     section = inspect.getdoc(table).split("\nArgs:\n")[1].split("\n\n")[0]
     entries = re.split(r"^    (\w+): ", section, flags=re.MULTILINE)[1:]
     return {

@@ -15,6 +15,7 @@ References:
 
 import dataclasses
 
+from keras_elastic.families.ds_gates import Gate
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import WidthTable
@@ -237,6 +238,14 @@ class ScaledEfficientNet(WidthTable):
             base.expand_ratio,
         )
         return self.base.plan(scaled, classes)
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Where DS-Net chooses the width: in the first block that has one."""
+        if not self.fixed_stages:
+            return ()
+        operation = f"stage{self.fixed_stages + 1}_block1_se"
+        return (Gate(operation, 0, self.width),)
 
     def _scaled(self, channels, place, percent):
         if self.fixed_stages and place <= self.fixed_stages:

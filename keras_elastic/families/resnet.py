@@ -58,7 +58,7 @@ class SlimmableResNet(WidthTable):
 
     def __post_init__(self):
         super().__post_init__()
-        _strides(self)
+        stage_strides(self)
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture.
@@ -71,24 +71,24 @@ class SlimmableResNet(WidthTable):
             A `Plan`.
         """
         (percent,) = genes.width
-        stem_strides, pool_strides, *strides = _strides(self)
+        stem_strides, pool_strides, *strides = stage_strides(self)
         builder = PlanBuilder(genes.resolution)
         with builder.block("stem"):
             filters = round_channels(self.stem * percent, scale=100)
-            _convolution(builder, "conv", filters, 7, stem_strides)
-            _pool(builder, pool_strides)
+            add_convolution(builder, "conv", filters, 7, stem_strides)
+            add_max_pooling(builder, pool_strides)
         for stage, channels in enumerate(self.channels):
             filters = round_channels(channels * percent, scale=100)
             for index in range(self.depth[stage]):
-                _bottleneck(
+                add_bottleneck(
                     builder,
-                    _name(stage, index),
+                    block_name(stage, index),
                     filters // EXPANSION,
                     filters,
                     strides=strides[stage] if index == 0 else 1,
                     shortcut="projection" if index == 0 else "identity",
                 )
-        _head(builder, classes)
+        add_head(builder, classes)
         return builder.plan()
 
 
@@ -135,7 +135,7 @@ class OnceForAllResNetD(Table):
 
     def __post_init__(self):
         super().__post_init__()
-        _strides(self)
+        stage_strides(self)
 
     @property
     def space(self) -> SearchSpace:
@@ -195,7 +195,7 @@ class OnceForAllResNetD(Table):
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture, as `SlimmableResNet.plan`."""
-        stem_strides, pool_strides, *strides = _strides(self)
+        stem_strides, pool_strides, *strides = stage_strides(self)
         builder = PlanBuilder(genes.resolution)
         self._stem(builder, genes, stem_strides, pool_strides)
         depths = self._depths()
@@ -203,9 +203,9 @@ class OnceForAllResNetD(Table):
             filters = genes.width[2 + stage]
             hidden = filters * genes.expand_ratio[gene]
             depth = genes.depth[1 + stage]
-            _bottleneck(
+            add_bottleneck(
                 builder,
-                _name(stage, index),
+                block_name(stage, index),
                 round_channels(hidden, scale=100),
                 filters,
                 strides=strides[stage] if index == 0 else 1,
@@ -213,56 +213,76 @@ class OnceForAllResNetD(Table):
                 # The first block of every choice is always there.
                 live=index < min(depths[stage]) or index < depth,
             )
-        _head(builder, classes)
+        add_head(builder, classes)
         return builder.plan()
 
     def _stem(self, builder, genes, strides, pool_strides):
         inside, filters = genes.width[:2]
         with builder.block("stem"):
-            _convolution(builder, "conv", inside, 3, strides)
+            add_convolution(builder, "conv", inside, 3, strides)
         for index in range(1, max(self.stem_depth)):
             with builder.block(
                 f"stem_block{index + 1}",
                 live=index < min(self.stem_depth) or index < genes.depth[0],
                 shortcut="identity",
             ):
-                _convolution(builder, "conv", inside, 3)
+                add_convolution(builder, "conv", inside, 3)
         with builder.block("stem_last"):
-            _convolution(builder, "conv", filters, 3)
-            _pool(builder, pool_strides)
+            add_convolution(builder, "conv", filters, 3)
+            add_max_pooling(builder, pool_strides)
 
 
-def _strides(table):
+def stage_strides(table):
     """Strides of the stem, its pooling and every stage's first block."""
     stages = [1, *[2] * (len(table.channels) - 1)]
     return limit_strides([2, 2, *stages], table.total_strides)
 
 
-def _name(stage, index):
+def block_name(stage, index):
+    """Name of a block of a stage, both from 0."""
     return f"stage{stage + 1}_block{index + 1}"
 
 
-def _convolution(builder, name, filters, kernel_size=1, strides=1):
+def add_convolution(builder, name, filters, kernel_size=1, strides=1):
     """Adds a convolution, its normalisation and a ReLU."""
     builder.convolution(name, filters, kernel_size, strides)
     builder.normalization(f"{name}_norm")
     builder.activation(f"{name}_activation", "relu")
 
 
-def _pool(builder, strides):
+def add_max_pooling(builder, strides):
+    """Adds the pooling of the stem, if it strides."""
     if strides > 1:
         builder.max_pooling("pool", 3, strides)
 
 
-def _bottleneck(builder, name, hidden, filters, strides, shortcut, live=True):
+def add_bottleneck(
+    builder, name, hidden, filters, strides, shortcut, live=True, reduced=None
+):
+    """Adds a bottleneck block.
+
+    Args:
+        builder: `PlanBuilder`.
+        name: String. Name of the block.
+        hidden: Channels inside.
+        filters: Channels of the output.
+        strides: Integer. Strides of the 3x3 convolution.
+        shortcut: Kind of the shortcut, see `PlanBuilder.block`.
+        live: Whether the architecture has this block.
+        reduced: Channels that attention to the block's input narrows to, or
+            `None` for no attention.
+    """
     with builder.block(name, live, shortcut, strides, activation="relu"):
-        _convolution(builder, "reduce", hidden)
-        _convolution(builder, "conv", hidden, 3, strides)
+        if reduced is not None:
+            builder.squeeze_excite("attention", reduced, "relu", "sigmoid")
+        add_convolution(builder, "reduce", hidden)
+        add_convolution(builder, "conv", hidden, 3, strides)
         builder.convolution("expand", filters)
         builder.normalization("expand_norm", zero_gamma=True)
 
 
-def _head(builder, classes):
+def add_head(builder, classes):
+    """Adds the pooling and the classifier."""
     with builder.block("head"):
         builder.global_pooling("pool")
         builder.dense("classifier", classes)

@@ -1,5 +1,11 @@
 """Elastic layers: stock layers that can run with a part of their weights."""
 
+from keras_elastic.layers.basis_conv2d import BasisConv2D as BasisConv2D
+from keras_elastic.layers.basis_depthwise_conv2d import (
+    BasisDepthwiseConv2D as BasisDepthwiseConv2D,
+)
+from keras_elastic.layers.basis_exit import BasisExit as BasisExit
+from keras_elastic.layers.basis_preview import BasisPreview as BasisPreview
 from keras_elastic.layers.elastic_batch_normalization import (
     ElasticBatchNormalization as ElasticBatchNormalization,
 )
@@ -14,3 +20,7 @@ from keras_elastic.layers.elastic_shortcut import (
 from keras_elastic.layers.elastic_squeeze_excite import (
     ElasticSqueezeExcite as ElasticSqueezeExcite,
 )
+from keras_elastic.layers.routed_normalization import (
+    RoutedNormalization as RoutedNormalization,
+)
+from keras_elastic.layers.slimming_gate import SlimmingGate as SlimmingGate

@@ -87,6 +87,32 @@ def silu(inputs):
     return inputs * ops.sigmoid(inputs)
 
 
+def outlined(function, *shapes):
+    """A function that is one node of the graphs that it is called in.
+
+    TensorFlow visits every node of the branches that a switch does not take;
+    a branch of one node costs next to nothing. The graph of the function is
+    traced, stored and optimised once, however often it is called.
+
+    Args:
+        function: Function of float tensors to a tensor, of fixed variables.
+        *shapes: Pairs of the shape and the dtype of each argument.
+
+    Returns:
+        A function of the same arguments.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(
+        function,
+        input_signature=[tf.TensorSpec(*shape) for shape in shapes],
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
+
+
 def resize(images, size):
     """Resizes square images by antialiased bicubic interpolation.
 

@@ -4,30 +4,74 @@ import keras
 
 from keras_elastic import families
 from keras_elastic.layers import slicing
+from keras_elastic.models import basisnet_variants
 from keras_elastic.models.child import build_child
 
 
-def build(name, classes=1000, keras_module=keras):
-    """Builds a published network from stock layers, with random weights.
+def build(name, classes=1000, keras_module=keras, **options):
+    """Builds a published network with random weights.
 
     Args:
-        name: String. One of `keras_elastic.families.network_names()`.
+        name: String. One of `keras_elastic.families.network_names()`, which
+            are built of stock layers, or `"basisnet_mobilenet_v2"`,
+            `"basisnet_mobilenet_v3"` or `"condconv_efficientnet_b0"`.
         classes: Integer. Number of classes.
         keras_module: `keras`, or a module with the same layers: `tf_keras`.
+            For networks of stock layers.
+        **options: Variants of a BasisNet or CondConv net, fields of
+            `BasisNetVariant` and `CondConvVariant`: `num_bases`,
+            `first_basis_block`, `last_basis_block`, `resolution`, `dropout`,
+            `method` and `dtype`; of a BasisNet also `width`,
+            `light_resolution`, `light_width`, `activation` and
+            `exit_threshold`. Widths are in percent.
 
     Returns:
         A functional model from pixels in 0..255 of shape
         (batch, resolution, resolution, 3) to logits of shape (batch, classes).
 
     Raises:
-        ValueError: No network has this name, or `classes` is not positive.
+        ValueError: No network has this name or these options, or `classes` is
+            not positive.
 
     Example:
 
     >>> keras_elastic.build("attentivenas_a0").count_params() > 8.9e6
     True
+
+    ```python
+    model = keras_elastic.build(
+        "basisnet_mobilenet_v3", num_bases=8, light_resolution=224
+    )
+    ```
     """
     slicing.check_positive(classes=classes)
+    if name in basisnet_variants.VARIANTS:
+        _check_module(name, keras_module)
+        variant = basisnet_variants.variant(name, **options)
+        return variant.build(classes, name)
+    _check_name(name, options)
     family, arch = families.network(name)
     plan = family.plan(arch, classes)
     return build_child(plan, keras_module=keras_module, name=name)
+
+
+def _check_module(name, keras_module):
+    if keras_module is not keras:
+        raise ValueError(
+            f"'{name}' has layers of Keras 3 and needs `keras_module=keras`. "
+            f"Received: keras_module={keras_module!r}."
+        )
+
+
+def _check_name(name, options):
+    conditional = list(basisnet_variants.VARIANTS)
+    if name not in families.network_names():
+        names = sorted([*families.network_names(), *conditional])
+        raise ValueError(
+            f"`name` must be one of {names}. Received: name={name!r}."
+        )
+    if options:
+        raise ValueError(
+            f"Only {conditional} have variants. Received: name={name!r} with "
+            f"the options {sorted(options)}."
+        )

@@ -9,7 +9,11 @@ from keras_elastic.training.schedules import WarmUp as WarmUp
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "basisnet_task": ["BasisNetTask"],
+        "basisnet_recipe": ["BasisNetRecipe"],
         "conditional_trainer": ["ConditionalTrainer"],
+        "gate_task": ["GateTask"],
+        "dsnet_recipe": ["DSNetRecipe"],
         "guard": ["TrainingLost"],
         "losses": ["AdaptiveAlphaDivergence", "SoftCrossEntropy"],
         "objectives": [
@@ -19,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "phases": ["PhaseTrainer"],
         "recipe": ["Recipe"],
+        "recipe_kinds": ["recipe_from_json"],
         "samplers": [
             "AttentiveSandwich",
             "RandomSubnets",
@@ -26,8 +31,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "Single",
         ],
         "settings": ["StepSettings"],
+        "task_training": ["RunSetting", "train_task"],
         "teachers": ["KerasTeacher", "SubnetTeacher"],
         "trainer": ["Trainer"],
+        "training_recipe": ["TrainingRecipe"],
         "validation": ["SubnetValidation", "watched"],
     },
     modules=["provenance", "strategies"],

@@ -23,6 +23,7 @@ from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.selection import Front
 from keras_elastic.training import Recipe
+from keras_elastic.training.recipe_kinds import recipe_from_json
 
 MODEL = "model.json"
 FRONT = "front.csv"
@@ -169,7 +170,7 @@ def remember_recipe(folder, recipe) -> None:
 
     Args:
         folder: Path of the run.
-        recipe: `Recipe`.
+        recipe: `TrainingRecipe`.
 
     Raises:
         ValueError: The run was begun with another recipe; says what differs.
@@ -179,7 +180,7 @@ def remember_recipe(folder, recipe) -> None:
         with files.replacing(path) as temporary:
             temporary.write_text(recipe.to_json() + "\n")
         return
-    differences = recipe.differences(Recipe.from_json(path.read_text()))
+    differences = recipe.differences(recipe_from_json(path.read_text()))
     if differences:
         raise ValueError(
             f"The folder {str(folder)!r} holds a run of another recipe: "

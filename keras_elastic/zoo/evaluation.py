@@ -1,4 +1,4 @@
-"""Scoring and reporting by a recipe: which images measure what."""
+"""The images of a recipe: which train, which measure what."""
 
 import numpy as np
 from keras import ops
@@ -10,6 +10,33 @@ from keras_elastic.selection import Scorer
 from keras_elastic.spaces import costs
 
 _BATCH = 256
+
+
+def epoch_batches(recipe, dataset):
+    """Returns the training batches of a recipe, for `Trainer.fit`.
+
+    Args:
+        recipe: `TrainingRecipe`.
+        dataset: `ImageDataset`.
+
+    Returns:
+        Function from an epoch and the batch to begin with to its batches, of
+        one shard of several if `shard_index` and `num_shards` are given.
+    """
+
+    def batches(epoch, start_batch, **shard):
+        return data.training_batches(
+            dataset.train,
+            batch_size=recipe.batch_size,
+            patch_size=recipe.patch_size,
+            seed=recipe.seed,
+            epoch=epoch,
+            augmentation=recipe.augmentation,
+            start_batch=start_batch,
+            **shard,
+        )
+
+    return batches
 
 
 def make_scorer(supernet, recipe, dataset, cache=None) -> Scorer:
@@ -25,12 +52,26 @@ def make_scorer(supernet, recipe, dataset, cache=None) -> Scorer:
         `Scorer` that measures statistics on the first
         `recipe.calibration_images` training images, without augmentation.
     """
-    count = min(recipe.calibration_images, dataset.train.size)
-    calibration = _batches(dataset.train, recipe, count)
-    images = np.concatenate(
-        [ops.convert_to_numpy(images) for images, _ in calibration]
+    return Scorer(
+        supernet,
+        calibration_images(recipe, dataset),
+        held_out_batches(recipe, dataset),
+        cache,
     )
-    return Scorer(supernet, images, _batches(dataset.held_out, recipe), cache)
+
+
+def calibration_images(recipe, dataset) -> np.ndarray:
+    """Returns the training images of a recipe to measure statistics on."""
+    count = min(recipe.calibration_images, dataset.train.size)
+    batches = _batches(dataset.train, recipe, count)
+    return np.concatenate(
+        [ops.convert_to_numpy(images) for images, _ in batches]
+    )
+
+
+def held_out_batches(recipe, dataset):
+    """Returns batches of the held-out images, to select with."""
+    return _batches(dataset.held_out, recipe)
 
 
 def test_batches(recipe, dataset):

@@ -151,3 +151,25 @@ def test_normalize():
     expected = gamma * (inputs - mean) / np.sqrt(variance + 0.1) + beta
     outputs = kernels.normalize(inputs, gamma, beta, mean, variance, 0.1)
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
+
+
+def test_an_outlined_function_is_one_node():
+    weight = tf.Variable(2.0)
+    outlined = kernels.outlined(
+        lambda a, b: tf.exp(weight * a) + b,
+        ((None, 3), "float32"),
+        ((None, 3), "float32"),
+    )
+    a, b = np.ones((2, 3), "float32"), np.zeros((2, 3), "float32")
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 3))] * 2)
+    def run(a, b):
+        return outlined(a, b)
+
+    np.testing.assert_allclose(run(a, b), np.exp(2 * a) + b, rtol=1e-6)
+    weight.assign(3.0)
+    np.testing.assert_allclose(run(a, b), np.exp(3 * a) + b, rtol=1e-6)
+    graph = run.get_concrete_function().graph
+    calls = [o for o in graph.get_operations() if "PartitionedCall" in o.type]
+    assert len(calls) == 1
+    assert not [o for o in graph.get_operations() if o.type == "Exp"]

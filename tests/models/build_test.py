@@ -34,3 +34,18 @@ def test_an_unknown_network_lists_the_known():
 def test_classes_must_be_positive():
     with pytest.raises(ValueError, match="`classes` must be"):
         keras_elastic.build("efficientnet_b0", classes=0)
+
+
+def test_an_unknown_name_lists_conditional_networks_too():
+    with pytest.raises(ValueError, match="basisnet_mobilenet_v3.*vgg16"):
+        keras_elastic.build("basisnet_mobilenet_v9")
+
+
+def test_networks_of_stock_layers_have_no_options():
+    with pytest.raises(ValueError, match="have variants.*num_bases"):
+        keras_elastic.build("efficientnet_b0", num_bases=3)
+
+
+def test_conditional_networks_are_of_keras():
+    with pytest.raises(ValueError, match="`keras_module=keras`"):
+        keras_elastic.build("basisnet_mobilenet_v3", keras_module=np)

@@ -1,0 +1,176 @@
+"""What every recipe says: the data, and how the weights move."""
+
+import dataclasses
+import json
+import pathlib
+import runpy
+from typing import Any
+from typing import ClassVar
+
+from keras_elastic.training import ingredients
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingRecipe:
+    """The fields that recipes of all kinds share.
+
+    Args:
+        name: String. Names the run, and the zoo entry.
+        dataset: String. `"digits"`, an image folder or a TFDS name.
+        patch_size: Integer. Pixels of the training patch, which a network
+            resizes to its own resolution.
+        batch_size: Integer. Images of a step, over all replicas.
+        epochs: Integer. Epochs in all.
+        learning_rate: Float. Peak of the schedule.
+        limit: Integer. Training images to use, or `None` for all.
+        augmentation: String. See `keras_elastic.data`.
+        mixup: Float. Parameter of mixup, 0 for none.
+        divergence: String. What a student minimises: `"kl"` or `"alpha"`.
+        teacher: String. A `.keras` file that returns logits, a run or zoo
+            entry whose largest child teaches, `"first_phase"` for the
+            largest subnet after the first phase, or `None`.
+        optimizer: String. `"rmsprop"` (decay and momentum 0.9) or `"sgd"`
+            (Nesterov momentum 0.9).
+        schedule: String. `"exponential"` with a constant ending, `"cosine"`
+            or `"linear"` to zero.
+        decay_epochs: Float. Epochs between two decays of "exponential".
+        decay_rate: Float. Factor of such a decay.
+        ending: Float. Floor of "exponential" as a part of the peak.
+        warmup_epochs: Float. Epochs of linear warm-up.
+        weight_decay: Float. L2, added to the loss once a step.
+        decayed: String. `"kernels"`, `"dense_kernels"` (not the depthwise
+            ones) or `"all"`.
+        clip_norm: Float. Largest norm of all gradients together, or `None`.
+        clip_value: Float. Largest absolute gradient, or `None`.
+        ema_momentum: Float. Momentum of the moving average of the weights,
+            which then is the result, or `None`.
+        label_smoothing: Float.
+        accumulation_steps: Integer. Parts of a batch, one after another.
+        dtype: String. `"float32"`, or `"mixed_bfloat16"` to compute in
+            bfloat16.
+        calibration_images: Integer. Training images for the statistics.
+        seed: Integer.
+
+    Raises:
+        ValueError: A number is out of range (all are named at once), or a
+            name is unknown.
+    """
+
+    # What kind of model it trains, in files.
+    kind: ClassVar[str]
+    # Fields that must be above zero.
+    positive: ClassVar[tuple[str, ...]] = (
+        "patch_size",
+        "batch_size",
+        "epochs",
+        "learning_rate",
+        "decay_epochs",
+        "accumulation_steps",
+        "calibration_images",
+    )
+
+    name: str
+    dataset: str
+    patch_size: int
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    limit: int | None = None
+    augmentation: str = "none"
+    mixup: float = 0.0
+    divergence: str = "kl"
+    teacher: str | None = None
+    optimizer: str = "rmsprop"
+    schedule: str = "exponential"
+    decay_epochs: float = 2.4
+    decay_rate: float = 0.97
+    ending: float = 0.05
+    warmup_epochs: float = 5.0
+    weight_decay: float = 1e-5
+    decayed: str = "kernels"
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    ema_momentum: float | None = None
+    label_smoothing: float = 0.1
+    accumulation_steps: int = 1
+    dtype: str = "float32"
+    calibration_images: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        self._check_names()
+
+    def _check_numbers(self) -> None:
+        wrong = [f for f in self.positive if not getattr(self, f) > 0]
+        if wrong:
+            raise ValueError(
+                f"The recipe '{self.name}' needs positive {wrong}. "
+                f"Received: { {f: getattr(self, f) for f in wrong} }."
+            )
+
+    def _check_names(self) -> None:
+        for field, known in ingredients.NAMES.items():
+            if getattr(self, field, known[0]) not in known:
+                raise ValueError(
+                    f"`{field}` of the recipe '{self.name}' must be one of "
+                    f"{known}. Received: {field}={getattr(self, field)!r}."
+                )
+
+    def make_optimizer(self, steps_per_epoch: int):
+        """Returns the Keras optimizer, with the recipe's schedule."""
+        return ingredients.make_optimizer(self, steps_per_epoch)
+
+    def step_settings(self) -> dict[str, Any]:
+        """Returns the fields that are `StepSettings`, for a `Trainer`."""
+        return {field: getattr(self, field) for field in ingredients.SETTINGS}
+
+    def replace(self, **changes: Any) -> "TrainingRecipe":
+        """Returns the recipe with some fields replaced."""
+        return dataclasses.replace(self, **changes)
+
+    def differences(self, other: "TrainingRecipe") -> list[str]:
+        """Says, field by field, what another recipe has instead."""
+        if self.kind != other.kind:
+            return [f"it is of kind {other.kind!r} there, {self.kind!r} here"]
+        mine = json.loads(self.to_json())
+        theirs = json.loads(other.to_json())
+        return [
+            f"`{field}` is {theirs[field]!r} there and {mine[field]!r} here"
+            for field in mine
+            if mine[field] != theirs[field]
+        ]
+
+    def to_json(self) -> str:
+        """Returns indented JSON."""
+        values = {"kind": self.kind, **dataclasses.asdict(self)}
+        return json.dumps(values, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainingRecipe":
+        """Makes a recipe from what `to_json` returned."""
+        values = json.loads(text)
+        # Recipes of supernets were written before there were other kinds.
+        values.pop("kind", None)
+        return cls(**values)
+
+    @classmethod
+    def from_file(cls, path) -> "TrainingRecipe":
+        """Reads a recipe from a Python file that assigns `recipe`.
+
+        Raises:
+            ValueError: There is no such file, or it assigns no recipe.
+        """
+        path = pathlib.Path(path)
+        if not path.is_file():
+            raise ValueError(
+                f"`path` must be a recipe file. Received: {str(path)!r}, "
+                "which does not exist."
+            )
+        recipe = runpy.run_path(str(path)).get("recipe")
+        if not isinstance(recipe, cls):
+            raise ValueError(
+                f"A recipe file must assign a `Recipe` to `recipe`. "
+                f"Received: {str(path)!r}, where `recipe` is {recipe!r}."
+            )
+        return recipe

@@ -1,0 +1,187 @@
+"""`train.py` with the recipes of conditional models, from end to end."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+import script_runs
+import tensorflow as tf
+
+from keras_elastic import data
+
+BASISNET = """
+from keras_elastic.training import BasisNetRecipe
+
+recipe = BasisNetRecipe(
+    name="small_basisnet",
+    network="basisnet_mobilenet_v2",
+    resolution=16,
+    width=35,
+    light_resolution=8,
+    light_width=35,
+    num_bases=2,
+    first_basis_block=16,
+    dataset="digits",
+    patch_size=8,
+    batch_size=64,
+    epochs=3,
+    learning_rate=0.01,
+    basis_dropout=0.1,
+    preheat_epochs=1.0,
+)
+"""
+DSNET = """
+from keras_elastic.training import DSNetRecipe
+
+recipe = DSNetRecipe(
+    name="small_dsnet",
+    family="ds_mobilenet_cifar10",
+    dataset="digits",
+    patch_size=8,
+    upscale=True,
+    objective="ensemble_bootstrapping",
+    ema_momentum=0.9,
+    batch_size=64,
+    epochs=3,
+    learning_rate=0.01,
+    budgets=(2e6,),
+    windows=("S", "L"),
+)
+"""
+
+
+class Run:
+    """A run of a recipe, given twice."""
+
+    def __init__(self, folder, text):
+        folder.mkdir()
+        (folder / "recipe.py").write_text(text)
+        self.folder = folder / "run"
+        self.flags = (
+            f"--recipe={folder / 'recipe.py'}",
+            f"--run_dir={self.folder}",
+            "--smoke",
+        )
+        self.first = script_runs.call_main("train.py", *self.flags)
+        self.second = script_runs.call_main("train.py", *self.flags)
+
+    def results(self):
+        with open(self.folder / "results.csv") as file:
+            return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def basisnet(tmp_path_factory):
+    return Run(tmp_path_factory.mktemp("basisnet") / "one", BASISNET)
+
+
+@pytest.fixture(scope="module")
+def dsnet(tmp_path_factory):
+    return Run(tmp_path_factory.mktemp("dsnet") / "one", DSNET)
+
+
+def table_of(printed):
+    """What a run printed after its training."""
+    return printed[printed.rindex("top-1") :]
+
+
+def check_served(folder, size):
+    """The exported model gives the probabilities of the Keras model."""
+    model = keras.saving.load_model(folder / "model.keras")
+    served = tf.saved_model.load(str(folder / "served" / "1"))
+    images = next(
+        iter(
+            data.evaluation_batches(
+                data.load_dataset("digits").test, batch_size=7, patch_size=size
+            )
+        )
+    )[0]
+    pixels = tf.image.resize(tf.cast(images, "float32"), (size, size))
+    outputs = served.signatures["serve_tensors"](images=pixels)
+    np.testing.assert_allclose(outputs["logits"], model(pixels), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_basisnet_leaves_its_files(basisnet):
+    names = {path.name for path in basisnet.folder.iterdir()}
+    assert names == {
+        *("recipe.json", "starts.jsonl", "training", "basisnet.csv"),
+        *("model.keras", "early_exit.csv", "results.csv", "served"),
+    }
+
+
+@pytest.mark.slow
+def test_a_basisnet_reports_its_exits(basisnet):
+    rows = basisnet.results()
+    assert rows[0]["exit"] == "none" and float(rows[0]["exits"]) == 0
+    assert rows[-1]["exit"] == "all images" and float(rows[-1]["exits"]) == 1
+    assert len(rows) == 6
+    flops = [float(row["flops"]) for row in rows]
+    assert min(flops) == flops[-1] and max(flops) == flops[0]
+    for row in rows:
+        assert f"{float(row['test_top1']):.2%}" in basisnet.first
+
+
+@pytest.mark.slow
+def test_a_basisnet_is_exported(basisnet):
+    check_served(basisnet.folder, 16)
+
+
+@pytest.mark.slow
+def test_a_dsnet_leaves_its_files(dsnet):
+    names = {path.name for path in dsnet.folder.iterdir()}
+    # A smoke run has gates for the first window only.
+    assert names == {
+        *("recipe.json", "starts.jsonl", "training", "training.csv"),
+        *("gates_S.csv", "results.csv", "S"),
+    }
+
+
+@pytest.mark.slow
+def test_a_dsnet_is_compared_with_its_widths(dsnet):
+    rows = dsnet.results()
+    names = [row["network"] for row in rows]
+    assert names == [*(f"width {n}" for n in range(5)), "DS-Net S"]
+    flops = [float(row["flops"]) for row in rows]
+    assert flops[:5] == sorted(flops[:5])
+    # "S" chooses from the narrowest four.
+    assert flops[0] <= flops[5] <= flops[3]
+
+
+@pytest.mark.slow
+def test_a_dsnet_is_exported(dsnet):
+    check_served(dsnet.folder / "S", 32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["basisnet", "dsnet"])
+def test_a_finished_run_is_not_trained_again(kind, request):
+    run = request.getfixturevalue(kind)
+    assert "Epoch 2/2" in run.first and "Epoch" not in run.second
+    # But exported again, as a new version.
+    expected = table_of(run.first).replace("served/1", "served/2")
+    assert table_of(run.second) == expected
+
+
+@pytest.mark.parametrize(
+    "recipe,flag,message",
+    [
+        (BASISNET, "--mutants=3", "of kind 'basisnet', has no.*mutants"),
+        (DSNET, "--num_bases=4", "of kind 'dsnet', has no.*num_bases"),
+        (BASISNET, "--last_basis_block=40", "`basis_blocks`.*40"),
+        (BASISNET, "--num_bases=0", "num_bases"),
+        (BASISNET, "--budgets=-1", "positive budgets"),
+        (DSNET, "--windows=XL", "`windows`"),
+        (DSNET, "--family=bignas_digits", "must have gates"),
+    ],
+)
+def test_wrong_flags_write_nothing(tmp_path, recipe, flag, message):
+    path = tmp_path / "recipe.py"
+    path.write_text(recipe)
+    run = tmp_path / "run"
+    with pytest.raises(ValueError, match=message):
+        script_runs.call_main(
+            "train.py", f"--recipe={path}", f"--run_dir={run}", flag
+        )
+    assert not run.exists()

@@ -1,0 +1,88 @@
+import types
+
+import keras
+import numpy as np
+import pytest
+from training import tiny
+from training.tiny_task import TinyTask
+from training.tiny_task import make_model
+
+from keras_elastic.training import BasisNetRecipe
+from keras_elastic.training import RunSetting
+from keras_elastic.training import train_task
+
+# Of any kind: the task is given.
+RECIPE = BasisNetRecipe(
+    name="one",
+    dataset="digits",
+    patch_size=8,
+    batch_size=8,
+    epochs=2,
+    optimizer="sgd",
+    schedule="cosine",
+    learning_rate=0.1,
+    warmup_epochs=0.0,
+    seed=3,
+)
+
+
+def make_setting(folder, **changes):
+    values = {
+        "folder": folder,
+        "dataset": types.SimpleNamespace(num_classes=tiny.CLASSES),
+        "make_batches": lambda recipe: tiny.batches,
+        "steps_per_epoch": 4,
+        **changes,
+    }
+    return RunSetting(**values)
+
+
+def make_task():
+    return TinyTask(make_model())
+
+
+def assert_equal(first, second):
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+def test_a_killed_training_goes_on(tmp_path):
+    whole = train_task("one", RECIPE, make_setting(tmp_path / "a"), make_task)
+    killed = make_setting(
+        tmp_path / "b",
+        checkpoint_every=1,
+        make_callbacks=lambda name, trainer: [Kill()],
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train_task("one", RECIPE, killed, make_task)
+    again = train_task("one", RECIPE, make_setting(tmp_path / "b"), make_task)
+    assert_equal(whole, again)
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    weights = train_task("one", RECIPE, make_setting(tmp_path), make_task)
+    named = []
+
+    def make_callbacks(name, trainer):
+        named.append(name)
+        return []
+
+    setting = make_setting(tmp_path, make_callbacks=make_callbacks)
+    assert_equal(train_task("one", RECIPE, setting, make_task), weights)
+    assert named == []
+    train_task("two", RECIPE, setting, make_task)
+    assert named == ["two"]
+
+
+def test_averaged_weights_are_the_result(tmp_path):
+    averaged = RECIPE.replace(ema_momentum=0.9)
+    plain = train_task("one", RECIPE, make_setting(tmp_path), make_task)
+    found = train_task("two", averaged, make_setting(tmp_path), make_task)
+    assert not np.allclose(plain[0], found[0], atol=1e-4)
+    again = train_task("two", averaged, make_setting(tmp_path), make_task)
+    assert_equal(found, again)
