@@ -15,7 +15,6 @@ field of a recipe is a flag too: see --help.
 """
 
 import contextlib
-import dataclasses
 import functools
 import importlib.util
 import os
@@ -44,7 +43,6 @@ from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection.budget import short
-from keras_elastic.spaces import costs
 from keras_elastic.training import BasisNetRecipe
 from keras_elastic.training import DSNetRecipe
 from keras_elastic.training import PhaseTrainer
@@ -52,7 +50,6 @@ from keras_elastic.training import Recipe
 from keras_elastic.training import RunSetting
 from keras_elastic.training import Single
 from keras_elastic.training import SubnetValidation
-from keras_elastic.training import TrainingRecipe
 from keras_elastic.training import provenance
 from keras_elastic.training import strategies
 from keras_elastic.training import watched
@@ -118,12 +115,16 @@ def main(argv):
     make_strategy()
 
     # ------------------------------------------------------------ recipe
-    recipe = read_recipe()
+    recipe = zoo.read_recipe(FLAGS.recipe, recipe_flags(), smoke=FLAGS.smoke)
     run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
 
     # -------------------------------------------------------------- data
     dataset = load_dataset(recipe)
-    check_recipe(recipe, dataset)
+    zoo.check_recipe(recipe, dataset)
+    check_batch_size(recipe)
+    is_basisnet = isinstance(recipe, BasisNetRecipe)
+    # What is wrong with the flags shows before anything is written.
+    trainer = None if is_basisnet else make_trainer(recipe, dataset, run)
     zoo.remember_recipe(run, recipe)
     provenance.remember_start(
         run / "starts.jsonl", strategy=FLAGS.strategy, seed=recipe.seed
@@ -136,11 +137,11 @@ def main(argv):
 
     # -------------------------------------------------------------- train
     with ke.data.naming_corrupt_files():
-        if isinstance(recipe, BasisNetRecipe):
+        if is_basisnet:
             return train_basisnet(recipe, dataset, run)
-        family = recipe.make_family()
-        print(f"{family.name}: {family.space.size:,} architectures.")
-        supernet = make_trainer(recipe, dataset, run / "training").train()
+        space = trainer.family.space
+        print(f"{space.name}: {space.size:,} architectures.")
+        supernet = trainer.train()
         if isinstance(recipe, DSNetRecipe):
             return train_gates(supernet, recipe, dataset, run)
     if is_chief():
@@ -196,84 +197,6 @@ def report(supernet, recipe, dataset, run):
     )
 
 
-def read_recipe():
-    """Returns the recipe of the flags."""
-    path = pathlib.Path(FLAGS.recipe)
-    if path.suffix != ".py":
-        path = zoo.recipe_file(FLAGS.recipe)
-    recipe = TrainingRecipe.from_file(path)
-    changes = recipe_flags()
-    check_changes(recipe, changes)
-    if "family" in changes:
-        # The recipe's changes are of the fields of its own family.
-        changes["family_changes"] = {}
-        changes.setdefault("budgets", spread_budgets(changes["family"]))
-    if "dataset" in changes or "family" in changes:
-        # A run of other data or another space is not the recipe's.
-        model = changes.get("family", getattr(recipe, "family", recipe.name))
-        dataset = pathlib.Path(changes.get("dataset", recipe.dataset)).name
-        changes["name"] = f"{model}_{dataset}"
-    if FLAGS.smoke:
-        changes.update(name=f"{changes.get('name', recipe.name)}_smoke")
-        changes.update(smoke_changes(recipe))
-    return recipe.replace(**changes)
-
-
-def check_changes(recipe, changes):
-    """Raises a `ValueError` for flags that the recipe has no use for."""
-    unknown = sorted({*changes} - {f.name for f in dataclasses.fields(recipe)})
-    if unknown:
-        raise ValueError(
-            f"The recipe '{recipe.name}', of kind {recipe.kind!r}, has no "
-            f"{unknown}. Leave the flags out, or pass another --recipe."
-        )
-    phases = getattr(recipe, "phases", ())
-    fixed = sorted({key for phase in phases for key in phase} & {*changes})
-    if fixed:
-        raise ValueError(
-            f"The phases of the recipe '{recipe.name}' set {fixed}, which a "
-            "flag cannot override. Copy the recipe's file, and change it."
-        )
-
-
-def smoke_changes(recipe):
-    """What makes a recipe run through in a moment."""
-    changes = {"epochs": 2}
-    if isinstance(recipe, Recipe):
-        phases = [{**phase, "epochs": 1} for phase in recipe.phases]
-        changes.update(mutants=2, phases=phases)
-    if isinstance(recipe, DSNetRecipe):
-        changes.update(gate_epochs=1, windows=recipe.windows[:1])
-    return changes
-
-
-def spread_budgets(name):
-    """Three budgets between the smallest and the largest of a family."""
-    family = ke.families.get(name)
-    low, high = (
-        costs(family.plan(arch, classes=10)).flops
-        for arch in (family.space.smallest, family.space.largest)
-    )
-    # Evenly apart as ratios, and 5 % more, which rounding cannot take away.
-    quarters = (low * (high / low) ** (part / 4) for part in (1, 2, 3))
-    return tuple(float(f"{1.05 * flops:.2g}") for flops in quarters)
-
-
-def check_recipe(recipe, dataset):
-    """Raises a `ValueError` for what is wrong, before anything is written."""
-    if isinstance(recipe, Recipe):
-        recipe.check_resolutions()
-        for flops in recipe.budgets:
-            budget = Budget(flops=flops)
-            budget.check_reachable(recipe.make_family(), dataset.num_classes)
-    if isinstance(recipe, DSNetRecipe):
-        ke.models.DSNet.architectures(recipe.make_family())
-    if isinstance(recipe, BasisNetRecipe):
-        recipe.make_model(dataset.num_classes)
-    check_batch_size(recipe)
-    zoo.epoch_batches(recipe, dataset)(epoch=0, start_batch=0)
-
-
 def load_dataset(recipe):
     """Loads the data set of a recipe."""
     options = {"skip_corrupt": True} if FLAGS.skip_corrupt else {}
@@ -282,7 +205,7 @@ def load_dataset(recipe):
     )
 
 
-def make_trainer(recipe, dataset, folder):
+def make_trainer(recipe, dataset, run, name="training"):
     """Returns what trains a recipe, with all flags."""
     compiled = FLAGS.jit_compile or FLAGS.strategy == "tpu"
     strategy = make_strategy()
@@ -291,7 +214,7 @@ def make_trainer(recipe, dataset, folder):
         dataset.num_classes,
         functools.partial(zoo.epoch_batches, dataset=dataset),
         ke.data.steps_per_epoch(dataset.train, recipe.batch_size),
-        folder,
+        run / name,
         mode=FLAGS.mode or ("masked" if compiled else "sliced"),
         jit_compile=compiled,
         scope=strategy.scope if strategy else contextlib.nullcontext,
@@ -466,7 +389,7 @@ def print_table(rows):
 def compare(recipe, dataset, run, scorer):
     """Prints the largest child beside the same network trained alone."""
     arch = scorer.supernet.space.largest
-    alone = make_trainer(recipe, dataset, run / "alone").train(Single(arch))
+    alone = make_trainer(recipe, dataset, run, "alone").train(Single(arch))
     print("\nThe largest architecture, test top-1:")
     for label, supernet in (
         ("child of the supernet", scorer.supernet),

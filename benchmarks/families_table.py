@@ -7,7 +7,7 @@ from keras_elastic import families
 from keras_elastic.spaces import costs
 
 # The reduced spaces are for ten classes, the others for ImageNet's thousand.
-REDUCED = ("bignas_cifar10", "bignas_digits")
+REDUCED = ("bignas_cifar10", "bignas_digits", "ds_mobilenet_cifar10")
 
 
 def main():

@@ -11,6 +11,8 @@ from keras_elastic import layers as layers
 from keras_elastic import lazy as lazy
 from keras_elastic import spaces as spaces
 from keras_elastic import training as training
+from keras_elastic.models import BasisNet as BasisNet
+from keras_elastic.models import DSNet as DSNet
 from keras_elastic.models import Supernet as Supernet
 from keras_elastic.models import build as build
 from keras_elastic.models import sort_channels as sort_channels

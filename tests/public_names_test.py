@@ -6,6 +6,8 @@ import keras_elastic
 
 NAMES = {
     "Architecture",
+    "BasisNet",
+    "DSNet",
     "SearchSpace",
     "SubnetCalibrator",
     "Supernet",

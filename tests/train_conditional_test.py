@@ -108,6 +108,7 @@ def test_a_basisnet_leaves_its_files(basisnet):
     assert names == {
         *("recipe.json", "starts.jsonl", "training", "basisnet.csv"),
         *("model.keras", "early_exit.csv", "results.csv", "served"),
+        *("early_exit.png", "coefficients.csv", "coefficients.png"),
     }
 
 

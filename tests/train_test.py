@@ -9,9 +9,7 @@ import time
 import pytest
 import script_runs
 
-from keras_elastic import families
 from keras_elastic import zoo
-from keras_elastic.selection import Budget
 
 # A space so small that it is traced and trained in seconds.
 RECIPE = """
@@ -262,12 +260,3 @@ def test_an_error_is_one_line_and_no_traceback(tmp_path):
     assert result.stderr.splitlines()[-1].startswith("error: The recipe must")
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def test_another_family_gets_budgets_within_its_range():
-    with script_runs.loaded("train.py") as train:
-        for name in families.names():
-            budgets = train.spread_budgets(name)
-            assert list(budgets) == sorted(budgets)
-            for flops in budgets:
-                Budget(flops).check_reachable(families.get(name), 10)

@@ -19,7 +19,7 @@ def plot_early_exit(path, curve, *, chosen=None, title=""):
     Raises:
         ImportError: Matplotlib is not installed.
     """
-    figure = plots._figure()
+    figure = plots.make_figure()
     axes = figure.add_subplot()
     axes.plot(*_points(curve.rows), label="all thresholds")
     ends = [curve.rows[0], curve.rows[-1]]
@@ -63,7 +63,7 @@ def plot_coefficients(path, table, *, blocks=None, title=""):
             f"`blocks` must be some of {table.blocks}. "
             f"Received: blocks={blocks}."
         )
-    figure = plots._figure()
+    figure = plots.make_figure()
     figure.set_size_inches(2.5 + 2 * len(blocks), 5)
     panels = figure.subplots(1, len(blocks), sharey=True, squeeze=False)[0]
     top = np.nanmax(table.means)

@@ -48,7 +48,7 @@ def plot_front(
         raise ValueError(
             f"`cost` must be one of {UPPER_BOUNDS}. Received: cost={cost!r}."
         )
-    figure = _figure()
+    figure = make_figure()
     axes = figure.add_subplot()
     _scatter(axes, scored, cost, s=8, color="0.75", label="scored")
     rows = sorted(front.rows, key=lambda row: getattr(row, cost))
@@ -66,7 +66,12 @@ def plot_front(
         figure.savefig(temporary, dpi=150)
 
 
-def _figure():
+def make_figure():
+    """Returns an empty Matplotlib figure.
+
+    Raises:
+        ImportError: Matplotlib is not installed; says how to install it.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -1,10 +1,14 @@
 """A recipe of a BasisNet."""
 
 import dataclasses
+import json
 from typing import Any
 from typing import ClassVar
 
+from keras_elastic import families
+from keras_elastic.models import BasisNet
 from keras_elastic.models import build
+from keras_elastic.spaces import Architecture
 from keras_elastic.training.basisnet_task import BasisNetTask
 from keras_elastic.training.training_recipe import TrainingRecipe
 
@@ -18,7 +22,12 @@ class BasisNetRecipe(TrainingRecipe):
 
     Args:
         network: String. `"basisnet_mobilenet_v2"` or
-            `"basisnet_mobilenet_v3"`.
+            `"basisnet_mobilenet_v3"`, or `"plans"` for one of any two
+            networks of the families: `light` and `specialist`.
+        light: Dictionary of a network: `"family"`, a name; `"changes"` of its
+            table, if any; and `"genes"` of the architecture, or none for the
+            largest.
+        specialist: Dictionary of a network, as `light`.
         num_bases: Integer. Bases of the specialist.
         first_basis_block: Integer. First block with bases.
         last_basis_block: Integer. Last block with bases.
@@ -49,6 +58,8 @@ class BasisNetRecipe(TrainingRecipe):
     kind: ClassVar[str] = "basisnet"
 
     network: str = "basisnet_mobilenet_v3"
+    light: dict[str, Any] | None = None
+    specialist: dict[str, Any] | None = None
     num_bases: int | None = None
     first_basis_block: int | None = None
     last_basis_block: int | None = None
@@ -106,8 +117,29 @@ class BasisNetRecipe(TrainingRecipe):
             classes: Integer. Number of classes.
             dtype: String. Dtype policy.
         """
+        if self.network == "plans":
+            return self._model_of_plans(classes, dtype)
         options = {**self.options(), "dtype": dtype}
         return build(self.network, classes, **options)
+
+    def _model_of_plans(self, classes, dtype):
+        wanted = ("light", "specialist", "num_bases")
+        wanted += ("first_basis_block", "last_basis_block")
+        missing = [name for name in wanted if getattr(self, name) is None]
+        if missing:
+            raise ValueError(
+                f"The recipe '{self.name}' needs {missing} where `network` is "
+                "'plans'. Received: None."
+            )
+        return BasisNet(
+            _plan(self.light, classes),
+            _plan(self.specialist, classes),
+            self.num_bases,
+            range(self.first_basis_block, self.last_basis_block + 1),
+            activation=self.activation,
+            dtype=dtype,
+            name=self.name,
+        )
 
     def make_task(self, model, steps_per_epoch: int, teacher=None):
         """Returns the `BasisNetTask` of the recipe.
@@ -128,3 +160,18 @@ class BasisNetRecipe(TrainingRecipe):
             divergence=self.divergence,
             light_hard_labels=self.light_hard_labels,
         )
+
+
+def _plan(network, classes):
+    """The plan of a network that a dictionary describes."""
+    changes = {
+        # JSON makes lists of tuples.
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in network.get("changes", {}).items()
+    }
+    family = families.get(network["family"], **changes)
+    arch = family.space.largest
+    if "genes" in network:
+        arch = Architecture.from_json(json.dumps(network["genes"]))
+        family.space.validate(arch)
+    return family.plan(arch, classes)

@@ -26,5 +26,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "select",
             "zoo_folder",
         ],
+        "recipes": ["check_recipe", "read_recipe", "spread_budgets"],
     },
 )

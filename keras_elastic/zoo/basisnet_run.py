@@ -1,9 +1,13 @@
 """A run of a BasisNet: train, calibrate, choose when to exit, report."""
 
+import contextlib
 import dataclasses
 
 from keras_elastic import files
 from keras_elastic.calibration import calibrate
+from keras_elastic.selection.basis_coefficients import measure_coefficients
+from keras_elastic.selection.basis_plots import plot_coefficients
+from keras_elastic.selection.basis_plots import plot_early_exit
 from keras_elastic.selection.budget import short
 from keras_elastic.selection.early_exit import measure_early_exit
 from keras_elastic.training.task_training import train_task
@@ -118,7 +122,9 @@ def run_basisnet(recipe, setting):
     """Trains a BasisNet, and writes the model and what was measured.
 
     Writes `model.keras`, with the early exit of the recipe's tolerance, the
-    curve of the held-out images as `early_exit.csv`, and `results.csv`.
+    curve of the held-out images as `early_exit.csv`, their mean coefficients
+    by class and block as `coefficients.csv`, pictures of both, if Matplotlib
+    is installed, and `results.csv`.
 
     Args:
         recipe: `BasisNetRecipe`.
@@ -136,6 +142,21 @@ def run_basisnet(recipe, setting):
     model.class_names = setting.dataset.class_names
     with files.replacing(setting.folder / MODEL) as temporary:
         model.save(temporary)
-    curve.write(setting.folder / "early_exit.csv")
+    table = measure_coefficients(
+        model,
+        evaluation.held_out_batches(recipe, setting.dataset),
+        setting.dataset.class_names,
+    )
+    _write_tables(setting.folder, curve, table, model.exit_threshold)
     write_results(setting.folder, results)
     return model, results
+
+
+def _write_tables(folder, curve, table, threshold):
+    curve.write(folder / "early_exit.csv")
+    table.write(folder / "coefficients.csv")
+    # The tables are there; pictures are an extra.
+    with contextlib.suppress(ImportError):
+        plot_early_exit(folder / "early_exit.png", curve, chosen=threshold)
+        last = table.blocks[-2:]
+        plot_coefficients(folder / "coefficients.png", table, blocks=last)

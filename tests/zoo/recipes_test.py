@@ -1,0 +1,52 @@
+import pytest
+
+from keras_elastic import families
+from keras_elastic import zoo
+from keras_elastic.selection import Budget
+
+
+def test_a_recipe_of_the_zoo():
+    recipe = zoo.read_recipe("bignas_digits", {})
+    assert recipe.name == "bignas_digits"
+    assert zoo.read_recipe(zoo.recipe_file("bignas_digits"), {}) == recipe
+
+
+def test_another_family_has_its_own_name_changes_and_budgets():
+    recipe = zoo.read_recipe("bignas_digits", {"family": "bignas_cifar10"})
+    assert recipe.name == "bignas_cifar10_digits"
+    assert recipe.family_changes == {}
+    assert recipe.budgets == zoo.spread_budgets("bignas_cifar10")
+
+
+def test_other_data_have_another_name():
+    recipe = zoo.read_recipe("basisnet_cifar10", {"dataset": "a/photos"})
+    assert recipe.name == "basisnet_cifar10_photos"
+
+
+@pytest.mark.parametrize(
+    "name", ["bignas_digits", "basisnet_cifar10", "ds_mobilenet_cifar10"]
+)
+def test_a_smoke_run_is_short(name):
+    recipe = zoo.read_recipe(name, {}, smoke=True)
+    assert (recipe.name, recipe.epochs) == (f"{name}_smoke", 2)
+
+
+@pytest.mark.parametrize(
+    "name,field",
+    [
+        ("bignas_digits", "num_bases"),
+        ("basisnet_cifar10", "mutants"),
+        ("ds_mobilenet_cifar10", "light_weight"),
+    ],
+)
+def test_fields_of_another_kind_are_refused(name, field):
+    with pytest.raises(ValueError, match=f"has no .'{field}'"):
+        zoo.read_recipe(name, {field: 3})
+
+
+def test_budgets_are_spread_over_the_range():
+    for name in families.names():
+        budgets = zoo.spread_budgets(name)
+        assert list(budgets) == sorted(budgets)
+        for flops in budgets:
+            Budget(flops).check_reachable(families.get(name), 10)
