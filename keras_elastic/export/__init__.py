@@ -1,5 +1,14 @@
 """Ways out of Keras: formats that run a child where it is needed."""
 
-# Not lazy: the module has the name of the function, and would replace it.
-from keras_elastic.export.saved_model import next_version as next_version
-from keras_elastic.export.saved_model import saved_model as saved_model
+from keras_elastic import lazy
+
+# These need TensorFlow, and are imported when they are first used.
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    {
+        "serving": ["saved_model"],
+        "flatbuffer": ["litert"],
+        "server_config": ["serving_config"],
+        "version_folders": ["next_version"],
+    },
+)

@@ -1,7 +1,5 @@
 """A part of a dynamic slimmable network at one of its ways, truly narrow."""
 
-import itertools
-
 from keras_elastic.models import dsnet_segments
 from keras_elastic.models import elastic_operations
 from keras_elastic.spaces import plan as primitives
@@ -25,21 +23,10 @@ def run_part(model, part, route, features, factors=None):
     """
     folds = model.compute_dtype == "float32"
 
-    def run_chain(operations, features):
-        folded = None
-        for operation, follower in itertools.pairwise((*operations, None)):
-            if operation is folded:
-                continue
-            if folds and elastic_operations.is_foldable(operation, follower):
-                folded = follower
-                affine = getattr(model, follower.name).affine(route)
-                layer = getattr(model, operation.name)
-                features = elastic_operations.run_folded(
-                    operation, layer, features, affine
-                )
-            else:
-                features = run_operation(operation, features)
-        return features
+    def run_pair(convolution, normalization, inputs):
+        affine = getattr(model, normalization.name).affine(route)
+        layer = getattr(model, convolution.name)
+        return elastic_operations.run_folded(convolution, layer, inputs, affine)
 
     def run_operation(operation, inputs):
         layer = getattr(model, operation.name, None)
@@ -54,6 +41,11 @@ def run_part(model, part, route, features, factors=None):
         if model.is_gate(operation):
             return inputs * factors[:, None, None, :]
         return elastic_operations.run(operation, layer, inputs)
+
+    def run_chain(operations, inputs):
+        return elastic_operations.run_chain(
+            operations, inputs, run_operation, run_pair if folds else None
+        )
 
     return dsnet_segments.run(model.parts[part][route], features, run_chain)
 

@@ -1,6 +1,7 @@
 """How the supernet makes and runs each primitive of a plan."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -138,6 +139,31 @@ def is_foldable(operation, follower):
     return isinstance(operation, convolutions) and isinstance(
         follower, primitives.Normalization
     )
+
+
+def run_chain(operations, features, run_one, run_pair=None):
+    """Runs operations one after another.
+
+    Args:
+        operations: Tuple of primitives.
+        features: Tensor.
+        run_one: Function of an operation and its inputs.
+        run_pair: Function of a convolution, the normalisation after it and
+            their inputs, which runs both at once, or `None`.
+
+    Returns:
+        Tensor.
+    """
+    folded = None
+    for operation, follower in itertools.pairwise((*operations, None)):
+        if operation is folded:
+            continue
+        if run_pair is not None and is_foldable(operation, follower):
+            folded = follower
+            features = run_pair(operation, follower, features)
+        else:
+            features = run_one(operation, features)
+    return features
 
 
 def activate(function, inputs, inference):

@@ -1,7 +1,5 @@
 """Runs the blocks of a plan with the layers of a supernet."""
 
-import itertools
-
 from keras import ops
 
 from keras_elastic.layers import slicing
@@ -89,18 +87,14 @@ class SubnetRun:
 
     def _run_chain(self, operations, features, seen):
         """Runs operations one after another; adds statistics to `seen`."""
-        folded = None
-        for operation, follower in itertools.pairwise((*operations, None)):
-            if operation is folded:
-                continue
-            if self.folds and elastic_operations.is_foldable(
-                operation, follower
-            ):
-                folded = follower
-                features = self._run_folded(operation, follower, features)
-            else:
-                features = self._run_operation(operation, features, seen)
-        return features
+        return elastic_operations.run_chain(
+            operations,
+            features,
+            lambda operation, inputs: self._run_operation(
+                operation, inputs, seen
+            ),
+            self._run_folded if self.folds else None,
+        )
 
     def _layer(self, operation):
         return getattr(self.supernet, operation.name, None)

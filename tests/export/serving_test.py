@@ -1,11 +1,12 @@
 """The SavedModel answers as the model does, and is never half written."""
 
-import importlib
+import io
 import subprocess
 import sys
 
 import keras
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
@@ -369,7 +370,7 @@ def test_refuses_what_is_not_a_positive_integer(tmp_path, model, name, value):
 def test_refuses_an_existing_version(tmp_path, model):
     for name in ("2", "11", "notes"):
         (tmp_path / name).mkdir()
-    with pytest.raises(ValueError, match=r"has \[2, 11\]. Pass version=12\."):
+    with pytest.raises(ValueError, match=r"has \[2, 11\]. Pass version=12,"):
         keras_elastic.export.saved_model(model, tmp_path, version=2)
     assert not list((tmp_path / "2").iterdir())
     assert len(list(tmp_path.iterdir())) == 3
@@ -404,9 +405,123 @@ def test_no_version_is_visible_while_writing(tmp_path, model, monkeypatch):
     assert seen[0].startswith(".writing-")
 
 
-def test_the_function_wins_over_its_module():
-    module = importlib.import_module("keras_elastic.export.saved_model")
-    assert keras_elastic.export.saved_model is module.saved_model
+def encode(image, extension):
+    return getattr(tf.io, f"encode_{extension}")(image).numpy()
+
+
+def pillow(image, mode, extension):
+    """The image in another mode, as a file and as RGB."""
+    other = PIL.Image.fromarray(image).convert(mode)
+    file = io.BytesIO()
+    other.save(file, extension)
+    return file.getvalue(), np.asarray(other.convert("RGB"))
+
+
+def test_signature_of_bytes(signatures):
+    signature = signatures["serve_bytes"]
+    _, inputs = signature.structured_input_signature
+    assert list(inputs) == ["images"]
+    assert inputs["images"].dtype == tf.string
+    assert inputs["images"].shape.as_list() == [None]
+    expected = signatures["serving_default"].structured_outputs
+    assert signature.structured_outputs.keys() == expected.keys()
+    for name, spec in expected.items():
+        assert signature.structured_outputs[name].dtype == spec.dtype
+        assert signature.structured_outputs[name].shape == spec.shape
+
+
+def test_bytes_of_all_sizes_in_one_batch(signatures):
+    images = [draw_images(*size, seed=1) for size in [(16, 16), (40, 23)]]
+    files = [encode(image, "png") for image in images]
+    outputs = signatures["serve_bytes"](images=tf.constant(files))
+    for number, image in enumerate(images):
+        expected = signatures["serving_default"](
+            images=tf.constant(image[np.newaxis])
+        )
+        for name in expected:
+            actual = outputs[name][number : number + 1].numpy()
+            if actual.dtype == object:
+                assert (actual == expected[name].numpy()).all()
+            else:
+                np.testing.assert_allclose(actual, expected[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bytes_of_a_jpeg(signatures, model, channels):
+    # Decoders differ by a level; so this one is TensorFlow's own.
+    file = encode(draw_images(16, 16)[..., :channels], "jpeg")
+    pixels = tf.io.decode_jpeg(file).numpy()[np.newaxis]
+    assert pixels.shape[-1] == channels
+    pixels = np.broadcast_to(pixels, (1, 16, 16, 3))
+    outputs = signatures["serve_bytes"](images=tf.constant([file]))
+    np.testing.assert_allclose(
+        outputs["probabilities"], probabilities_of(model, pixels), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "extension"),
+    [("L", "png"), ("LA", "png"), ("RGBA", "png"), ("P", "png")],
+)
+def test_bytes_become_rgb(signatures, model, mode, extension):
+    file, pixels = pillow(draw_images(16, 16), mode, extension)
+    outputs = signatures["serve_bytes"](images=tf.constant([file]))
+    np.testing.assert_allclose(
+        outputs["probabilities"],
+        probabilities_of(model, pixels[np.newaxis]),
+        rtol=0,
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "one_of_two"])
+def test_malformed_bytes_fail_their_request_only(signatures, damage):
+    whole = encode(draw_images(16, 16), "png")
+    files = {
+        "empty": [b""],
+        "text": [b"no image"],
+        "cut": [whole[: len(whole) // 2]],
+        "one_of_two": [whole, b"no image"],
+    }[damage]
+    serve = signatures["serve_bytes"]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        serve(images=tf.constant(files))
+    assert serve(images=tf.constant([whole]))["probabilities"].shape[0] == 1
+
+
+def test_labels(exported):
+    labels = (exported / "assets.extra/labels.txt").read_text("utf-8")
+    assert labels == "\n".join(NAMES) + "\n"
+
+
+def test_a_label_stays_on_its_line(tmp_path):
+    names = ["ant\nlion", "bee", "cat"]
+    path = keras_elastic.export.saved_model(
+        build_model(classes=3), tmp_path, class_names=names
+    )
+    labels = (path / "assets.extra/labels.txt").read_text("utf-8")
+    assert labels.splitlines() == ["ant lion", "bee", "cat"]
+
+
+def test_overwriting_replaces_the_version_whole(tmp_path, model):
+    keras_elastic.export.saved_model(model, tmp_path)
+    (tmp_path / "1" / "of_the_first").touch()
+    other = build_model(classes=3)
+    path = keras_elastic.export.saved_model(other, tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert not (path / "of_the_first").exists()
+    assert len(top_classes_of(path)) == 3
+
+
+def test_the_version_stays_if_overwriting_fails(tmp_path, model, monkeypatch):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "of_the_first").touch()
+    archive_type = type(keras.export.ExportArchive())
+    monkeypatch.setattr(archive_type, "write_out", fail_after_some_files)
+    with pytest.raises(OSError, match="disk full"):
+        keras_elastic.export.saved_model(model, tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert (tmp_path / "1" / "of_the_first").exists()
 
 
 LOAD = """

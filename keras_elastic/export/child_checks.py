@@ -1,0 +1,96 @@
+"""What an export asks of a child, said before anything is written."""
+
+import keras
+
+from keras_elastic.calibration import is_calibrated
+
+
+def check_child(model) -> tuple[int, int]:
+    """Returns the resolution and the number of classes of a valid child.
+
+    Raises:
+        ValueError: `model` is not a calibrated `keras.Model` from square RGB
+            images to logits.
+    """
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "`model` must be a `keras.Model`. "
+            f"Received: model={model!r} of type {type(model).__name__}. "
+            "Pass a child, such as `keras_elastic.load` returns."
+        )
+    resolution = _check_input(model)
+    num_classes = _check_output(model)
+    if not is_calibrated(model):
+        raise ValueError(
+            "`model` must be calibrated: its BatchNormalization layers still "
+            "hold the statistics they were made with, mean 0 and variance 1. "
+            f"Received: model={model.name!r}. "
+            "Call `keras_elastic.calibrate(model, images)` first."
+        )
+    return resolution, num_classes
+
+
+def _check_input(model):
+    shapes = [tuple(x.shape) for x in getattr(model, "inputs", None) or ()]
+    if len(shapes) == 1 and len(shapes[0]) == 4:
+        batch, height, width, channels = shapes[0]
+        if batch is None and height and height == width and channels == 3:
+            return height
+    raise ValueError(
+        "`model` must be built and have one input of shape (None, n, n, 3): "
+        f"any batch, square, RGB. Received: model={model.name!r} with input "
+        f"shapes {shapes}. Build it on "
+        "`keras.Input((resolution, resolution, 3))`."
+    )
+
+
+def _check_output(model):
+    shapes = [tuple(x.shape) for x in model.outputs]
+    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1]:
+        return shapes[0][1]
+    raise ValueError(
+        "`model` must have one output of shape (None, classes), the logits. "
+        f"Received: model={model.name!r} with output shapes {shapes}. "
+        "End it with global pooling and a `keras.layers.Dense(classes)`."
+    )
+
+
+def check_class_names(model, class_names, num_classes: int) -> tuple[str, ...]:
+    """Returns the names of the classes: given, the model's or the indices.
+
+    Raises:
+        ValueError: They are not one string for each class.
+    """
+    if class_names is None:
+        class_names = getattr(model, "class_names", None)
+    if class_names is None:
+        class_names = [str(index) for index in range(num_classes)]
+    # A string is a sequence of strings too, but never meant as one.
+    is_string = isinstance(class_names, str)
+    names = (class_names,) if is_string else tuple(class_names)
+    is_all_strings = all(isinstance(name, str) for name in names)
+    if len(names) != num_classes or not is_all_strings:
+        raise ValueError(
+            f"`class_names` must be {num_classes} strings, one for each logit "
+            f"of the model. Received: {_abridged(names)}. "
+            "Pass one name for each class, in the order of the logits."
+        )
+    return names
+
+
+def _abridged(names):
+    """A thousand names would hide the message around them."""
+    shown = ", ".join(repr(name) for name in names[:3])
+    more = ", ..." if len(names) > 3 else ""
+    return f"{len(names)} names, [{shown}{more}]"
+
+
+def check_positive_integer(name: str, value) -> None:
+    """Raises a `ValueError` unless `value` is a positive integer."""
+    # `True` is an `int` to Python.
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if not is_integer or value < 1:
+        raise ValueError(
+            f"`{name}` must be a positive integer. "
+            f"Received: {name}={value!r}. Pass 1 or more."
+        )

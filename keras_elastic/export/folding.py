@@ -1,0 +1,115 @@
+"""A child whose normalisations are folded into the convolutions before them."""
+
+import keras
+import numpy as np
+
+CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+
+
+class FoldedChild:
+    """A child without the normalisations that follow convolutions.
+
+    A normalisation with measured statistics is a product and a sum for each
+    channel. The product goes into the kernel and the sum into the bias. The
+    kernels stay as the child has them, so that they can be shared, and are
+    multiplied when the model runs.
+
+    Args:
+        child: Functional `keras.Model` of stock layers. It is not changed.
+
+    Attributes:
+        model: The folded model. Its own weights stand for nothing: those of
+            `weights` take their place.
+        weights: Dictionary from the names of weights to arrays.
+        scales: Dictionary from the names of kernels to the arrays that they
+            are to be multiplied by.
+    """
+
+    def __init__(self, child):
+        self._normalizations = _foldable(child)
+        self.model = keras.models.clone_model(
+            child,
+            clone_function=self._clone_layer,
+            call_function=self._call_layer,
+        )
+        self.weights = {}
+        self.scales = {}
+        for layer in child.layers:
+            if layer.name not in self._normalizations.values():
+                self._add(child, layer)
+
+    def _clone_layer(self, layer):
+        config = layer.get_config()
+        if layer.name in self._normalizations:
+            return type(layer).from_config({**config, "use_bias": True})
+        return type(layer).from_config(config)
+
+    def _call_layer(self, layer, inputs, *args, **kwargs):
+        if layer.name in self._normalizations.values():
+            return inputs
+        return layer(inputs, *args, **kwargs)
+
+    def _add(self, child, layer):
+        for weight in layer.weights:
+            value = keras.ops.convert_to_numpy(weight)
+            self.weights[weight_name(layer, weight)] = value
+        if layer.name not in self._normalizations:
+            return
+        normalization = child.get_layer(self._normalizations[layer.name])
+        scale, shift = _affine(normalization)
+        bias = self.weights.get(f"{layer.name}/bias", 0.0)
+        self.weights[f"{layer.name}/bias"] = bias * scale + shift
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            # Its channels lie on the axis before the last.
+            scale = scale.reshape((-1, layer.depth_multiplier))
+        self.scales[f"{layer.name}/kernel"] = scale
+
+    def state(self, read):
+        """Returns pairs of a variable of the model and what stands for it.
+
+        Args:
+            read: Function from the name of a weight to its value.
+        """
+        return [
+            (weight, read(weight_name(layer, weight)))
+            for layer in self.model.layers
+            for weight in layer.weights
+        ]
+
+
+def weight_name(layer, weight) -> str:
+    """A name that a weight has in every child of a supernet."""
+    return f"{layer.name}/{weight.name}"
+
+
+def _foldable(child):
+    """Names of normalisations, by that of the convolution before each."""
+    found = {}
+    for layer in child.layers:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            continue
+        before = layer.input._keras_history.operation
+        if isinstance(before, CONVOLUTIONS) and _is_plain(before):
+            found[before.name] = layer.name
+    return found
+
+
+def _is_plain(convolution):
+    """Whether nothing but the normalisation sees what it computes."""
+    is_linear = convolution.activation is keras.activations.linear
+    return is_linear and len(convolution._outbound_nodes) == 1
+
+
+def _affine(normalization):
+    mean, variance, gamma, beta = (
+        np.float64(keras.ops.convert_to_numpy(value))
+        for value in (
+            normalization.moving_mean,
+            normalization.moving_variance,
+            normalization.gamma,
+            normalization.beta,
+        )
+    )
+    scale = gamma / np.sqrt(variance + normalization.epsilon)
+    shift = beta - mean * scale
+    return scale.astype("float32"), shift.astype("float32")

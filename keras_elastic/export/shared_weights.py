@@ -1,0 +1,105 @@
+"""Weights of several children of one supernet, stored once.
+
+A child's weights are parts of its supernet's: the first channels, and the
+centre of a kernel. So what several children have can be cut, by constant
+sizes, from one array that is as large as the largest of them.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+class SharedWeights(tf.Module):
+    """A variable for each weight that children share, and one for the rest.
+
+    What two children share must be equal in both, to the last bit. Vectors
+    that differ, such as what is left of statistics, and kernels that were
+    transformed go into one vector a child.
+
+    Args:
+        weights_of_children: Sequence of dictionaries, one a child, from the
+            names of weights to float32 arrays.
+    """
+
+    def __init__(self, weights_of_children):
+        super().__init__(name="shared_weights")
+        self._weights = tuple(weights_of_children)
+        names = dict.fromkeys(n for w in self._weights for n in w)
+        unions = {name: self._union(name) for name in names}
+        self._unions = {n: u for n, u in unions.items() if u is not None}
+        self.shared = {
+            name: tf.Variable(union, trainable=False, name=name)
+            for name, union in self._unions.items()
+        }
+        self.own = [
+            tf.Variable(self._own_vector(number), trainable=False)
+            for number in range(len(self._weights))
+        ]
+
+    @property
+    def num_shared(self) -> int:
+        """How many numbers are stored for all children together."""
+        return sum(union.size for union in self._unions.values())
+
+    def _union(self, name):
+        """The smallest array that holds the weight of every child, or none."""
+        weights = [w[name] for w in self._weights if name in w]
+        # What no child has stays zero.
+        union = np.zeros(np.max([w.shape for w in weights], axis=0), "float32")
+        for weight in weights:
+            union[part(weight.shape, union.shape)] = weight
+        fits = (
+            np.array_equal(union[part(w.shape, union.shape)], w)
+            for w in weights
+        )
+        return union if all(fits) else None
+
+    def _own_weights(self, number):
+        return {
+            name: weight
+            for name, weight in self._weights[number].items()
+            if name not in self._unions
+        }
+
+    def _own_vector(self, number):
+        own = self._own_weights(number).values()
+        empty = np.zeros(0, "float32")
+        return np.concatenate([empty, *(weight.ravel() for weight in own)])
+
+    def read(self, number: int) -> dict[str, tf.Tensor]:
+        """Returns the weights of a child as tensors, by name.
+
+        Args:
+            number: Integer. Which of the children.
+        """
+        tensors = {
+            name: self._read_part(name, weight.shape)
+            for name, weight in self._weights[number].items()
+            if name in self._unions
+        }
+        own = self._own_weights(number)
+        sizes = [weight.size for weight in own.values()]
+        pieces = tf.split(tf.convert_to_tensor(self.own[number]), sizes)
+        for (name, weight), piece in zip(own.items(), pieces, strict=True):
+            is_vector = weight.ndim == 1
+            tensors[name] = (
+                piece if is_vector else tf.reshape(piece, weight.shape)
+            )
+        return tensors
+
+    def _read_part(self, name, shape):
+        union = self._unions[name]
+        value = tf.convert_to_tensor(self.shared[name])
+        if shape == union.shape:
+            return value
+        return value[part(shape, union.shape)]
+
+
+def part(shape, whole) -> tuple[slice, ...]:
+    """Where a weight lies: the centre of a kernel, the first channels."""
+    is_kernel = len(whole) == 4
+    slices = []
+    for axis, (size, largest) in enumerate(zip(shape, whole, strict=True)):
+        start = (largest - size) // 2 if is_kernel and axis < 2 else 0
+        slices.append(slice(int(start), int(start + size)))
+    return tuple(slices)

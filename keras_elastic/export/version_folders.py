@@ -1,0 +1,97 @@
+"""The folder of a served model: one folder a version, whole or not there."""
+
+import contextlib
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+from keras_elastic.export.child_checks import check_positive_integer
+
+
+def next_version(folder) -> int:
+    """Returns the version after the latest in a folder, or 1.
+
+    Args:
+        folder: Path of the folder that `saved_model` writes into.
+    """
+    return max(versions(folder), default=0) + 1
+
+
+def versions(folder) -> set[int]:
+    """The versions a server would see: the entries whose name is a number."""
+    folder = pathlib.Path(folder)
+    with _refusing(folder):
+        if not folder.exists():
+            return set()
+        return {int(path.name) for path in folder.iterdir() if _is_number(path)}
+
+
+def _is_number(path):
+    return path.name.isascii() and path.name.isdigit()
+
+
+def check_version(folder, version: int, overwrite: bool = False) -> None:
+    """Raises a `ValueError` unless a version can be written."""
+    check_positive_integer("version", version)
+    taken = versions(folder)
+    if version in taken and not overwrite:
+        raise ValueError(
+            "`version` must be one that is not in `folder` yet. "
+            f"Received: version={version}, folder='{folder}', which has "
+            f"{sorted(taken)}. Pass version={next_version(folder)}, or "
+            "`overwrite=True` to replace it."
+        )
+
+
+@contextlib.contextmanager
+def writing_version(folder, version: int) -> Iterator[pathlib.Path]:
+    """Yields a path that becomes the version when all went well.
+
+    A version that exists is replaced, and stays as it is after an error.
+
+    Args:
+        folder: Path of the served model. Made where it does not exist.
+        version: Positive integer.
+
+    Raises:
+        ValueError: The folder cannot be written into.
+    """
+    folder = pathlib.Path(folder)
+    with _refusing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        # Servers skip names that are not numbers.
+        scratch = tempfile.TemporaryDirectory(prefix=".writing-", dir=folder)
+    with scratch as name:
+        # One level deeper, for this directory is private to its owner.
+        whole = pathlib.Path(name) / "whole"
+        yield whole
+        _put(whole, folder / str(version))
+
+
+def _put(whole, target):
+    """Puts a version in its place by renaming, which happens at once."""
+    if not target.exists():
+        whole.rename(target)
+        return
+    # A folder cannot be renamed onto one that is not empty.
+    replaced = whole.with_name("replaced")
+    target.rename(replaced)
+    try:
+        whole.rename(target)
+    except OSError:
+        replaced.rename(target)
+        raise
+
+
+@contextlib.contextmanager
+def _refusing(folder):
+    """Says of what the system refuses which argument is to be changed."""
+    try:
+        yield
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise ValueError(
+            "`folder` must be a folder that can be written into, or a path "
+            f"where one can be made. Received: folder='{folder}' "
+            f"({error.strerror}: '{error.filename}'). Pass another folder, or "
+            "change the permissions of this one."
+        ) from error
