@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
         "serving": ["saved_model"],
+        "budgets": ["many_budgets"],
         "flatbuffer": ["litert"],
         "server_config": ["serving_config"],
         "version_folders": ["next_version"],

@@ -132,7 +132,8 @@ def _children(source, budgets):
         supernet, subnets, class_names = source, budgets, None
         _check_subnets(source, subnets)
     children = {
-        name: supernet.child(arch, statistics, name=f"child_{name}")
+        # Every node of a child's graph bears its name.
+        name: supernet.child(arch, statistics, name="c")
         for name, (arch, statistics) in subnets.items()
     }
     for name, child in children.items():

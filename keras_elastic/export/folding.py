@@ -3,7 +3,56 @@
 import keras
 import numpy as np
 
+from keras_elastic.layers import kernels
+
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+
+# The layers of a child. Others may hold layers, or states, of their own.
+KNOWN = {
+    keras.layers.Activation,
+    keras.layers.Add,
+    keras.layers.AveragePooling2D,
+    keras.layers.BatchNormalization,
+    keras.layers.Conv2D,
+    keras.layers.Dense,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.Dropout,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.InputLayer,
+    keras.layers.MaxPooling2D,
+    keras.layers.Multiply,
+    keras.layers.ReLU,
+    keras.layers.Rescaling,
+}
+
+
+def fold(model):
+    """Returns a model of the same function with the normalisations folded.
+
+    Args:
+        model: `keras.Model`. It is not changed.
+
+    Returns:
+        A new model; or `model` itself where it has layers that children do
+        not have, is used at two places, or is not float32 throughout.
+    """
+    if not is_known(model):
+        return model
+    folded = FoldedChild(model)
+    for weight, value in folded.state(folded.value):
+        weight.assign(value)
+    return folded.model
+
+
+def is_known(model) -> bool:
+    """Whether a model is one that `FoldedChild` can fold."""
+    # Each use of a functional model, and its making, is a node of a layer.
+    return hasattr(model, "operations") and all(
+        type(layer) in KNOWN
+        and len(layer._inbound_nodes) == 1
+        and layer.dtype_policy.name == "float32"
+        for layer in model.layers
+    )
 
 
 class FoldedChild:
@@ -27,6 +76,7 @@ class FoldedChild:
 
     def __init__(self, child):
         self._normalizations = _foldable(child)
+        self._silus = {layer.name for layer in child.layers if _is_silu(layer)}
         self.model = keras.models.clone_model(
             child,
             clone_function=self._clone_layer,
@@ -41,13 +91,16 @@ class FoldedChild:
     def _clone_layer(self, layer):
         config = layer.get_config()
         if layer.name in self._normalizations:
-            return type(layer).from_config({**config, "use_bias": True})
+            config["use_bias"] = True
+        if _is_silu(layer):
+            config["activation"] = "linear"
         return type(layer).from_config(config)
 
     def _call_layer(self, layer, inputs, *args, **kwargs):
         if layer.name in self._normalizations.values():
             return inputs
-        return layer(inputs, *args, **kwargs)
+        outputs = layer(inputs, *args, **kwargs)
+        return kernels.silu(outputs) if layer.name in self._silus else outputs
 
     def _add(self, child, layer):
         for weight in layer.weights:
@@ -63,6 +116,10 @@ class FoldedChild:
             # Its channels lie on the axis before the last.
             scale = scale.reshape((-1, layer.depth_multiplier))
         self.scales[f"{layer.name}/kernel"] = scale
+
+    def value(self, name):
+        """Returns a weight of the folded model as an array."""
+        return self.weights[name] * self.scales.get(name, np.float32(1))
 
     def state(self, read):
         """Returns pairs of a variable of the model and what stands for it.
@@ -94,6 +151,11 @@ def _foldable(child):
     return found
 
 
+def _is_silu(layer):
+    """Keras's own has a gradient, which a graph that is served cannot use."""
+    return getattr(layer, "activation", None) is keras.activations.silu
+
+
 def _is_plain(convolution):
     """Whether nothing but the normalisation sees what it computes."""
     is_linear = convolution.activation is keras.activations.linear
@@ -101,15 +163,16 @@ def _is_plain(convolution):
 
 
 def _affine(normalization):
-    mean, variance, gamma, beta = (
-        np.float64(keras.ops.convert_to_numpy(value))
-        for value in (
-            normalization.moving_mean,
-            normalization.moving_variance,
-            normalization.gamma,
-            normalization.beta,
-        )
-    )
-    scale = gamma / np.sqrt(variance + normalization.epsilon)
-    shift = beta - mean * scale
+    mean = _numbers(normalization.moving_mean)
+    variance = _numbers(normalization.moving_variance)
+    scale = 1 / np.sqrt(variance + normalization.epsilon)
+    if normalization.scale:
+        scale = scale * _numbers(normalization.gamma)
+    shift = -mean * scale
+    if normalization.center:
+        shift = shift + _numbers(normalization.beta)
     return scale.astype("float32"), shift.astype("float32")
+
+
+def _numbers(weight):
+    return np.float64(keras.ops.convert_to_numpy(weight))

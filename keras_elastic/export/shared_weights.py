@@ -12,9 +12,9 @@ import tensorflow as tf
 class SharedWeights(tf.Module):
     """A variable for each weight that children share, and one for the rest.
 
-    What two children share must be equal in both, to the last bit. Vectors
-    that differ, such as what is left of statistics, and kernels that were
-    transformed go into one vector a child.
+    What two children share must be equal in both, to the last bit. Kernels that
+    were transformed, and so differ, go into one vector a child. So do biases:
+    a variable for each would take more room in the file than their numbers.
 
     Args:
         weights_of_children: Sequence of dictionaries, one a child, from the
@@ -44,6 +44,8 @@ class SharedWeights(tf.Module):
     def _union(self, name):
         """The smallest array that holds the weight of every child, or none."""
         weights = [w[name] for w in self._weights if name in w]
+        if weights[0].ndim == 1:
+            return None
         # What no child has stays zero.
         union = np.zeros(np.max([w.shape for w in weights], axis=0), "float32")
         for weight in weights:
@@ -77,15 +79,21 @@ class SharedWeights(tf.Module):
             for name, weight in self._weights[number].items()
             if name in self._unions
         }
+        return {**tensors, **self._read_own(number)}
+
+    def _read_own(self, number):
         own = self._own_weights(number)
-        sizes = [weight.size for weight in own.values()]
-        pieces = tf.split(tf.convert_to_tensor(self.own[number]), sizes)
-        for (name, weight), piece in zip(own.items(), pieces, strict=True):
-            is_vector = weight.ndim == 1
-            tensors[name] = (
-                piece if is_vector else tf.reshape(piece, weight.shape)
-            )
-        return tensors
+        if not own:
+            return {}
+        # One operation, where a variable for each would take three.
+        pieces = tf.split(
+            tf.convert_to_tensor(self.own[number]),
+            [weight.size for weight in own.values()],
+        )
+        return {
+            name: piece if weight.ndim == 1 else tf.reshape(piece, weight.shape)
+            for (name, weight), piece in zip(own.items(), pieces, strict=True)
+        }
 
     def _read_part(self, name, shape):
         union = self._unions[name]

@@ -1,10 +1,11 @@
 /* Serves one image with an exported child, by TensorFlow's C library alone.
  *
- *   serve FOLDER INPUT OUTPUT FILE HEIGHT WIDTH
+ *   serve FOLDER INPUT OUTPUT FILE [HEIGHT WIDTH]
  *
  * FOLDER is a SavedModel. INPUT and OUTPUT are tensors of its graph, written
- * OPERATION:INDEX. FILE holds HEIGHT * WIDTH * 3 bytes, RGB. Prints the values
- * of the float32 OUTPUT, one on a line.
+ * OPERATION:INDEX. FILE holds HEIGHT * WIDTH * 3 bytes, RGB, or without these
+ * numbers a JPEG or PNG, which goes in as a string. Prints the values of the
+ * float32 OUTPUT, one on a line.
  */
 
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "tensorflow/c/c_api.h"
+#include "tensorflow/c/tf_tstring.h"
 
 /* Everything that must be freed, in one place, so that every way out of the
  * program frees it. */
@@ -78,6 +80,28 @@ static int read_image(Server* server, const char* path, int64_t height,
   return 1;
 }
 
+static int read_encoded(Server* server, const char* path) {
+  const int64_t shape[] = {1};
+  FILE* file = fopen(path, "rb");
+  if (file == NULL) return fail(path, "cannot be opened");
+  const int seekable = fseek(file, 0, SEEK_END) == 0;
+  const long size = seekable ? ftell(file) : -1;
+  char* bytes = size < 0 ? NULL : malloc((size_t)size + 1);
+  rewind(file);
+  const int is_read =
+      bytes != NULL && fread(bytes, 1, (size_t)size, file) == (size_t)size;
+  fclose(file);
+  if (is_read)
+    server->image = TF_AllocateTensor(TF_STRING, shape, 1, sizeof(TF_TString));
+  if (server->image != NULL) {
+    TF_TString* text = TF_TensorData(server->image);
+    TF_StringInit(text);
+    TF_StringCopy(text, bytes, (size_t)size);
+  }
+  free(bytes);
+  return server->image != NULL ? 1 : fail(path, "cannot be read");
+}
+
 static int run(Server* server, const char* input, const char* output) {
   TF_Output from, to;
   if (!find(server, input, &from) || !find(server, output, &to)) return 0;
@@ -97,7 +121,11 @@ static int print_result(const Server* server) {
 
 static int release(Server* server, int ok) {
   if (server->result != NULL) TF_DeleteTensor(server->result);
-  if (server->image != NULL) TF_DeleteTensor(server->image);
+  if (server->image != NULL) {
+    if (TF_TensorType(server->image) == TF_STRING)
+      TF_StringDealloc(TF_TensorData(server->image));
+    TF_DeleteTensor(server->image);
+  }
   if (server->session != NULL) {
     TF_CloseSession(server->session, server->status);
     ok = check(server, "close") && ok;
@@ -112,13 +140,15 @@ static int release(Server* server, int ok) {
 
 int main(int argc, char** argv) {
   Server server = {0};
-  if (argc != 7) {
-    fprintf(stderr, "usage: %s FOLDER INPUT OUTPUT FILE HEIGHT WIDTH\n",
+  if (argc != 5 && argc != 7) {
+    fprintf(stderr, "usage: %s FOLDER INPUT OUTPUT FILE [HEIGHT WIDTH]\n",
             argv[0]);
     return 2;
   }
   const int ok = load(&server, argv[1]) &&
-                 read_image(&server, argv[4], atoll(argv[5]), atoll(argv[6])) &&
+                 (argc == 5 ? read_encoded(&server, argv[4])
+                            : read_image(&server, argv[4], atoll(argv[5]),
+                                         atoll(argv[6]))) &&
                  run(&server, argv[2], argv[3]) && print_result(&server);
   return release(&server, ok) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -110,6 +110,41 @@ def test_c_equals_python(exported, program, tmp_path, size):
     )
 
 
+@pytest.mark.parametrize("extension", ["png", "jpeg"])
+def test_c_equals_python_on_files(exported, program, tmp_path, extension):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (37, 52, 3), dtype=np.uint8)
+    encode = getattr(tf.io, f"encode_{extension}")
+    file = tmp_path / f"image.{extension}"
+    file.write_bytes(encode(image).numpy())
+
+    names = tensor_names(exported, "serve_bytes")
+    result = serve(program, exported, *names, file)
+
+    assert result.returncode == 0, result.stderr
+    loaded = tf.saved_model.load(str(exported))
+    expected = loaded.signatures["serve_bytes"](
+        images=tf.constant([file.read_bytes()])
+    )
+    np.testing.assert_allclose(
+        [[float(line) for line in result.stdout.split()]],
+        expected["probabilities"],
+        rtol=0,
+        atol=1e-5,
+    )
+
+
+def test_c_survives_bytes_that_are_no_image(exported, program, tmp_path):
+    names = tensor_names(exported, "serve_bytes")
+    for content in (b"", b"no image", b"\x89PNG\r\n\x1a\n" + bytes(40)):
+        file = tmp_path / "image.png"
+        file.write_bytes(content)
+        result = serve(program, exported, *names, file)
+        # An error that was reported, and not the signal of a crash.
+        assert result.returncode == 1
+        assert "run: " in result.stderr
+
+
 def test_c_reports_errors(exported, program, tmp_path):
     names = tensor_names(exported)
     file = tmp_path / "image.rgb"

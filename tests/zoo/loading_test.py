@@ -370,25 +370,25 @@ def test_recipes_without_an_entry_are_found_too():
         assert zoo.recipe_file(path.stem) == path
 
 
-# The zoo's entries
+# The zoo's folders: entries, and recipes with a card of their results
 
-FOLDERS = {
-    path.parent
-    for pattern in ("*/recipe.py", "*/model.json")
-    for path in zoo.zoo_folder().glob(pattern)
-}
+FOLDERS = {path.parent for path in zoo.zoo_folder().glob("*/recipe.py")}
+ENTRIES = {path.parent for path in zoo.zoo_folder().glob("*/model.json")}
 TRAINED = [n for n in ke.list_models() if zoo.find_entry(n).is_trained]
 
 
-@pytest.fixture(params=sorted(FOLDERS), ids=lambda path: path.name)
+@pytest.fixture(params=sorted(ENTRIES), ids=lambda path: path.name)
 def zoo_entry(request):
     """The folder of an entry."""
     return request.param
 
 
-def test_every_entry_has_a_card(zoo_entry):
-    card = (zoo_entry / "README.md").read_text("utf-8")
-    assert zoo_entry.name in card
+@pytest.mark.parametrize(
+    "folder", sorted(FOLDERS | ENTRIES), ids=lambda path: path.name
+)
+def test_every_folder_has_a_card(folder):
+    card = (folder / "README.md").read_text("utf-8")
+    assert folder.name in card
     assert len(card.split()) > 50
 
 
