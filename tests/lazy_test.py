@@ -16,6 +16,7 @@ FOLDER = pathlib.Path(keras_elastic.__file__).parent
 PACKAGES = [
     "keras_elastic",
     "keras_elastic.data",
+    "keras_elastic.export",
     "keras_elastic.selection",
     "keras_elastic.training",
     "keras_elastic.zoo",
@@ -135,7 +136,7 @@ def libraries_of(module):
 IMPORT = """
 import sys
 import keras_elastic
-from keras_elastic import data, selection, training, zoo
+from keras_elastic import data, export, selection, training, zoo
 dir(keras_elastic), dir(data), data.__all__
 """
 FILES = """
