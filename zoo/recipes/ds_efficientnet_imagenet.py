@@ -1,8 +1,9 @@
 """DS-EffNet-B0 on ImageNet: the slice-able network, then its gate.
 
 Paper: Dynamic Slimmable Network (Li et al., CVPR 2021), sections 4 and 5:
-batch 512, learning rate 0.2, 150 epochs; the gate 10 epochs at 0.05. Different: affine weights are those
-of the widest, and statistics are measured after training, for each width.
+batch 512, learning rate 0.2, 150 epochs; the gate 10 epochs at 0.05.
+Different: affine weights are those of the widest, and statistics are measured
+after training, for each width.
 
 Command: python train.py --recipe=ds_efficientnet_imagenet --data_dir=DIR \
     --strategy=mirrored
