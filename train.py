@@ -6,7 +6,7 @@
         --family=bignas_cifar10                      TFDS data, by name
     python train.py --dataset=my_photos/ --patch_size=32 \\
         --family=bignas_cifar10                      a folder of images
-    python train.py --recipe=ds_mobilenet_cifar10    gates choose the width
+    python train.py --recipe=basisnet_cifar10 --data_dir=DIR  two stages
     python train.py --strategy=mirrored              all GPUs of the machine
     python train.py --backend=torch                  one GPU, no TensorFlow
 
