@@ -122,6 +122,7 @@ def main(argv):
     dataset = load_dataset(recipe)
     zoo.check_recipe(recipe, dataset)
     check_batch_size(recipe)
+    check_flags(recipe)
     is_basisnet = isinstance(recipe, BasisNetRecipe)
     # What is wrong with the flags shows before anything is written.
     trainer = None if is_basisnet else make_trainer(recipe, dataset, run)
@@ -304,6 +305,20 @@ def is_chief():
     return strategy is None or strategies.is_chief(strategy)
 
 
+def check_flags(recipe):
+    """Raises a `ValueError` for flags that would do nothing."""
+    unused = {
+        "basisnet": ("mode", "validate_every", "compare"),
+        "dsnet": ("compare",),
+    }
+    given = [f for f in unused.get(recipe.kind, ()) if FLAGS[f].value]
+    if given:
+        raise ValueError(
+            f"A recipe of kind {recipe.kind!r} has no use for {given}. "
+            f"Received: --recipe={FLAGS.recipe}. Leave the flags out."
+        )
+
+
 def check_batch_size(recipe):
     """Raises a `ValueError` if the replicas cannot share a batch out."""
     strategy = make_strategy()
@@ -319,11 +334,9 @@ def check_batch_size(recipe):
 
 def make_callbacks(recipe, dataset, name, trainer):
     """Keras callbacks: a CSV file, and what the flags ask for."""
-    if not trainer.is_chief:
-        return []
     run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
     callbacks = make_logs(run, name, trainer)
-    if FLAGS.validate_every:
+    if FLAGS.validate_every and trainer.is_chief:
         # First, because the logs hold what it measures.
         callbacks.insert(0, make_validation(recipe, dataset, trainer))
     return callbacks

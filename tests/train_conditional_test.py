@@ -169,6 +169,8 @@ def test_a_finished_run_is_not_trained_again(kind, request):
     "recipe,flag,message",
     [
         (BASISNET, "--mutants=3", "of kind 'basisnet', has no.*mutants"),
+        (BASISNET, "--validate_every=1", "has no use for .'validate_every'"),
+        (DSNET, "--compare", "has no use for .'compare'"),
         (DSNET, "--num_bases=4", "of kind 'dsnet', has no.*num_bases"),
         (BASISNET, "--last_basis_block=40", "`basis_blocks`.*40"),
         (BASISNET, "--num_bases=0", "num_bases"),

@@ -30,14 +30,15 @@ def litert(
     The file has one signature, `classify`, of one image: input `images` of
     shape `(1, resolution, resolution, 3)`, pixel values 0..255; output
     `logits`, float32 of shape `(1, classes)`. How the weights are kept decides
-    on size, speed and the type of the pixels:
+    on size, speed and the type of the pixels (the graph around the weights
+    keeps its size, which shows in small networks):
 
-    | `quantization` | weights | computes in | pixels | size |
-    |---|---|---|---|---|
-    | `None` | float32 | float32 | float32 | 1 |
-    | `"float16"` | float16 | float32 | float32 | about 1/2 |
-    | `"dynamic"` | int8 | int8 and float32 | float32 | about 1/4 |
-    | `"int8"` | int8 | int8 | uint8 | about 1/4 |
+    | `quantization` | weights | computes in | pixels |
+    |---|---|---|---|
+    | `None` | float32 | float32 | float32 |
+    | `"float16"` | float16 | float32 | float32 |
+    | `"dynamic"` | int8 | int8 and float32 | float32 |
+    | `"int8"` | int8 | int8 | uint8 |
 
     The normalisations are folded into the convolutions. Needs Keras's
     TensorFlow backend.

@@ -49,7 +49,7 @@ def saved_model(
     that TensorFlow Serving sends before it lets users in.
 
     The normalisations of a child are folded into its convolutions, which saves
-    a sixth of the time of a request or more.
+    passes over the activations.
 
     The version is written whole or not at all: a server that watches `folder`
     never sees a version that is half there. Needs Keras's TensorFlow backend.

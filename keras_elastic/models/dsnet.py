@@ -150,6 +150,7 @@ class DSNet(keras.Model):
         return [getattr(self, gate.operation) for gate in self.gates]
 
     def is_gate(self, operation):
+        """Whether an operation of the plan is the attention of a gate."""
         return any(operation.name == gate.operation for gate in self.gates)
 
     # Every layer is built once, at the widest choices of the window.

@@ -164,6 +164,12 @@ class BasisNetRecipe(TrainingRecipe):
 
 def _plan(network, classes):
     """The plan of a network that a dictionary describes."""
+    if "family" not in network or set(network) - {"family", "changes", "genes"}:
+        raise ValueError(
+            "A network of a recipe must be a dictionary with a 'family', and "
+            "perhaps 'changes' and 'genes'. "
+            f"Received: {sorted(network)}."
+        )
     changes = {
         # JSON makes lists of tuples.
         name: tuple(value) if isinstance(value, list) else value

@@ -66,3 +66,19 @@ def test_wrong_values(changes, message):
 def test_a_network_that_does_not_exist():
     with pytest.raises(ValueError, match="Received: name='basisnet_vgg'"):
         RECIPE.replace(network="basisnet_vgg").make_model(classes=2)
+
+
+def test_any_two_networks_of_the_families():
+    digits = {"family": "bignas_digits"}
+    plans = RECIPE.replace(
+        network="plans",
+        light=digits,
+        specialist=digits,
+        first_basis_block=7,
+        last_basis_block=8,
+    )
+    assert tuple(plans.make_model(classes=5).basis_blocks) == (7, 8)
+    with pytest.raises(ValueError, match="needs .'light'"):
+        plans.replace(light=None).make_model(classes=5)
+    with pytest.raises(ValueError, match="with a 'family'.*'name'"):
+        plans.replace(light={"name": "bignas"}).make_model(classes=5)
