@@ -31,6 +31,57 @@ def replacing(path) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
 
 
+@contextlib.contextmanager
+def replacing_folder(path) -> Iterator[pathlib.Path]:
+    """Yields the path of a folder to be made, which becomes `path` at the end.
+
+    After an error it is removed and `path` is as it was.
+
+    Example:
+
+    ```python
+    with replacing_folder("served/1") as whole:
+        whole.mkdir()
+        (whole / "labels.txt").write_text("cat\n")
+    ```
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-")
+    with scratch as name:
+        # One level deeper, for this directory is private to its owner.
+        whole = pathlib.Path(name) / "whole"
+        yield whole
+        _put(whole, path)
+
+
+def _put(whole, target):
+    """Puts a folder in its place by renaming, which happens at once."""
+    if not target.exists():
+        whole.rename(target)
+        return
+    # A folder cannot be renamed onto one that is not empty.
+    replaced = whole.with_name("replaced")
+    target.rename(replaced)
+    try:
+        whole.rename(target)
+    except OSError:
+        replaced.rename(target)
+        raise
+
+
+def try_writing(folder) -> None:
+    """Raises an `OSError` unless files can be made in a folder.
+
+    A folder that does not exist is not made: it is tried in the nearest one
+    above it.
+    """
+    folder = pathlib.Path(folder).absolute()
+    above = (path for path in (folder, *folder.parents) if path.exists())
+    with tempfile.TemporaryFile(dir=next(above)):
+        pass
+
+
 def sha256(path) -> str:
     """Returns the hexadecimal SHA-256 of a file."""
     digest = hashlib.sha256()

@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 
 from keras_elastic import files
@@ -77,3 +79,67 @@ def test_sha256_of_more_than_one_part_sees_its_end(path):
     one = files.sha256(path)
     path.write_bytes(b"a" * (1 << 20) + b"c")
     assert files.sha256(path) != one
+
+
+# Folders
+
+
+def write_folder(path, text):
+    with files.replacing_folder(path) as whole:
+        whole.mkdir()
+        (whole / "file").write_text(text)
+
+
+def test_a_new_folder_in_a_new_folder(tmp_path):
+    path = tmp_path / "a" / "b"
+    write_folder(path, "new")
+    assert (path / "file").read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "a"
+    write_folder(path, "old")
+    (path / "other").touch()
+    write_folder(path, "new")
+    assert [p.name for p in path.iterdir()] == ["file"]
+    assert (path / "file").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_an_error_leaves_the_folder_that_was_there(tmp_path, old):
+    path = tmp_path / "a"
+    if old:
+        write_folder(path, old)
+    before = list(tmp_path.iterdir())
+    with pytest.raises(RuntimeError, match="half-way"):
+        with files.replacing_folder(path) as whole:
+            whole.mkdir()
+            raise RuntimeError("half-way")
+    assert list(tmp_path.iterdir()) == before
+    assert not old or (path / "file").read_text() == old
+
+
+# Permissions
+
+
+@pytest.mark.parametrize("below", ["", "a", "a/b"])
+def test_trying_to_write_leaves_nothing(tmp_path, below):
+    files.try_writing(tmp_path / below)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("below", ["", "a", "a/b"])
+def test_a_file_is_no_folder_to_write_into(tmp_path, below):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OSError, match="file"):
+        files.try_writing(file / below)
+
+
+def test_a_file_system_that_takes_no_files():
+    if not pathlib.Path("/proc/self").exists():
+        pytest.skip("needs Linux")
+    with pytest.raises(OSError):
+        files.try_writing("/proc/self/new")

@@ -2,9 +2,9 @@
 
 import contextlib
 import pathlib
-import tempfile
 from collections.abc import Iterator
 
+from keras_elastic import files
 from keras_elastic.export.child_checks import check_positive_integer
 
 
@@ -33,6 +33,8 @@ def _is_number(path):
 def check_version(folder, version: int, overwrite: bool = False) -> None:
     """Raises a `ValueError` unless a version can be written."""
     check_positive_integer("version", version)
+    with _refusing(folder):
+        files.try_writing(folder)
     taken = versions(folder)
     if version in taken and not overwrite:
         raise ValueError(
@@ -57,30 +59,13 @@ def writing_version(folder, version: int) -> Iterator[pathlib.Path]:
         ValueError: The folder cannot be written into.
     """
     folder = pathlib.Path(folder)
-    with _refusing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        # Servers skip names that are not numbers.
-        scratch = tempfile.TemporaryDirectory(prefix=".writing-", dir=folder)
-    with scratch as name:
-        # One level deeper, for this directory is private to its owner.
-        whole = pathlib.Path(name) / "whole"
+    with contextlib.ExitStack() as stack:
+        with _refusing(folder):
+            # Servers skip the scratch folder, whose name is not a number.
+            whole = stack.enter_context(
+                files.replacing_folder(folder / str(version))
+            )
         yield whole
-        _put(whole, folder / str(version))
-
-
-def _put(whole, target):
-    """Puts a version in its place by renaming, which happens at once."""
-    if not target.exists():
-        whole.rename(target)
-        return
-    # A folder cannot be renamed onto one that is not empty.
-    replaced = whole.with_name("replaced")
-    target.rename(replaced)
-    try:
-        whole.rename(target)
-    except OSError:
-        replaced.rename(target)
-        raise
 
 
 @contextlib.contextmanager
@@ -88,7 +73,7 @@ def _refusing(folder):
     """Says of what the system refuses which argument is to be changed."""
     try:
         yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+    except OSError as error:
         raise ValueError(
             "`folder` must be a folder that can be written into, or a path "
             f"where one can be made. Received: folder='{folder}' "
