@@ -98,6 +98,9 @@ flags.DEFINE_boolean(
 flags.DEFINE_boolean(
     "compare", False, "Train the largest architecture alone, too."
 )
+flags.DEFINE_boolean(
+    "latency", False, "Time the networks of the front, for front.csv."
+)
 flags.DEFINE_boolean("smoke", False, "Two epochs, few candidates: a test.")
 flags.DEFINE_boolean(
     "tensorboard", False, "Write logs for TensorBoard. Needs the extra of it."
@@ -154,6 +157,7 @@ def report(supernet, recipe, dataset, run):
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
 
     # -------------------------------------------- calibrate and select
+    zoo.round_weights(zoo.make_scorer(supernet, recipe, dataset))
     scores = run / "scores.jsonl"
     scorer = zoo.make_scorer(supernet, recipe, dataset, cache=scores)
     print("Selecting children on held-out images")
@@ -168,6 +172,8 @@ def report(supernet, recipe, dataset, run):
     front, statistics = zoo.make_front(
         scorer, zoo.test_batches(recipe, dataset)
     )
+    if FLAGS.latency:
+        front = zoo.time_front(front, supernet.family, dataset.num_classes)
 
     # -------------------------------------------------- save and export
     entry = zoo.write_entry(

@@ -232,7 +232,13 @@ def test_a_run_that_was_not_finished(tmp_path):
 
 
 def test_a_run_without_weights(tmp_path):
-    zoo.write_model(tmp_path, name="new", family=FAMILY, class_names=DIGITS)
+    zoo.write_model(
+        tmp_path,
+        name="new",
+        family=FAMILY,
+        dataset="digits",
+        class_names=DIGITS,
+    )
     refuse("no trained weights yet.*--recipe=new", f"--run={tmp_path}")
 
 

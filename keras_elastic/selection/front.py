@@ -14,13 +14,15 @@ from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import costs
 
+_MEASURED = ("held_out_top1", "held_out_loss", "test_top1", "latency_ms")
+
 
 @dataclasses.dataclass(frozen=True)
 class FrontRow:
     """An architecture of the front.
 
-    Accuracies and loss are rounded to four decimals, as they are written, so
-    that a front that is read again has the rows that it had.
+    What is measured is rounded to four decimals, as it is written, so that a
+    front that is read again has the rows that it had.
 
     Args:
         arch: `Architecture`.
@@ -31,6 +33,8 @@ class FrontRow:
         held_out_loss: Float. Mean cross-entropy there, which decides between
             equal accuracies.
         test_top1: Float in 0..1 on the test split, or `None`.
+        latency_ms: Float. Median milliseconds of one image on the machine
+            that the entry's card names, or `None`.
     """
 
     arch: Architecture
@@ -40,9 +44,10 @@ class FrontRow:
     held_out_top1: float
     held_out_loss: float
     test_top1: float | None = None
+    latency_ms: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("held_out_top1", "held_out_loss", "test_top1"):
+        for name in _MEASURED:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, round(float(value), 4))
@@ -63,9 +68,7 @@ COLUMNS = (
     "params",
     "memory",
     "resolution",
-    "held_out_top1",
-    "held_out_loss",
-    "test_top1",
+    *_MEASURED,
     "architecture",
 )
 
@@ -88,6 +91,13 @@ class Front:
         """Returns the front with a test accuracy for each row."""
         return Front(
             dataclasses.replace(row, test_top1=value)
+            for row, value in zip(self.rows, values, strict=True)
+        )
+
+    def with_latency(self, values: Iterable[float]) -> "Front":
+        """Returns the front with a latency in milliseconds for each row."""
+        return Front(
+            dataclasses.replace(row, latency_ms=value)
             for row, value in zip(self.rows, values, strict=True)
         )
 
@@ -153,15 +163,13 @@ class Front:
 
 
 def _to_cells(row: FrontRow) -> list:
-    test_top1 = "" if row.test_top1 is None else f"{row.test_top1:.4f}"
+    measured = [getattr(row, name) for name in _MEASURED]
     return [
         row.flops,
         row.params,
         row.memory,
         row.arch.resolution,
-        f"{row.held_out_top1:.4f}",
-        f"{row.held_out_loss:.4f}",
-        test_top1,
+        *("" if value is None else f"{value:.4f}" for value in measured),
         row.arch.to_json(),
     ]
 
@@ -182,11 +190,5 @@ def _from_cells(cells: dict, family, classes: int) -> FrontRow:
                 f"that needs {getattr(counted, name)}: {arch.to_json()}. "
                 "The file was changed, or is of another family."
             )
-    test_top1 = float(cells["test_top1"]) if cells["test_top1"] else None
-    return FrontRow(
-        arch,
-        *counted,
-        float(cells["held_out_top1"]),
-        float(cells["held_out_loss"]),
-        test_top1,
-    )
+    measured = [float(cells[n]) if cells[n] else None for n in _MEASURED]
+    return FrontRow(arch, *counted, *measured)

@@ -2,10 +2,10 @@
 
 The folders of the zoo and of training runs are alike:
 
-    model.json            family, classes, class names, data set, SHA-256s
+    model.json            family, data set, class names, preprocessing, SHA-256s
     recipe.json           the recipe that trained it
     front.csv             architectures with their costs and accuracies
-    supernet.weights.h5   the shared weights
+    supernet.weights.h5   the shared weights, float16 if that holds them
     statistics.npz        normalisation statistics of each row of the front
 
 An entry without weights has `model.json` only.
@@ -24,6 +24,7 @@ from keras_elastic.models import Supernet
 from keras_elastic.selection import Front
 from keras_elastic.training import Recipe
 from keras_elastic.training.recipe_kinds import recipe_from_json
+from keras_elastic.zoo import half_weights
 
 MODEL = "model.json"
 FRONT = "front.csv"
@@ -31,8 +32,24 @@ WEIGHTS = "supernet.weights.h5"
 STATISTICS = "statistics.npz"
 RECIPE = "recipe.json"
 
-FORMAT = 1
-_REQUIRED = ("format", "name", "family", "classes", "class_names", "files")
+FORMAT = 2
+_REQUIRED = (
+    "format",
+    "name",
+    "family",
+    "dataset",
+    "classes",
+    "class_names",
+    "preprocessing",
+    "files",
+)
+# What every network of this library takes, and what an export does before.
+PREPROCESSING = {
+    "channels": "RGB",
+    "values": [0, 255],
+    "crop": "largest central square",
+    "resize": "bicubic, antialiased",
+}
 
 
 class Entry:
@@ -65,9 +82,25 @@ class Entry:
         return tuple(self._model["class_names"])
 
     @property
+    def dataset(self) -> str:
+        """Name of the data set that it is trained on."""
+        return self._model["dataset"]
+
+    @property
+    def preprocessing(self) -> dict:
+        """What becomes of an image before a network takes it."""
+        return self._model["preprocessing"]
+
+    @property
     def is_trained(self) -> bool:
         """Whether the entry has weights."""
         return WEIGHTS in self._model["files"]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files that a network is loaded from."""
+        files_of = [self.folder / name for name in self._model["files"]]
+        return sum(file.stat().st_size for file in files_of if file.is_file())
 
     @functools.cached_property
     def family(self):
@@ -211,7 +244,7 @@ def write_entry(
     """
     folder = pathlib.Path(folder)
     with files.replacing(folder / WEIGHTS) as temporary:
-        supernet.save_weights(temporary)
+        half_weights.save_weights(supernet, temporary)
     front.write(folder / FRONT)
     arrays = {
         f"{row}/{key}": value
@@ -226,21 +259,26 @@ def write_entry(
         folder,
         name=name,
         family=supernet.family,
+        dataset=recipe.dataset,
         class_names=class_names,
         written=(WEIGHTS, FRONT, STATISTICS, RECIPE),
     )
     return Entry(folder)
 
 
-def write_model(folder, *, name, family, class_names, written=()) -> None:
+def write_model(
+    folder, *, name, family, dataset, class_names, written=()
+) -> None:
     """Writes `model.json`, with the SHA-256 of the files that are there."""
     folder = pathlib.Path(folder)
     model = {
         "format": FORMAT,
         "name": name,
         "family": families.serialize(family),
+        "dataset": dataset,
         "classes": len(class_names),
         "class_names": list(class_names),
+        "preprocessing": PREPROCESSING,
         "files": {file: files.sha256(folder / file) for file in written},
     }
     with files.replacing(folder / MODEL) as temporary:

@@ -158,7 +158,7 @@ def test_columns_of_the_file(path):
     lines = path.read_text().splitlines()
     assert lines[0] == (
         "flops,params,memory,resolution,held_out_top1,held_out_loss,"
-        "test_top1,architecture"
+        "test_top1,latency_ms,architecture"
     )
     assert lines[1].startswith("139048,12560,18432,8,0.5000,0.5000,0.5000,")
     assert lines[2].split(",")[4:7] == ["0.6250", "0.3750", ""]
@@ -223,5 +223,21 @@ def test_a_row_that_is_cut_off(path, keep):
 
 def test_a_row_with_a_cell_too_many(path):
     path.write_text(path.read_text().rstrip() + ",1\n")
-    with pytest.raises(ValueError, match="needs 8 cells"):
+    with pytest.raises(ValueError, match="needs 9 cells"):
         read(path)
+
+
+def test_latencies_are_written_and_read(front, tmp_path):
+    timed = front.with_latency([1.23456, 2.0, 3.0, 4.0])
+    timed.write(tmp_path / "front.csv")
+    again = read(tmp_path / "front.csv")
+    assert again.rows == timed.rows
+    assert [row.latency_ms for row in again.rows] == [1.2346, 2.0, 3.0, 4.0]
+    assert [row.test_top1 for row in again.rows] == [
+        row.test_top1 for row in front.rows
+    ]
+
+
+def test_a_latency_for_each_row(front):
+    with pytest.raises(ValueError, match="shorter"):
+        front.with_latency([1.0, 2.0])

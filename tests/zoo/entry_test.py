@@ -30,7 +30,13 @@ def reader(request):
 
 @pytest.fixture
 def untrained(tmp_path):
-    write_model(tmp_path, name="new", family=FAMILY, class_names=CLASS_NAMES)
+    write_model(
+        tmp_path,
+        name="new",
+        family=FAMILY,
+        dataset="digits",
+        class_names=CLASS_NAMES,
+    )
     return Entry(tmp_path)
 
 
@@ -56,6 +62,14 @@ def test_what_is_said_of_an_entry(written):
     assert entry.classes == 4
     assert entry.class_names == CLASS_NAMES
     assert entry.is_trained
+    assert entry.dataset == RECIPE.dataset
+    assert entry.preprocessing["values"] == [0, 255]
+    files_of = [path for path in written.folder.iterdir()]
+    described = sum(path.stat().st_size for path in files_of)
+    assert (
+        entry.size
+        == described - (written.folder / entries.MODEL).stat().st_size
+    )
 
 
 def test_the_family_and_its_table(written):
@@ -167,10 +181,10 @@ def test_a_model_that_is_other_json(folder, content):
         Entry(folder)
 
 
-@pytest.mark.parametrize("number", [0, 2, "1"])
+@pytest.mark.parametrize("number", [0, 1, "2"])
 def test_another_format(folder, number):
     change_model(folder, format=number)
-    with pytest.raises(ValueError, match=f"of format 1.*format {number},"):
+    with pytest.raises(ValueError, match=f"of format 2.*format {number},"):
         Entry(folder)
 
 

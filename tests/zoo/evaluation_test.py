@@ -11,6 +11,7 @@ from keras_elastic import data
 from keras_elastic import zoo
 from keras_elastic.selection.scoring import Score
 from keras_elastic.spaces import costs
+from keras_elastic.zoo import evaluation
 
 SPACE = FAMILY.space
 MIDDLE = dataclasses.replace(SPACE.smallest, depth=(2, 2))
@@ -85,3 +86,23 @@ def test_other_classes_are_refused(written):
         zoo.check_same_classes(written.entry, dataset)
     same = types.SimpleNamespace(name="mine", class_names=CLASS_NAMES)
     zoo.check_same_classes(written.entry, same)
+
+
+def test_the_networks_of_a_front_are_timed(monkeypatch):
+    front, _ = zoo.make_front(FakeScorer(), "batches")
+    timed = []
+
+    class FakeRuntime:
+        def measure(self, models, batch_size, runs):
+            timed.extend(model.count_params() for model in models)
+            assert (batch_size, runs) == (1, 3)
+            return [
+                types.SimpleNamespace(median_ms=float(i))
+                for i, _ in enumerate(models)
+            ]
+
+    monkeypatch.setattr(evaluation, "get_runtime", lambda name: FakeRuntime())
+    found = zoo.time_front(front, FAMILY, len(CLASS_NAMES), runs=3)
+    assert [row.latency_ms for row in found.rows] == [0.0, 1.0, 2.0]
+    assert timed == sorted(timed)
+    assert [row.arch for row in found.rows] == [row.arch for row in front.rows]
