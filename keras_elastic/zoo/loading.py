@@ -1,78 +1,24 @@
 """Networks by name and budget."""
 
 import dataclasses
-import importlib.util
 import pathlib
 
 import keras
 import numpy as np
 
+from keras_elastic.calibration import calibrate
 from keras_elastic.models import Supernet
+from keras_elastic.models import heads
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection import Front
 from keras_elastic.selection import Selection
 from keras_elastic.spaces import costs
 from keras_elastic.training.teachers import KerasTeacher
-from keras_elastic.zoo.entry import Entry
+from keras_elastic.zoo import preset
+from keras_elastic.zoo.places import find_entry
 
-# `setup.cfg` installs the top-level folder `zoo` under this name.
-_ZOO_PACKAGE = "keras_elastic_zoo"
-# Recipes of published systems on data that cannot be carried along.
-_RECIPES = "recipes"
 _RANDOM_DRAWS = 10_000
-
-
-def zoo_folder() -> pathlib.Path:
-    """Folder of the zoo's entries: installed, or beside the package."""
-    spec = importlib.util.find_spec(_ZOO_PACKAGE)
-    if spec is None:
-        return pathlib.Path(__file__).parents[2] / "zoo"
-    return pathlib.Path(spec.submodule_search_locations[0])
-
-
-def list_models() -> tuple[str, ...]:
-    """Names of the zoo's entries, sorted."""
-    return tuple(
-        sorted(path.parent.name for path in zoo_folder().glob("*/model.json"))
-    )
-
-
-def recipe_file(name: str) -> pathlib.Path:
-    """Path of a recipe of the zoo: of an entry, or one without an entry.
-
-    Raises:
-        ValueError: No recipe of the zoo has this name.
-    """
-    entries = zoo_folder().glob("*/recipe.py")
-    known = {path.parent.name: path for path in entries}
-    others = (zoo_folder() / _RECIPES).glob("*.py")
-    known.update((p.stem, p) for p in others if p.stem != "__init__")
-    if name not in known:
-        raise ValueError(
-            f"The recipe must be a name of the zoo, {sorted(known)}, or a .py "
-            f"file. Received: {name!r}."
-        )
-    return known[name]
-
-
-def find_entry(name_or_folder) -> Entry:
-    """Finds an entry of the zoo by name, or a run by its folder.
-
-    Raises:
-        ValueError: There is neither; the known names are listed.
-    """
-    name = str(name_or_folder)
-    if name in list_models():
-        return Entry(zoo_folder() / name)
-    if pathlib.Path(name).is_dir():
-        return Entry(name)
-    raise ValueError(
-        "`name_or_folder` must be one of:\n"
-        f"  1. a name of the zoo: {list(list_models())}\n"
-        "  2. a folder that `python train.py` left.\n"
-        f"Received: {name!r}."
-    )
 
 
 def load(
@@ -82,33 +28,54 @@ def load(
     params=None,
     memory=None,
     resolution=None,
+    arch=None,
     classes=None,
+    multi_label=False,
+    include_top=True,
+    pooling=None,
     weights="auto",
+    calibration_images=None,
 ):
     """Loads the best network of an entry within a budget.
 
     Args:
-        name_or_folder: Name of a zoo entry, or the folder of a run.
+        name_or_folder: Name of a zoo entry, the folder of a run, or the
+            folder of a preset, which is one network and takes no budget.
         flops: Number. Most multiply-adds of one image.
         params: Number. Most trainable weights.
         memory: Number. Most bytes of activations of one image, at float32.
         resolution: Integer. The input resolution in pixels.
+        arch: `Architecture` to load instead of what a budget chooses. One
+            that is not on the entry's front needs `calibration_images`.
         classes: Integer. Makes a new head for this many classes, for
             fine-tuning, which the budget counts. Defaults to the trained
             head.
+        multi_label: Boolean. Whether an image may have any number of the
+            `classes`: labels are then of shape (batch, classes), of zeros and
+            ones, and the loss is the binary cross-entropy of each.
+        include_top: Boolean. Whether the network ends in a classifier.
+            `False` gives its last feature map before the pooling over all
+            pixels; the budget counts the trained head nevertheless.
+        pooling: Of the feature map with `include_top=False`: `None` for the
+            map itself, `"avg"` or `"max"` for a vector.
         weights: `"auto"` for the entry's weights and calibrated statistics,
             `None` for random initialisation.
+        calibration_images: Training images to measure the statistics of the
+            normalisations on, as `keras_elastic.calibrate` takes them.
+            Defaults to the statistics that the entry holds for its front.
 
     Returns:
         A functional `keras.Model` of stock layers, compiled for fine-tuning
         and evaluation: from pixels in 0..255 of shape (batch, resolution,
         resolution, 3) to logits of shape (batch, classes). The names of the
         classes are in its attribute `class_names`, unless `classes` is given.
+        With `include_top=False`, not compiled, to features of shape (batch,
+        height, width, channels), or with `pooling` (batch, channels).
 
     Raises:
         ValueError: The name is unknown, no network meets the budget (the
-            reachable range is stated), the entry has no weights, or its files
-            are damaged.
+            reachable range is stated), arguments contradict each other, the
+            entry has no weights, or its files are damaged.
 
     Example:
 
@@ -116,7 +83,10 @@ def load(
     model = keras_elastic.load("bignas_digits", flops=1e6)
     model.evaluate(images, labels)
     model = keras_elastic.load("bignas_digits", flops=1e6, classes=3)
-    model.fit(my_images, my_labels)
+    keras_elastic.finetune_recipe(model).fit(model, my_images, my_labels)
+    features = keras_elastic.load(
+        "bignas_digits", flops=1e6, include_top=False, pooling="avg"
+    )
     ```
     """
     if weights not in ("auto", None):
@@ -124,21 +94,70 @@ def load(
             f"`weights` must be 'auto' or None. Received: weights={weights!r}."
         )
     check_classes(classes)
-    entry = find_entry(name_or_folder)
+    heads.check_head(classes, include_top, pooling, multi_label)
     budget = Budget(flops, params, memory, resolution)
+    if preset.is_preset(name_or_folder):
+        _check_no_choice(name_or_folder, budget, arch)
+        model = preset.load_preset(name_or_folder, classes, weights is not None)
+        multi_label = multi_label or (
+            classes is None and heads.is_multi_label(model)
+        )
+    else:
+        entry = find_entry(name_or_folder)
+        _check_one_choice(budget, arch)
+        if arch is None:
+            arch = _best_within(budget, entry, classes, weights)
+        model = _child(entry, arch, classes, weights, calibration_images)
+        if classes is None:
+            model.class_names = entry.class_names
+    if calibration_images is not None:
+        calibrate(model, calibration_images)
+    if not include_top:
+        return heads.without_head(model, pooling)
+    return heads.compile_classifier(model, multi_label)
+
+
+def _check_no_choice(folder, budget, arch):
+    if budget == Budget() and arch is None:
+        return
+    raise ValueError(
+        "A preset is one network, so there is nothing to choose. Received: "
+        f"{str(folder)!r} with {budget if arch is None else arch}. Leave the "
+        "budget and `arch` out, or pass a zoo entry or a run."
+    )
+
+
+def _check_one_choice(budget, arch):
+    if arch is not None and budget != Budget():
+        raise ValueError(
+            "`arch` is what a budget would choose. Received: both "
+            f"{arch} and {budget}. Leave one out."
+        )
+
+
+def _best_within(budget, entry, classes, weights):
+    """The architecture that a budget chooses."""
     budget.check_reachable(entry.family, classes or entry.classes)
     if weights is None:
-        arch = _largest_within(budget, entry.family, classes or entry.classes)
-        model = entry.supernet(weights=False).child(arch, classes=classes)
-    else:
-        arch = _front(entry, classes).best(budget, entry.name).arch
-        number = [row.arch for row in entry.front.rows].index(arch)
-        model = entry.supernet().child(
-            arch, entry.statistics(number), classes=classes
+        return _largest_within(budget, entry.family, classes or entry.classes)
+    return _front(entry, classes).best(budget, entry.name).arch
+
+
+def _child(entry, arch, classes, weights, calibration_images):
+    """Extracts an architecture, with statistics if it is on the front."""
+    if weights is None:
+        return entry.supernet(weights=False).child(arch, classes=classes)
+    arch = entry.family.space.canonical(arch)
+    rows = [row.arch for row in entry.front.rows]
+    if arch not in rows and calibration_images is None:
+        raise ValueError(
+            "`calibration_images` must be given for an architecture that is "
+            f"not among the {len(rows)} on the front of '{entry.name}': the "
+            "entry has no statistics of its normalisations. Received: "
+            f"arch={arch}. Pass some hundred training images."
         )
-    if classes is None:
-        model.class_names = entry.class_names
-    return _compile(model)
+    statistics = entry.statistics(rows.index(arch)) if arch in rows else None
+    return entry.supernet().child(arch, statistics, classes=classes)
 
 
 def load_teacher(name) -> KerasTeacher:
@@ -194,15 +213,6 @@ def _largest_within(budget, family, classes):
     fits = budget.holds(counted, encoded[:, 0])
     best = np.argmax(np.where(fits, counted.flops, -1))
     return space.decode(encoded[best])
-
-
-def _compile(model):
-    model.compile(
-        optimizer=keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    return model
 
 
 def load_supernet(name_or_folder, *, weights="auto") -> Supernet:

@@ -13,7 +13,7 @@ from keras_elastic.training import Recipe
 from keras_elastic.training import TrainingRecipe
 from keras_elastic.zoo.evaluation import epoch_batches
 from keras_elastic.zoo.loading import load_teacher
-from keras_elastic.zoo.loading import recipe_file
+from keras_elastic.zoo.places import recipe_file
 
 
 def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import contracts
 import keras
 import numpy as np
@@ -141,6 +143,69 @@ def test_a_head_that_no_budget_allows(written):
         ke.load(written.folder, params=most, classes=10_000)
 
 
+def test_the_head_keeps_its_dropout(written):
+    model = ke.load(written.folder, resolution=12, classes=7)
+    rate = model.get_layer("head_dropout").rate
+    assert rate == FAMILY.dropout > 0
+
+
+# Other heads
+
+
+def test_a_head_of_several_labels(written):
+    model = ke.load(written.folder, resolution=12, classes=3, multi_label=True)
+    images = contracts.random_images(6, 12)
+    labels = np.tile([[1, 0, 1], [0, 1, 1]], (3, 1))
+    logs = model.evaluate(images, labels, verbose=0, return_dict=True)
+    logits = model.predict(images, verbose=0)
+    assert logits.shape == (6, 3)
+    probabilities = 1 / (1 + np.exp(-logits))
+    right = np.where(labels == 1, probabilities, 1 - probabilities)
+    assert logs["loss"] == pytest.approx(-np.log(right).mean(), rel=1e-3)
+    assert {"auc", "average_precision"} < set(logs)
+
+
+@pytest.mark.parametrize("weights", ["auto", None])
+def test_a_feature_extractor(written, weights):
+    model = ke.load(
+        written.folder, resolution=12, include_top=False, weights=weights
+    )
+    size = model.output_shape[1]
+    assert model.output_shape == (None, size, size, model.output_shape[-1])
+    assert size > 1
+    assert not hasattr(model, "class_names")
+    assert not any("classifier" in layer.name for layer in model.layers)
+
+
+def test_features_are_what_the_classifier_reads(written, largest):
+    extractor = ke.load(
+        written.folder, resolution=12, include_top=False, pooling="avg"
+    )
+    images = contracts.random_images(3, 12)
+    inner = keras.Model(largest.inputs, largest.get_layer("head_pool").output)
+    np.testing.assert_allclose(
+        extractor.predict(images, verbose=0),
+        inner.predict(images, verbose=0),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ({"multi_label": True}, "needs a new head.*classes=None"),
+        ({"pooling": "avg"}, "`pooling` is for a feature extractor"),
+        ({"include_top": False, "classes": 3}, "has no classes.*classes=3"),
+        ({"include_top": False, "multi_label": True}, "has no classes"),
+        ({"include_top": False, "pooling": "mean"}, "must be one of.*'mean'"),
+    ],
+)
+def test_heads_that_contradict_themselves(written, arguments, expected):
+    with pytest.raises(ValueError, match=expected):
+        ke.load(written.folder, **arguments)
+
+
 # Wrong arguments
 
 
@@ -166,7 +231,7 @@ def test_an_unknown_name(function):
     message = str(error.value)
     assert "Received: 'resnet50'" in message
     assert "python train.py" in message
-    assert all(name in message for name in ke.list_models())
+    assert all(name in message for name in zoo.entry_names())
 
 
 @pytest.mark.parametrize("function", [ke.load, ke.load_supernet, ke.select])
@@ -339,42 +404,11 @@ def test_a_teacher_that_is_not_there(tmp_path, name):
         zoo.load_teacher(str(tmp_path / name))
 
 
-# Names
-
-
-def test_list_models():
-    names = ke.list_models()
-    assert names == tuple(sorted(names))
-    for name in names:
-        assert (zoo.zoo_folder() / name / "model.json").is_file()
-        assert zoo.find_entry(name).folder == zoo.zoo_folder() / name
-
-
-def test_recipe_file():
-    path = zoo.recipe_file("bignas_digits")
-    assert path == zoo.zoo_folder() / "bignas_digits" / "recipe.py"
-    assert path.is_file()
-
-
-@pytest.mark.parametrize("name", ["resnet50", "", "../zoo"])
-def test_an_unknown_recipe_lists_what_there_is(name):
-    with pytest.raises(ValueError, match=f"Received: {name!r}") as error:
-        zoo.recipe_file(name)
-    for known in ("bignas", "bignas_digits"):
-        assert repr(known) in str(error.value)
-
-
-def test_recipes_without_an_entry_are_found_too():
-    folder = zoo.zoo_folder() / "recipes"
-    for path in folder.glob("[!_]*.py"):
-        assert zoo.recipe_file(path.stem) == path
-
-
 # The zoo's folders: entries, and recipes with a card of their results
 
 FOLDERS = {path.parent for path in zoo.zoo_folder().glob("*/recipe.py")}
 ENTRIES = {path.parent for path in zoo.zoo_folder().glob("*/model.json")}
-TRAINED = [n for n in ke.list_models() if zoo.find_entry(n).is_trained]
+TRAINED = [n for n in zoo.entry_names() if zoo.find_entry(n).is_trained]
 
 
 @pytest.fixture(params=sorted(ENTRIES), ids=lambda path: path.name)
@@ -491,3 +525,58 @@ def test_bignas_is_not_trained_yet():
         ke.load("bignas", flops=400e6)
     assert "python train.py --recipe=bignas" in str(error.value)
     assert "`weights=None`" in str(error.value)
+
+
+# An architecture instead of a budget
+
+OFF_FRONT = dataclasses.replace(FAMILY.space.smallest, depth=(2, 1))
+
+
+def test_an_architecture_of_the_front(written):
+    row = written.front.rows[1]
+    model = ke.load(written.folder, arch=row.arch)
+    expected = ke.load(written.folder, flops=row.flops)
+    assert model.class_names == CLASS_NAMES
+    for one, other in zip(
+        model.get_weights(), expected.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_architecture_is_calibrated(written):
+    images = contracts.random_images(16, 8)
+    model = ke.load(written.folder, arch=OFF_FRONT, calibration_images=images)
+    assert ke.is_calibrated(model)
+    child = written.supernet.child(OFF_FRONT)
+    ke.calibrate(child, images)
+    np.testing.assert_allclose(model(images), child(images), atol=1e-4)
+
+
+def test_another_architecture_needs_images(written):
+    words = "`calibration_images` must be given .*the 3 on the front of 'tiny'"
+    with pytest.raises(ValueError, match=words):
+        ke.load(written.folder, arch=OFF_FRONT)
+
+
+def test_an_architecture_and_a_budget(written):
+    with pytest.raises(ValueError, match="Received: both .*flops <= 1e9"):
+        ke.load(written.folder, arch=OFF_FRONT, flops=1e9)
+
+
+def test_an_architecture_of_another_space(written):
+    arch = dataclasses.replace(OFF_FRONT, resolution=10)
+    with pytest.raises(ValueError, match="resolution"):
+        ke.load(written.folder, arch=arch)
+
+
+def test_images_of_ones_own_replace_the_statistics(written):
+    images = contracts.random_images(16, 12)
+    row = written.front.rows[2]
+    model = ke.load(written.folder, flops=row.flops, calibration_images=images)
+    [first] = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ][:1]
+    kept = written.statistics[2][first.name][0]
+    assert not np.allclose(first.moving_mean, kept)

@@ -1,0 +1,63 @@
+"""Where the zoo is, and what lies in it."""
+
+import importlib.util
+import pathlib
+
+from keras_elastic.zoo.entry import Entry
+
+# `setup.cfg` installs the top-level folder `zoo` under this name.
+_ZOO_PACKAGE = "keras_elastic_zoo"
+# Recipes of published systems on data that cannot be carried along.
+_RECIPES = "recipes"
+
+
+def zoo_folder() -> pathlib.Path:
+    """Folder of the zoo's entries: installed, or beside the package."""
+    spec = importlib.util.find_spec(_ZOO_PACKAGE)
+    if spec is None:
+        return pathlib.Path(__file__).parents[2] / "zoo"
+    return pathlib.Path(spec.submodule_search_locations[0])
+
+
+def entry_names() -> tuple[str, ...]:
+    """Names of the zoo's entries, sorted."""
+    return tuple(
+        sorted(path.parent.name for path in zoo_folder().glob("*/model.json"))
+    )
+
+
+def recipe_file(name: str) -> pathlib.Path:
+    """Path of a recipe of the zoo: of an entry, or one without an entry.
+
+    Raises:
+        ValueError: No recipe of the zoo has this name.
+    """
+    entries = zoo_folder().glob("*/recipe.py")
+    known = {path.parent.name: path for path in entries}
+    others = (zoo_folder() / _RECIPES).glob("*.py")
+    known.update((p.stem, p) for p in others if p.stem != "__init__")
+    if name not in known:
+        raise ValueError(
+            f"The recipe must be a name of the zoo, {sorted(known)}, or a .py "
+            f"file. Received: {name!r}."
+        )
+    return known[name]
+
+
+def find_entry(name_or_folder) -> Entry:
+    """Finds an entry of the zoo by name, or a run by its folder.
+
+    Raises:
+        ValueError: There is neither; the known names are listed.
+    """
+    name = str(name_or_folder)
+    if name in entry_names():
+        return Entry(zoo_folder() / name)
+    if pathlib.Path(name).is_dir():
+        return Entry(name)
+    raise ValueError(
+        "`name_or_folder` must be one of:\n"
+        f"  1. a name of the zoo: {list(entry_names())}\n"
+        "  2. a folder that `python train.py` left.\n"
+        f"Received: {name!r}."
+    )

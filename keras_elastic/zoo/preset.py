@@ -1,0 +1,229 @@
+"""A preset: the folder of one network, to keep and to hand over.
+
+preset.json    name, class names, preprocessing, SHA-256s
+model.keras    configuration and weights, as `keras.saving` reads them
+labels.txt     the name of a class on each line
+README.md      a card that says what is there, for you to go on with
+"""
+
+import json
+import pathlib
+
+import keras
+
+from keras_elastic import files
+from keras_elastic.export import child_checks
+from keras_elastic.models import heads
+from keras_elastic.zoo.entry import PREPROCESSING
+
+PRESET = "preset.json"
+MODEL = "model.keras"
+LABELS = "labels.txt"
+CARD = "README.md"
+
+FORMAT = 1
+_REQUIRED = ("format", "name", "class_names", "multi_label", "files")
+_CARD = """# {name}
+
+{card}
+
+| | |
+|---|---|
+| Images | {size} x {size} pixels, {channels}, in {low}..{high} |
+| Others | the {crop}, resized ({resize}) |
+| Classes | {classes} |
+| Parameters | {params:,} |
+| Written with | Keras {keras} |
+
+```python
+import keras_elastic as ke
+
+model = ke.load("path/to/this/folder")  # checks the files first
+model = ke.load("path/to/this/folder", classes=3)  # same trunk, new head
+```
+
+Without this library: `keras.saving.load_model("model.keras")`.
+"""
+
+
+def save_preset(
+    model, folder, *, class_names=None, card="", overwrite=False
+) -> pathlib.Path:
+    """Writes a network into a folder that `load` reads.
+
+    The folder holds the configuration, the weights, the class names, what must
+    become of an image, and a card. Optimiser state is left out. It is written
+    whole or not at all, and `load` refuses files that were changed since.
+
+    Args:
+        model: `keras.Model` from images of shape (batch, resolution,
+            resolution, 3), pixels in 0..255, to logits: a child, fine-tuned
+            or not, a `BasisNet` or a `DSNet`. Its BatchNormalization
+            statistics must be calibrated.
+        folder: Path. Its parents are made.
+        class_names: Sequence of strings, by label. Defaults to
+            `model.class_names` where it has them, else to `"0"`, `"1"`, ...
+        card: String. Markdown for the card: what the network was trained on,
+            how well it does, what it must not be used for.
+        overwrite: Boolean. Whether to replace a preset that is there.
+
+    Returns:
+        The path of the folder.
+
+    Raises:
+        ValueError: The model is not calibrated, has layers that cannot be
+            loaded safely (`Lambda`), class names do not fit, or the folder
+            exists or cannot be written.
+
+    Example:
+
+    ```python
+    model = keras_elastic.load("bignas_digits", flops=1e6, classes=3)
+    model.fit(images, labels)
+    keras_elastic.save_preset(model, "my_model", class_names=["a", "b", "c"])
+    model = keras_elastic.load("my_model")
+    ```
+    """
+    resolution, classes = child_checks.check_child(model)
+    names = child_checks.check_class_names(model, class_names, classes)
+    _check_safe(model)
+    folder = pathlib.Path(folder)
+    _check_place(folder, overwrite)
+    with files.replacing_folder(folder) as whole:
+        whole.mkdir()
+        # A copy, because the optimiser would be saved, too.
+        uncompiled(model).save(whole / MODEL)
+        (whole / LABELS).write_text("\n".join(names) + "\n", "utf-8")
+        about = _describe(model, card, resolution, names)
+        (whole / CARD).write_text(about, "utf-8")
+        preset = {
+            "format": FORMAT,
+            "name": model.name,
+            "class_names": list(names),
+            "multi_label": heads.is_multi_label(model),
+            "preprocessing": {**PREPROCESSING, "resolution": resolution},
+            # Not of the card, which is for its readers to change.
+            "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},
+        }
+        (whole / PRESET).write_text(json.dumps(preset, indent=2) + "\n")
+    return folder
+
+
+def is_preset(folder) -> bool:
+    """Whether a folder holds a preset."""
+    return (pathlib.Path(folder) / PRESET).is_file()
+
+
+def load_preset(folder, classes=None, weights=True) -> keras.Model:
+    """Loads what `save_preset` wrote.
+
+    Args:
+        folder: Path of the folder.
+        classes: Integer. Makes a new head for this many classes. Defaults to
+            the trained head.
+        weights: Boolean. Whether to load the weights.
+
+    Returns:
+        `keras.Model`, compiled.
+
+    Raises:
+        ValueError: A file is missing or was changed.
+    """
+    folder = pathlib.Path(folder)
+    preset = _read(folder)
+    for file, expected in preset["files"].items():
+        _verify(folder / file, expected)
+    # Lambda layers and the like are refused.
+    model = keras.saving.load_model(
+        folder / MODEL, compile=False, safe_mode=True
+    )
+    if not weights:
+        model = type(model).from_config(model.get_config())
+    if classes is not None:
+        model = heads.with_new_classifier(model, classes)
+        return heads.compile_classifier(model)
+    model.class_names = tuple(preset["class_names"])
+    return heads.compile_classifier(model, preset["multi_label"])
+
+
+def _check_safe(model):
+    unsafe = [
+        layer.name
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Lambda)
+    ]
+    if unsafe:
+        raise ValueError(
+            "`model` must be made of layers that load safely, without running "
+            f"code of the file. Received: Lambda layers {unsafe}. Write a "
+            "`keras.layers.Layer` instead."
+        )
+
+
+def _check_place(folder, overwrite):
+    if not folder.exists() or (overwrite and is_preset(folder)):
+        return
+    fix = "Pass `overwrite=True` to replace it, or another folder."
+    if not is_preset(folder):
+        fix = "It holds no preset. Pass another folder."
+    raise ValueError(
+        "`folder` must be a new path, so that nothing is lost. "
+        f"Received: folder={str(folder)!r}, which exists. {fix}"
+    )
+
+
+def uncompiled(model) -> keras.Model:
+    """Returns a copy of a model without an optimiser, which is saved else."""
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _describe(model, card, resolution, names):
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return _CARD.format(
+        name=model.name,
+        card=card.strip() or "Nothing was said of this network yet.",
+        channels=PREPROCESSING["channels"],
+        low=PREPROCESSING["values"][0],
+        high=PREPROCESSING["values"][1],
+        size=resolution,
+        crop=PREPROCESSING["crop"],
+        resize=PREPROCESSING["resize"],
+        classes=f"{len(names)}: {shown}",
+        params=model.count_params(),
+        keras=keras.__version__,
+    )
+
+
+def _read(folder):
+    path = folder / PRESET
+    try:
+        preset = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{str(path)!r} must be JSON, and is damaged ({error}). Save the "
+            "preset again."
+        ) from error
+    preset = preset if isinstance(preset, dict) else {}
+    missing = [key for key in _REQUIRED if key not in preset]
+    if missing or preset["format"] != FORMAT:
+        raise ValueError(
+            f"{str(path)!r} must describe a preset of format {FORMAT}. "
+            f"Received: format {preset.get('format')}, without {missing}."
+        )
+    return preset
+
+
+def _verify(path, expected):
+    if not path.is_file():
+        raise ValueError(
+            f"The preset lacks its file {path.name}. Received: "
+            f"{str(path.parent)!r}. Restore the file, or save it again."
+        )
+    if files.sha256(path) != expected:
+        raise ValueError(
+            f"The file {path.name} is damaged or was changed: it is not what "
+            f"{PRESET} beside it describes. Received: {str(path)!r}. Restore "
+            "the file, or save the preset again."
+        )
