@@ -15,6 +15,7 @@ from keras_elastic.models import BasisNet as BasisNet
 from keras_elastic.models import DSNet as DSNet
 from keras_elastic.models import Supernet as Supernet
 from keras_elastic.models import build as build
+from keras_elastic.models import feature_pyramid as feature_pyramid
 from keras_elastic.models import sort_channels as sort_channels
 from keras_elastic.spaces import Architecture as Architecture
 from keras_elastic.spaces import SearchSpace as SearchSpace
@@ -26,7 +27,14 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
         "calibration": ["SubnetCalibrator", "calibrate", "is_calibrated"],
-        "zoo": ["list_models", "load", "load_supernet", "select"],
+        "training": ["finetune_recipe"],
+        "zoo": [
+            "list_models",
+            "load",
+            "load_supernet",
+            "save_preset",
+            "select",
+        ],
     },
     modules=["data", "export", "selection", "zoo"],
 )

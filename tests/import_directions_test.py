@@ -31,6 +31,9 @@ MAY_IMPORT = {
     "files": set(),
     "lazy": set(),
     "scripts": set(),
+    # A script that lies inside of the package.
+    "command_line": {"files", "selection", "spaces", "zoo", "export", "data"},
+    "__main__": {"command_line"},
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
 }
 

@@ -13,10 +13,13 @@ NAMES = {
     "Supernet",
     "build",
     "calibrate",
+    "feature_pyramid",
+    "finetune_recipe",
     "is_calibrated",
     "list_models",
     "load",
     "load_supernet",
+    "save_preset",
     "select",
     "sort_channels",
 }

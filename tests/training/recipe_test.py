@@ -59,7 +59,7 @@ def test_what_an_older_file_lacks_is_the_default():
 
 def test_recipes_of_trained_entries_load():
     names = [
-        name for name in zoo.list_models() if zoo.find_entry(name).is_trained
+        name for name in zoo.entry_names() if zoo.find_entry(name).is_trained
     ]
     assert names
     for name in names:
