@@ -3,16 +3,22 @@
 import keras
 
 from keras_elastic.calibration import is_calibrated
+from keras_elastic.export import toolkit_models
 
 
-def check_child(model) -> tuple[int, int]:
+def check_child(model, or_older=False) -> tuple[int, int]:
     """Returns the resolution and the number of classes of a valid child.
+
+    Args:
+        model: The model to check.
+        or_older: Boolean, whether a model of `tf_keras` will do.
 
     Raises:
         ValueError: `model` is not a calibrated `keras.Model` from square RGB
             images to logits.
     """
-    if not isinstance(model, keras.Model):
+    is_older = or_older and toolkit_models.is_older(model)
+    if not is_older and not isinstance(model, keras.Model):
         raise ValueError(
             "`model` must be a `keras.Model`. "
             f"Received: model={model!r} of type {type(model).__name__}. "

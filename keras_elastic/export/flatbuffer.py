@@ -15,6 +15,7 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from keras_elastic import files
 from keras_elastic.calibration import image_batches
+from keras_elastic.export import toolkit_models
 from keras_elastic.export.child_checks import check_child
 from keras_elastic.layers import kernels
 
@@ -50,7 +51,8 @@ def litert(
         model: A `keras.Model` with one input of shape
             `(None, resolution, resolution, 3)`, pixel values 0..255, and one
             output of shape `(None, classes)`, logits. Its BatchNormalization
-            statistics must be calibrated.
+            statistics must be calibrated. Or what `quantization_aware` made
+            of it, for "int8".
         path: Path of the file, written whole or not at all. A file that
             exists is replaced.
         quantization: One of `None`, `"float16"`, `"dynamic"`, `"int8"`.
@@ -58,7 +60,8 @@ def litert(
             activation on them: array of shape (count, height, width, 3) with
             pixels in 0..255, or an iterable of such batches or of pairs
             (images, labels), resized to the model's resolution. A hundred
-            training images are enough. `None` for the others.
+            training images are enough. `None` for the others, and for a
+            quantization-aware model, which has learnt them.
 
     Returns:
         The path of the file.
@@ -79,24 +82,29 @@ def litert(
     logits = classify(images=images[:1].astype("float32"))["logits"]
     ```
     """
-    resolution, _ = check_child(model)
-    _check_quantization(quantization, calibration_images)
-    path = _check_path(path)
+    toolkit_models.check_finished(model)
+    resolution, _ = check_child(model, or_older=True)
+    has_ranges = toolkit_models.wrapped_by(model) == "quantization_aware"
+    _check_quantization(quantization, calibration_images, has_ranges)
+    path = check_path(path)
     examples = None
-    if quantization == "int8":
-        examples = _examples(calibration_images, resolution)
+    if calibration_images is not None:
+        examples = single_images(calibration_images, resolution)
     content = _convert(model, resolution, quantization, examples)
     with files.replacing(path) as temporary:
         temporary.write_bytes(content)
     return path
 
 
-def _check_quantization(quantization, calibration_images):
+def _check_quantization(quantization, calibration_images, has_ranges):
     if quantization not in QUANTIZATIONS:
         raise ValueError(
             f"`quantization` must be one of {QUANTIZATIONS}. Received: "
             f"quantization={quantization!r}."
         )
+    if has_ranges:
+        _check_has_no_images(quantization, calibration_images)
+        return
     if (quantization == "int8") != (calibration_images is not None):
         given = "none" if calibration_images is None else "some"
         raise ValueError(
@@ -107,18 +115,42 @@ def _check_quantization(quantization, calibration_images):
         )
 
 
-def _check_path(path):
+def _check_has_no_images(quantization, calibration_images):
+    given = "none" if calibration_images is None else "some"
+    if quantization != "int8" or given == "some":
+        raise ValueError(
+            "`quantization` of a quantization-aware model must be 'int8', for "
+            "which it was trained, and `calibration_images` must be None: its "
+            f"ranges are its own. Received: quantization={quantization!r} and "
+            f"{given}."
+        )
+
+
+def check_path(path) -> pathlib.Path:
+    """Returns the path of a flatbuffer.
+
+    Raises:
+        ValueError: It is none.
+    """
     path = pathlib.Path(path)
     if path.suffix != ".tflite" or path.is_dir():
         raise ValueError(
             "`path` must be that of a file that ends in '.tflite'. Received: "
             f"path='{path}'. Pass such as '{path.with_suffix('.tflite')}'."
         )
+    try:
+        files.try_writing(path.parent)
+    except OSError as error:
+        raise ValueError(
+            "`path` must lie in a folder that can be written into, or where "
+            f"one can be made. Received: path='{path}' ({error.strerror}: "
+            f"'{error.filename}'). Pass another path, or change permissions."
+        ) from error
     return path
 
 
-def _examples(images, resolution):
-    """Images one by one, as the model takes them."""
+def single_images(images, resolution):
+    """Returns images one by one, as a model takes them, to calibrate with."""
     examples = []
     for batch in image_batches(images):
         batch = ops.convert_to_tensor(batch, dtype="float32")
@@ -136,10 +168,63 @@ def _examples(images, resolution):
 
 
 def _convert(model, resolution, quantization, examples):
+    shape = (1, resolution, resolution, 3)
+    classify = frozen(
+        lambda images: model(images, training=False),
+        tf.TensorSpec(shape, "float32", name="images"),
+    )
+    return convert({SIGNATURE: classify}, model.name, quantization, examples)
+
+
+def frozen(function, *specifications):
+    """Returns a signature whose variables are constants.
+
+    With variables the flatbuffer would read them at run time, and neither fold
+    the normalisations nor hold any weights.
+
+    Args:
+        function: Function from tensors to logits.
+        *specifications: The `tf.TensorSpec` of each argument, with its name.
+    """
+
+    @functools.partial(tf.function, input_signature=specifications)
+    def run(*arguments):
+        return tf.cast(function(*arguments), "float32")
+
+    constant = convert_variables_to_constants_v2(run.get_concrete_function())
+
+    @functools.partial(tf.function, input_signature=specifications)
+    def classify(*arguments):
+        [logits] = constant(*arguments)
+        return {"logits": logits}
+
+    return classify
+
+
+def convert(signatures, name, quantization=None, examples=None) -> bytes:
+    """Returns the flatbuffer of some signatures.
+
+    Args:
+        signatures: Dictionary from names to what `frozen` returned.
+        name: String. The name of the model, for messages.
+        quantization: One of `QUANTIZATIONS`.
+        examples: Images to calibrate with, or `None`.
+
+    Raises:
+        ValueError: LiteRT lacks an operation.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        _save_frozen(model, resolution, folder)
+        tf.saved_model.save(
+            tf.Module(),
+            folder,
+            signatures=signatures,
+            # Those of activations would need the variables.
+            options=tf.saved_model.SaveOptions(
+                experimental_custom_gradients=False
+            ),
+        )
         converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=[SIGNATURE]
+            folder, signature_keys=list(signatures)
         )
         _configure(converter, quantization, examples)
         with warnings.catch_warnings():
@@ -150,39 +235,10 @@ def _convert(model, resolution, quantization, examples):
             except ConverterError as error:
                 raise ValueError(
                     "`model` must consist of operations that LiteRT has. "
-                    f"Received: model={model.name!r}, of which LiteRT's "
+                    f"Received: model={name!r}, of which LiteRT's "
                     f"converter says: {error}. Pass a child, such as "
                     "`keras_elastic.load` returns."
                 ) from error
-
-
-def _save_frozen(model, resolution, folder):
-    """Saves a model with its variables as constants.
-
-    With variables the flatbuffer would read them at run time, and neither fold
-    the normalisations nor hold any weights.
-    """
-    shape = (1, resolution, resolution, 3)
-    specification = tf.TensorSpec(shape, "float32", name="images")
-
-    @functools.partial(tf.function, input_signature=[specification])
-    def run(images):
-        return tf.cast(model(images, training=False), "float32")
-
-    frozen = convert_variables_to_constants_v2(run.get_concrete_function())
-
-    @functools.partial(tf.function, input_signature=[specification])
-    def classify(images):
-        [logits] = frozen(images)
-        return {"logits": logits}
-
-    tf.saved_model.save(
-        tf.Module(),
-        folder,
-        signatures={SIGNATURE: classify},
-        # Those of activations would need the variables.
-        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-    )
 
 
 def _configure(converter, quantization, examples):
@@ -192,10 +248,12 @@ def _configure(converter, quantization, examples):
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
+        converter.inference_input_type = tf.uint8
+    # A quantization-aware model has ranges, and the converter wants no others.
+    if examples is not None:
         converter.representative_dataset = lambda: (
             (SIGNATURE, {"images": example}) for example in examples
         )
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]
-        converter.inference_input_type = tf.uint8
