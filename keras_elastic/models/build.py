@@ -1,14 +1,12 @@
 """Published networks by name."""
 
-import keras
-
 from keras_elastic import families
 from keras_elastic.layers import slicing
 from keras_elastic.models import basisnet_variants
 from keras_elastic.models.child import build_child
 
 
-def build(name, classes=1000, keras_module=keras, **options):
+def build(name, classes=1000, **options):
     """Builds a published network with random weights.
 
     Args:
@@ -16,8 +14,6 @@ def build(name, classes=1000, keras_module=keras, **options):
             are built of stock layers, or `"basisnet_mobilenet_v2"`,
             `"basisnet_mobilenet_v3"` or `"condconv_efficientnet_b0"`.
         classes: Integer. Number of classes.
-        keras_module: `keras`, or a module with the same layers: `tf_keras`.
-            For networks of stock layers.
         **options: Variants of a BasisNet or CondConv net, fields of
             `BasisNetVariant` and `CondConvVariant`: `num_bases`,
             `first_basis_block`, `last_basis_block`, `resolution`, `dropout`,
@@ -46,21 +42,12 @@ def build(name, classes=1000, keras_module=keras, **options):
     """
     slicing.check_positive(classes=classes)
     if name in basisnet_variants.VARIANTS:
-        _check_module(name, keras_module)
         variant = basisnet_variants.variant(name, **options)
         return variant.build(classes, name)
     _check_name(name, options)
     family, arch = families.network(name)
     plan = family.plan(arch, classes)
-    return build_child(plan, keras_module=keras_module, name=name)
-
-
-def _check_module(name, keras_module):
-    if keras_module is not keras:
-        raise ValueError(
-            f"'{name}' has layers of Keras 3 and needs `keras_module=keras`. "
-            f"Received: keras_module={keras_module!r}."
-        )
+    return build_child(plan, name=name)
 
 
 def _check_name(name, options):

@@ -11,23 +11,19 @@ PIXEL_SCALE = 1 / 127.5
 PIXEL_OFFSET = -1.0
 
 
-def build_child(plan, keras_module=keras, name=None):
+def build_child(plan, name=None):
     """Builds a plan over integers from stock layers, with new weights.
 
     Args:
         plan: `Plan` of an `Architecture`.
-        keras_module: `keras`, or a module with the same layers: `tf_keras`,
-            which the TensorFlow Model Optimization toolkit accepts.
         name: String. Name of the model.
 
     Returns:
         A functional model from pixels in 0..255 of shape
         (batch, resolution, resolution, 3) to logits of shape (batch, classes).
     """
-    layers = keras_module.layers
-    inputs = keras_module.Input(
-        (plan.resolution, plan.resolution, 3), name="images"
-    )
+    layers = keras.layers
+    inputs = keras.Input((plan.resolution, plan.resolution, 3), name="images")
     features = layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET, name="rescaling")(
         inputs
     )
@@ -38,7 +34,7 @@ def build_child(plan, keras_module=keras, name=None):
     outputs = layers.Activation("linear", dtype="float32", name="logits")(
         features
     )
-    return keras_module.Model(inputs, outputs, name=name)
+    return keras.Model(inputs, outputs, name=name)
 
 
 def build_block(block, inputs, layers):
@@ -47,7 +43,7 @@ def build_block(block, inputs, layers):
     Args:
         block: `Block` of a plan over integers.
         inputs: Symbolic tensor.
-        layers: The `layers` module of `keras` or `tf_keras`.
+        layers: The module `keras.layers`.
 
     Returns:
         Symbolic tensor.

@@ -44,8 +44,3 @@ def test_an_unknown_name_lists_conditional_networks_too():
 def test_networks_of_stock_layers_have_no_options():
     with pytest.raises(ValueError, match="have variants.*num_bases"):
         keras_elastic.build("efficientnet_b0", num_bases=3)
-
-
-def test_conditional_networks_are_of_keras():
-    with pytest.raises(ValueError, match="`keras_module=keras`"):
-        keras_elastic.build("basisnet_mobilenet_v3", keras_module=np)
