@@ -1,0 +1,169 @@
+"""Children of a supernet against networks that were trained alone.
+
+For each budget of an entry's recipe, top-1 on the test split of three networks:
+the child on the entry's front, without retraining; its twin, the same
+architecture trained alone; and the largest architecture with all widths scaled
+by one factor to the child's multiply-adds, trained alone, too. Those alone have
+the recipe's data, epochs and schedule. This is the question of BigNAS (Yu et
+al., ECCV 2020), Table 3.
+
+Trainings that are done are not repeated, and one that was killed goes on.
+
+    python benchmarks/twins.py --entry=bignas_cifar10 --data_dir=DIR
+"""
+
+import argparse
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+import keras_elastic as ke
+from keras_elastic import files
+from keras_elastic import zoo
+from keras_elastic.selection import Budget
+from keras_elastic.selection.budget import short
+from keras_elastic.spaces import costs
+from keras_elastic.spaces import round_channels
+from keras_elastic.training import PhaseTrainer
+from keras_elastic.training import Single
+
+FACTORS = np.linspace(1.0, 0.1, 181)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entry", default="bignas_cifar10")
+    parser.add_argument("--data_dir")
+    parser.add_argument("--out", help="folder of the runs [runs/<entry>_twins]")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="[the recipe's]")
+    parser.add_argument("--budgets", type=int, help="only the first so many")
+    arguments = parser.parse_args()
+    entry = zoo.find_entry(arguments.entry)
+    recipe = entry.recipe
+    if arguments.epochs:
+        recipe = recipe.replace(epochs=arguments.epochs)
+    dataset = ke.data.load_dataset(
+        recipe.dataset, arguments.data_dir, limit=recipe.limit
+    )
+    zoo.check_same_classes(entry, dataset)
+    out = pathlib.Path(arguments.out or f"runs/{entry.name}_twins")
+    lines = []
+    for flops in recipe.budgets[: arguments.budgets]:
+        row = entry.front.best(Budget(flops=flops), entry.name)
+        scaled, arch, scaled_flops = scale_widths(
+            recipe, row.flops, entry.classes
+        )
+        alone = {"twin": (recipe, row.arch), "scaled": (scaled, arch)}
+        top1 = {
+            name: [
+                measure(r.replace(seed=seed), arch, dataset, out, name, flops)
+                for seed in range(arguments.seeds)
+            ]
+            for name, (r, arch) in alone.items()
+        }
+        lines.append((flops, row, scaled_flops, top1))
+    print_table(lines, recipe, arguments.seeds)
+
+
+def scale_widths(recipe, flops, classes):
+    """The largest architecture with all widths scaled within `flops`.
+
+    Returns:
+        A recipe whose family has this architecture only, the architecture,
+        and its multiply-adds.
+    """
+    table = recipe.make_family()
+    for factor in FACTORS:
+        scaled = recipe.replace(
+            family_changes={**recipe.family_changes, **_scaled(table, factor)}
+        )
+        family = scaled.make_family()
+        arch = family.space.largest
+        found = costs(family.plan(arch, classes)).flops
+        if found <= flops:
+            return scaled, arch, found
+    raise ValueError(f"No width of '{table.name}' is within {short(flops)}.")
+
+
+def _scaled(table, factor):
+    """Changes of a table that leave one choice of everything."""
+
+    def width(choices):
+        return (round_channels(factor * max(choices)),)
+
+    stages = [
+        {
+            **dataclasses.asdict(stage),
+            "width": width(stage.width),
+            "depth": (max(stage.depth),),
+            "kernel_size": (max(stage.kernel_size),),
+            "expand_ratio": (max(stage.expand_ratio),),
+        }
+        for stage in table.stages
+    ]
+    return {
+        "resolution": (max(table.resolution),),
+        "stem": width(table.stem),
+        "stages": stages,
+        "head": width(table.head),
+    }
+
+
+def measure(recipe, arch, dataset, out, name, flops):
+    """Trains a network alone, and returns its accuracy on the test split."""
+    folder = out / f"{name} of {short(flops)}, seed {recipe.seed}"
+    path = folder / "result.json"
+    if path.is_file():
+        return json.loads(path.read_text())["test_top1"]
+    print(folder, flush=True)
+    zoo.remember_recipe(folder, recipe)
+    trainer = PhaseTrainer(
+        recipe,
+        dataset.num_classes,
+        functools.partial(zoo.epoch_batches, dataset=dataset),
+        ke.data.steps_per_epoch(dataset.train, recipe.batch_size),
+        folder / "training",
+    )
+    scorer = zoo.make_scorer(trainer.train(Single(arch)), recipe, dataset)
+    top1 = scorer.evaluate(
+        arch, scorer.statistics(arch), zoo.test_batches(recipe, dataset)
+    ).accuracy
+    with files.replacing(path) as temporary:
+        temporary.write_text(json.dumps({"test_top1": float(top1)}) + "\n")
+    return top1
+
+
+def print_table(lines, recipe, seeds):
+    """Prints a table in Markdown."""
+    print(
+        f"\n{recipe.dataset}, test split; {recipe.epochs} epochs, {seeds} "
+        "seeds of those alone. flops: multiply-adds.\n\n"
+        "| budget | flops | child | twin alone | difference | scaled flops | "
+        "scaled alone |\n|---|---|---|---|---|---|---|"
+    )
+    for flops, row, scaled_flops, top1 in lines:
+        twin = np.mean(top1["twin"])
+        print(
+            f"| {short(flops)} | {short(row.flops)} | {row.test_top1:.2%} | "
+            f"{spread(top1['twin'])} | {100 * (row.test_top1 - twin):+.2f} | "
+            f"{short(scaled_flops)} | {spread(top1['scaled'])} |"
+        )
+
+
+def spread(values):
+    """A mean, and the range of several."""
+    mean = f"{np.mean(values):.2%}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({min(values):.2%} to {max(values):.2%})"
+
+
+if __name__ == "__main__":
+    main()
