@@ -16,5 +16,6 @@ from keras_elastic.models.child import build_child as build_child
 from keras_elastic.models.dsnet import DSNet as DSNet
 from keras_elastic.models.dsnet_report import DSNetReport as DSNetReport
 from keras_elastic.models.dsnet_report import report as report
+from keras_elastic.models.pyramid import feature_pyramid as feature_pyramid
 from keras_elastic.models.sorting import sort_channels as sort_channels
 from keras_elastic.models.supernet import Supernet as Supernet
