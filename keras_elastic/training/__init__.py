@@ -14,6 +14,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "conditional_trainer": ["ConditionalTrainer"],
         "gate_task": ["GateTask"],
         "dsnet_recipe": ["DSNetRecipe"],
+        "finetuning": ["FineTuningRecipe", "finetune_recipe"],
+        "finetuning_stage": ["FineTuningStage"],
         "guard": ["TrainingLost"],
         "losses": ["AdaptiveAlphaDivergence", "SoftCrossEntropy"],
         "objectives": [

@@ -1,0 +1,289 @@
+"""Fine-tuning a child on data of its own: a recipe of two stages."""
+
+import dataclasses
+
+import keras
+
+from keras_elastic import calibration
+from keras_elastic.training.finetuning_stage import MEASURED
+from keras_elastic.training.finetuning_stage import FineTuningStage
+from keras_elastic.training.finetuning_stage import check_layers
+from keras_elastic.training.finetuning_stage import check_positive_integer
+from keras_elastic.training.finetuning_stage import compile_settings
+from keras_elastic.training.finetuning_stage import last_layers
+from keras_elastic.training.finetuning_stage import normalizations
+
+# Of `Model.fit` where its caller gives none.
+_BATCH = 32
+
+
+def finetune_recipe(
+    model,
+    *,
+    epochs=10,
+    head_epochs=2,
+    head=None,
+    learning_rate=0.03,
+    head_learning_rate=0.1,
+    weight_decay=1e-4,
+    statistics=MEASURED,
+):
+    """Returns how to fine-tune a model: first its head, then all of it.
+
+    A fresh head sends large, random gradients. So the first stage trains it
+    alone, on features that stay as they are; the second stage thaws the trunk
+    at a lower learning rate, with a warm-up of up to one epoch.
+
+    In the first stage the normalisations of the trunk work as in inference.
+    For the second there are two ways. What must not be is a child with moving
+    averages that a few steps have left half-way between the old images and
+    the new: it would be worse in inference than it was in training.
+
+    - `"measured"`: they are trained, on the statistics of each batch, and
+      afterwards measured on training images with `keras_elastic.calibrate`,
+      as those of every child are. The network adapts to the new images
+      sooner, most of all where they look unlike the old ones.
+    - `"kept"`: normalisations stay constants throughout, with the statistics
+      that came with the child, and the kernels around them adapt. What is
+      trained is what is used, at any batch size and number of replicas: the
+      choice for batches of a few images, and for images like those before.
+
+    References:
+    - How Transferable Are Features in Deep Neural Networks? (Yosinski et al.,
+      NeurIPS 2014): layers that are trained together break if some are cut
+      off; fine-tuning all of them mends it.
+    - Fine-Tuning Can Distort Pretrained Features and Underperform
+      Out-of-Distribution (Kumar et al., ICLR 2022): head first, then all.
+
+    Args:
+        model: Compiled `keras.Model` with measured statistics, such as
+            `keras_elastic.load(..., classes=N)`. Its loss and metrics are
+            kept, those of `multi_label=True` as well. It is not changed here.
+        epochs: Integer. Epochs in which all is trained.
+        head_epochs: Integer. Epochs before, in which the head alone is
+            trained; 0 for none.
+        head: Name of the head's layer, or a sequence of names. Defaults to the
+            last layer with weights.
+        learning_rate: Float. The highest with all layers.
+        head_learning_rate: Float. The highest with the head alone.
+        weight_decay: Float. Of the kernels, with all layers.
+        statistics: `"measured"` or `"kept"`; see above.
+
+    Returns:
+        `FineTuningRecipe`, which prints what it does.
+
+    Raises:
+        ValueError: `model` is not compiled or not calibrated, lacks a layer
+            of `head`, holds normalisations to measure inside of a layer that
+            is a model, or a number is out of range.
+
+    Example:
+
+    ```python
+    model = keras_elastic.load("bignas_digits", flops=1e6, classes=3)
+    recipe = keras_elastic.finetune_recipe(model, epochs=5)
+    print(recipe)
+    recipe.fit(model, images, labels, validation_data=held_out)
+
+    # The same, step by step.
+    for stage in recipe.stages:
+        stage.prepare(model, steps_per_epoch=len(batches))
+        model.fit(batches, epochs=stage.epochs)
+    keras_elastic.calibrate(model, images)
+    ```
+    """
+    _check_model(model)
+    head = (head,) if isinstance(head, str) else head
+    head = tuple(last_layers(model, 1) if head is None else head)
+    stages = [
+        FineTuningStage(
+            name="all",
+            epochs=epochs,
+            layers=None,
+            learning_rate=learning_rate,
+            warmup_epochs=min(1.0, epochs / 5),
+            weight_decay=weight_decay,
+            statistics=statistics,
+        )
+    ]
+    if head_epochs:
+        first = FineTuningStage(
+            name="head",
+            epochs=head_epochs,
+            layers=head,
+            learning_rate=head_learning_rate,
+        )
+        stages.insert(0, first)
+    recipe = FineTuningRecipe(tuple(stages))
+    recipe.check_model(model)
+    return recipe
+
+
+def _check_model(model):
+    if not isinstance(model, keras.Model) or not last_layers(model):
+        raise ValueError(
+            "`model` must be a `keras.Model` with layers that have weights. "
+            f"Received: model={model!r}."
+        )
+    compile_settings(model)
+    if not calibration.is_calibrated(model):
+        raise ValueError(
+            "`model` must be calibrated, for its first layers are used before "
+            f"they are trained. Received: model={model.name!r}, whose "
+            "normalisations hold the statistics they were made with. Load it "
+            "with its weights, or call `keras_elastic.calibrate(model, "
+            "images)` first. From random weights, compile and fit it as any "
+            "Keras model."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuningRecipe:
+    """The stages of a fine-tuning, and a way to run them.
+
+    Args:
+        stages: Tuple of `FineTuningStage`.
+        calibration_images: Integer. Images that statistics are measured on
+            after the last stage, if it is one whose statistics are measured.
+
+    Raises:
+        ValueError: There are no stages, two have one name, or the number of
+            images is not positive.
+    """
+
+    stages: tuple[FineTuningStage, ...]
+    calibration_images: int = 2000
+
+    def __post_init__(self):
+        object.__setattr__(self, "stages", tuple(self.stages))
+        check_positive_integer(calibration_images=self.calibration_images)
+        names = [stage.name for stage in self.stages]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(
+                "`stages` must be stages of different names, at least one. "
+                f"Received: the names {names}."
+            )
+
+    @property
+    def epochs(self):
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def fit(
+        self,
+        model,
+        x,
+        y=None,
+        *,
+        batch_size=None,
+        steps_per_epoch=None,
+        **kwargs,
+    ):
+        """Runs the stages, and measures statistics if there are to measure.
+
+        Args:
+            model: Compiled `keras.Model`. Changed in place.
+            x: Training images: an array, or batches of (images, labels) as
+                `Model.fit` takes them. Pixels in 0..255, of the model's
+                resolution.
+            y: Labels, if `x` is an array.
+            batch_size: Integer. Images of a step, if `x` is an array.
+                Defaults to 32, as in `Model.fit`.
+            steps_per_epoch: Integer. Needed if `x` has no length.
+            **kwargs: Further arguments of `Model.fit`, such as
+                `validation_data`. Callbacks see the epochs counted through
+                all stages. If statistics are measured, it is after the last
+                epoch: evaluate again then.
+
+        Returns:
+            Dictionary from the names of the stages to the
+            `keras.callbacks.History` of each.
+
+        Raises:
+            ValueError: `epochs` or `initial_epoch` is given, `x` has no length
+                and `steps_per_epoch` is not given, or as
+                `FineTuningStage.prepare`.
+        """
+        _check_epochs_are_the_stages(kwargs)
+        steps = steps_per_epoch or _count_steps(x, batch_size)
+        self.check_model(model)
+        histories, done = {}, 0
+        for stage in self.stages:
+            stage.prepare(model, steps)
+            histories[stage.name] = model.fit(
+                x,
+                y,
+                batch_size=batch_size,
+                steps_per_epoch=steps_per_epoch,
+                initial_epoch=done,
+                epochs=done + stage.epochs,
+                **kwargs,
+            )
+            done += stage.epochs
+        if self._measures and any(normalizations(model)):
+            calibration.calibrate(model, self._first(x))
+        return histories
+
+    def check_model(self, model):
+        """Raises a `ValueError` unless a model fits the stages."""
+        for stage in self.stages:
+            check_layers(model, stage.layers)
+        inner = set(normalizations(model)) - set(model.layers)
+        if self._measures and inner:
+            raise ValueError(
+                "Statistics are measured of the layers of `model` itself. "
+                f"Received: model={model.name!r} with normalisations in a "
+                "layer that is a model. Build the head on that model's "
+                "`output`, or keep the statistics: statistics='kept'."
+            )
+
+    @property
+    def _measures(self):
+        last = self.stages[-1]
+        return last.layers is None and last.statistics == MEASURED
+
+    def _first(self, images):
+        """As many images as statistics are measured on."""
+        if hasattr(images, "shape"):
+            return images[: self.calibration_images]
+        batches = calibration.image_batches(images)
+        return _take(batches, self.calibration_images)
+
+    def __str__(self):
+        lines = [str(stage) for stage in self.stages]
+        if self._measures:
+            lines.append(
+                f"then: statistics of {self.calibration_images:,} images"
+            )
+        return "\n".join(lines)
+
+
+def _take(batches, count):
+    """Yields batches until they hold so many images."""
+    for batch in batches:
+        yield batch[:count]
+        count -= len(batch)
+        if count <= 0:
+            return
+
+
+def _count_steps(x, batch_size):
+    """Steps of an epoch of what `Model.fit` takes."""
+    if hasattr(x, "shape"):
+        return -(-len(x) // (batch_size or _BATCH))
+    try:
+        return len(x)
+    except TypeError as error:
+        raise ValueError(
+            "`steps_per_epoch` must be given for data without a length. "
+            f"Received: x={x!r} and steps_per_epoch=None."
+        ) from error
+
+
+def _check_epochs_are_the_stages(arguments):
+    given = sorted({"epochs", "initial_epoch"} & set(arguments))
+    if given:
+        raise ValueError(
+            f"The stages say how many epochs there are. Received: {given}. "
+            "Pass `epochs` and `head_epochs` to `finetune_recipe`."
+        )
