@@ -3,12 +3,14 @@
 import pathlib
 
 import keras
+import tensorflow as tf
 
 from keras_elastic.export import child_checks
 from keras_elastic.export import signatures
 from keras_elastic.export import version_folders
 from keras_elastic.export import warmup
 from keras_elastic.export.folding import fold
+from keras_elastic.models.heads import is_multi_label
 
 
 def saved_model(
@@ -18,6 +20,7 @@ def saved_model(
     *,
     class_names=None,
     top: int = 5,
+    multi_label: bool | None = None,
     overwrite: bool = False,
 ) -> pathlib.Path:
     """Writes a child as a SavedModel that TensorFlow Serving picks up.
@@ -34,15 +37,21 @@ def saved_model(
       `(batch, classes)`; `top_classes`, string `(batch, top)`, the names of
       the most probable classes, best first; `top_probabilities`, float32
       `(batch, top)`.
+      The probabilities of an image add up to one, unless the model is of
+      several labels: then each is that of one label.
     - `serve_bytes`, for clients that hold a file. Input: `images`, string of
       shape `(batch,)`, the contents of JPEG or PNG files (BMP and the first
       image of a GIF work too), each of any size. They are decoded, grey ones
       are made RGB and alpha channels dropped; then as `serving_default`, with
-      the same outputs. Bytes that are no image are an error of their request.
+      the same outputs. An orientation that a camera has noted (EXIF) is not
+      applied. Bytes that are no whole image, and images of more than 100
+      million pixels, are an error of their request.
     - `serve_tensors`, for clients with a preparation of their own. Input:
       `images`, float32 of shape `(batch, resolution, resolution, 3)`, pixel
       values 0..255. Outputs: `logits` and `probabilities`, float32
       `(batch, classes)`.
+
+    A request of no images is answered with outputs of no rows.
 
     Beside them, in `assets.extra`, lie `labels.txt`, the name of a class on
     each line, and `tf_serving_warmup_requests`, one request for each signature
@@ -67,6 +76,11 @@ def saved_model(
             to `"0"`, `"1"`, and so on.
         top: Positive integer, how many classes `top_classes` names; at most
             the number of classes.
+        multi_label: Boolean, whether an image may have any number of labels,
+            so that probabilities are sigmoids of the logits and not their
+            softmax. Defaults to whether `model` is compiled with
+            `keras.losses.BinaryCrossentropy`, as it is from
+            `keras_elastic.load(..., multi_label=True)`.
         overwrite: Boolean, whether to replace the version where it exists. A
             server that has loaded it already keeps what it has: to change
             what is served, write the `next_version`.
@@ -95,7 +109,12 @@ def saved_model(
     names = child_checks.check_class_names(model, class_names, num_classes)
     child_checks.check_positive_integer("top", top)
     version_folders.check_version(folder, version, overwrite)
-    archive = _archive(fold(model), resolution, names, min(top, num_classes))
+    if multi_label is None:
+        multi_label = is_multi_label(model)
+    probabilities = tf.nn.sigmoid if multi_label else tf.nn.softmax
+    archive = _archive(
+        fold(model), resolution, names, min(top, num_classes), probabilities
+    )
     with version_folders.writing_version(folder, version) as whole:
         archive.write_out(str(whole), verbose=False)
         extra = whole / "assets.extra"
@@ -113,13 +132,15 @@ def write_labels(folder: pathlib.Path, names) -> None:
     (folder / "labels.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def _archive(model, resolution, names, top):
+def _archive(model, resolution, names, top, probabilities):
     archive = keras.export.ExportArchive()
     # The other endpoints call the first, so that the graph of the model is
     # stored once.
     serve_tensors = archive.add_endpoint(
         "serve_tensors",
-        signatures.tensors_signature(lambda x: model(x, training=False)),
+        signatures.tensors_signature(
+            lambda x: model(x, training=False), probabilities
+        ),
         [signatures.images_spec(resolution, "float32")],
     )
     prepare = signatures.preparation(resolution)

@@ -1,7 +1,8 @@
 """The signatures of a served child: from images in any form to classes."""
 
-import keras
 import tensorflow as tf
+
+from keras_elastic.export import image_limits
 
 # Tensors of this name are what every signature takes.
 IMAGES = "images"
@@ -17,19 +18,34 @@ def bytes_spec():
     return tf.TensorSpec((None,), "string", name=IMAGES)
 
 
-def tensors_signature(call):
+def tensors_signature(call, probabilities=tf.nn.softmax):
     """Returns a signature from prepared images to logits.
 
     Args:
         call: Function from float32 images to logits.
+        probabilities: Function from logits to probabilities.
     """
 
     def serve_tensors(images):
         # A model in mixed precision may end in half precision.
-        logits = tf.cast(call(images), "float32")
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+        logits = tf.cast(_call_with_some(call, images), "float32")
+        return {"logits": logits, "probabilities": probabilities(logits)}
 
     return serve_tensors
+
+
+def _call_with_some(call, images):
+    """The logits of any number of images, none included.
+
+    For no images at all TensorFlow's convolutions fail on a CPU.
+    """
+    count = tf.shape(images)[0]
+    some = tf.cond(
+        count > 0,
+        lambda: images,
+        lambda: tf.zeros((1, *images.shape[1:]), images.dtype),
+    )
+    return call(tf.ensure_shape(some, images.shape))[:count]
 
 
 def images_signature(serve_tensors, prepare, names, top):
@@ -81,6 +97,7 @@ def bytes_signature(serve_tensors, prepare, resolution, names, top):
         # Repeats the channel of grey images and drops alpha. Of an animation
         # the first image is taken. Bytes that are no image are an error of
         # the operation, and so of the request.
+        encoded = image_limits.refuse_large(encoded)
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
         image.set_shape((None, None, 3))
         return prepare(image[tf.newaxis])[0]
@@ -104,19 +121,17 @@ def preparation(resolution):
 
     The largest central square is resized by bicubic interpolation.
     """
-    resize = keras.layers.Resizing(
-        resolution,
-        resolution,
-        interpolation="bicubic",
-        antialias=True,
-        crop_to_aspect_ratio=True,
-        data_format="channels_last",
-        dtype="float32",
-    )
 
     def prepare(images):
-        # Cast first: on integers the layer would round its result.
-        pixels = resize(tf.cast(images, "float32"))
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        size = tf.minimum(height, width)
+        top, left = (height - size) // 2, (width - size) // 2
+        square = images[:, top : top + size, left : left + size]
+        # Of uint8 images, which are a quarter of the float32 ones that
+        # `keras.layers.Resizing` would make of them first.
+        pixels = tf.image.resize(
+            square, (resolution, resolution), "bicubic", antialias=True
+        )
         # Bicubic interpolation overshoots at sharp edges.
         return tf.clip_by_value(pixels, 0.0, 255.0)
 

@@ -201,6 +201,13 @@ def test_refuses_another_suffix(tmp_path, child):
     assert_refused(words, tmp_path, child, name="a.bin")
 
 
+def test_refuses_a_path_below_a_file(tmp_path, child):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ValueError, match="`path` must lie in a folder.*file"):
+        litert(child, file / "a.tflite")
+
+
 @keras.saving.register_keras_serializable(package="flatbuffer_test")
 class Determinant(keras.layers.Layer):
     """An operation that LiteRT lacks."""

@@ -1,11 +1,13 @@
 """The SavedModel answers as the model does, and is never half written."""
 
 import io
+import struct
 import subprocess
 import sys
 
 import keras
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 import tensorflow as tf
@@ -174,7 +176,17 @@ def test_an_image_of_the_models_size_is_not_changed(signatures, model):
 
 
 @pytest.mark.parametrize(
-    "size", [(40, 40), (9, 9), (33, 20), (20, 33), (16, 40), (3, 50), (1, 1)]
+    "size",
+    [
+        (40, 40),
+        (9, 9),
+        (33, 20),
+        (20, 33),
+        (16, 40),
+        (3, 50),
+        (1, 1),
+        (20, 10_000),
+    ],
 )
 def test_other_sizes_are_cropped_and_resized(signatures, model, size):
     images = draw_images(2, *size)
@@ -198,6 +210,39 @@ def test_only_the_centre_counts(signatures, axis):
         rtol=0,
         atol=1e-6,
     )
+
+
+@pytest.mark.parametrize(
+    "loss, multi_label, independent",
+    [
+        (None, True, True),
+        ("binary_crossentropy", None, True),
+        (keras.losses.BinaryCrossentropy(from_logits=True), None, True),
+        (keras.losses.BinaryCrossentropy(from_logits=True), False, False),
+        ("sparse_categorical_crossentropy", None, False),
+    ],
+)
+def test_probabilities_of_several_labels(
+    tmp_path, loss, multi_label, independent
+):
+    model = build_model()
+    if loss is not None:
+        model.compile(loss=loss)
+    path = keras_elastic.export.saved_model(
+        model, tmp_path, class_names=NAMES, top=2, multi_label=multi_label
+    )
+    loaded = tf.saved_model.load(str(path))
+    images = draw_images(3, RESOLUTION, RESOLUTION)
+    logits = logits_of(model, images)
+    expected = (tf.nn.sigmoid if independent else tf.nn.softmax)(logits)
+    outputs = loaded.signatures["serving_default"](images=tf.constant(images))
+    np.testing.assert_allclose(
+        outputs["probabilities"], expected, rtol=0, atol=1e-5
+    )
+    best = np.argsort(-logits, axis=1)[:, :2]
+    assert outputs["top_classes"].numpy().tolist() == [
+        [NAMES[index].encode() for index in row] for row in best
+    ]
 
 
 def test_top_classes_are_names_best_first(signatures, model):
@@ -466,7 +511,15 @@ def test_bytes_of_a_jpeg(signatures, model, channels):
 
 @pytest.mark.parametrize(
     ("mode", "extension"),
-    [("L", "png"), ("LA", "png"), ("RGBA", "png"), ("P", "png")],
+    [
+        ("L", "png"),
+        ("LA", "png"),
+        ("RGBA", "png"),
+        ("P", "png"),
+        ("1", "png"),
+        ("L", "bmp"),
+        ("RGB", "bmp"),
+    ],
 )
 def test_bytes_become_rgb(signatures, model, mode, extension):
     file, pixels = pillow(draw_images(16, 16), mode, extension)
@@ -479,19 +532,113 @@ def test_bytes_become_rgb(signatures, model, mode, extension):
     )
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "cut", "one_of_two"])
-def test_malformed_bytes_fail_their_request_only(signatures, damage):
-    whole = encode(draw_images(16, 16), "png")
-    files = {
+def file_of(image, extension, **options):
+    file = io.BytesIO()
+    image.save(file, extension, **options)
+    return file.getvalue()
+
+
+def assert_seen_as(signatures, file, pixels, atol):
+    """The answer to a file is that to an array."""
+    outputs = signatures["serve_bytes"](images=tf.constant([file]))
+    expected = signatures["serving_default"](
+        images=tf.constant(pixels[np.newaxis])
+    )
+    np.testing.assert_allclose(
+        outputs["probabilities"], expected["probabilities"], atol=atol
+    )
+
+
+def test_bytes_of_print_colours(signatures):
+    # One colour, for it is the colours that are compared, and not decoders.
+    image = PIL.Image.new("RGB", (16, 16), (200, 40, 90))
+    file = file_of(image.convert("CMYK"), "jpeg", quality=100)
+    assert_seen_as(signatures, file, np.asarray(image), 1e-2)
+
+
+def test_bytes_of_sixteen_bits_a_channel(signatures):
+    pixels = draw_images(16, 16)
+    file = tf.io.encode_png(pixels.astype("uint16") * 257).numpy()
+    assert_seen_as(signatures, file, pixels, 1e-5)
+
+
+def test_of_an_animation_the_first_image_counts(signatures):
+    first, second = (PIL.Image.new("RGB", (16, 16), c) for c in ("red", "blue"))
+    file = file_of(first, "gif", save_all=True, append_images=[second])
+    assert_seen_as(signatures, file, np.asarray(first), 1e-5)
+
+
+def test_a_noted_orientation_is_not_applied(signatures):
+    image = PIL.Image.fromarray(draw_images(16, 16))
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    plain, noted = (
+        signatures["serve_bytes"](images=tf.constant([file]))["probabilities"]
+        for file in (file_of(image, "jpeg"), file_of(image, "jpeg", exif=exif))
+    )
+    np.testing.assert_array_equal(plain, noted)
+
+
+def damaged_files():
+    """Files that no client should get an answer for, by what is wrong."""
+    image = draw_images(16, 16)
+    png, jpeg = encode(image, "png"), encode(image, "jpeg")
+    gif = file_of(PIL.Image.fromarray(image), "gif")
+    bmp = file_of(PIL.Image.fromarray(image), "bmp")
+    cut = {
+        f"{name} cut at {where}": [file[:where]]
+        for name, file in {"png": png, "jpeg": jpeg}.items()
+        for where in (1, 3, 5, 17, len(file) // 2, len(file) - 20)
+    }
+    return {
+        **cut,
+        "jpeg without its end": [jpeg[:-2]],
+        "gif cut": [gif[: len(gif) // 2]],
+        "gif header cut": [gif[:7]],
+        "bmp cut": [bmp[:-100]],
         "empty": [b""],
         "text": [b"no image"],
-        "cut": [whole[: len(whole) // 2]],
-        "one_of_two": [whole, b"no image"],
-    }[damage]
+        "one of two": [png, b"no image"],
+    }
+
+
+@pytest.mark.parametrize("damage", damaged_files())
+def test_malformed_bytes_fail_their_request_only(signatures, damage):
     serve = signatures["serve_bytes"]
     with pytest.raises(tf.errors.InvalidArgumentError):
-        serve(images=tf.constant(files))
+        serve(images=tf.constant(damaged_files()[damage]))
+    whole = encode(draw_images(16, 16), "png")
     assert serve(images=tf.constant([whole]))["probabilities"].shape[0] == 1
+
+
+def test_images_that_are_too_large_are_not_decoded(signatures):
+    file = bytearray(encode(draw_images(16, 16), "png"))
+    # Ten thousand pixels high, and one more wide.
+    file[16:24] = struct.pack(">II", 10_001, 10_000)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="at most 100000000 pixels"
+    ):
+        signatures["serve_bytes"](images=tf.constant([bytes(file)]))
+
+
+def test_a_wide_file(signatures):
+    pixels = draw_images(20, 10_000)
+    assert_seen_as(signatures, encode(pixels, "png"), pixels, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("signature", "images"),
+    [
+        ("serving_default", tf.zeros((0, 9, 5, 3), "uint8")),
+        ("serve_tensors", tf.zeros((0, RESOLUTION, RESOLUTION, 3))),
+        ("serve_bytes", tf.zeros((0,), "string")),
+    ],
+)
+def test_no_images_have_no_answers(signatures, signature, images):
+    outputs = signatures[signature](images=images)
+    assert outputs["probabilities"].shape == (0, CLASSES)
+    for name, values in outputs.items():
+        assert len(values) == 0, name
 
 
 def test_labels(exported):
@@ -557,4 +704,44 @@ def test_loads_with_tensorflow_alone(exported, model, tmp_path):
     printed = [float(x) for x in result.stdout.strip("[]\n").split(",")]
     np.testing.assert_allclose(
         [printed], probabilities_of(model, images), rtol=0, atol=1e-5
+    )
+
+
+def saved_model_cli(*arguments):
+    """What the tool that comes with TensorFlow prints."""
+    module = "tensorflow.python.tools.saved_model_cli"
+    result = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_saved_model_cli_shows_the_signatures(exported):
+    printed = saved_model_cli("show", "--dir", exported, "--all")
+    for name in ("serving_default", "serve_bytes", "serve_tensors"):
+        assert f"signature_def['{name}']" in printed
+    assert "shape: (-1, -1, -1, 3)" in printed
+    assert f"shape: (-1, {CLASSES})" in printed
+
+
+@pytest.mark.slow
+def test_saved_model_cli_runs_a_signature(exported, model, tmp_path):
+    images = draw_images(3, RESOLUTION, RESOLUTION)
+    np.save(tmp_path / "images.npy", images)
+    saved_model_cli(
+        "run",
+        *("--dir", exported, "--tag_set", "serve"),
+        *("--signature_def", "serving_default", "--outdir", tmp_path),
+        *("--inputs", f"images={tmp_path / 'images.npy'}"),
+    )
+    np.testing.assert_allclose(
+        np.load(tmp_path / "probabilities.npy"),
+        probabilities_of(model, images),
+        rtol=0,
+        atol=1e-5,
     )

@@ -93,8 +93,9 @@ def test_refuses_a_file(tmp_path, below):
     file.touch()
     with pytest.raises(ValueError, match="`folder` must be .*Received: .*file"):
         write(file / below, 1, "text")
+    # Known before there is anything to write.
     with pytest.raises(ValueError, match="`folder` must be .*Received: .*file"):
-        version_folders.check_version(file, 1)
+        version_folders.check_version(file / below, 1)
 
 
 def test_other_errors_are_not_hidden(tmp_path):
