@@ -42,19 +42,8 @@ class SharedWeights(tf.Module):
         return sum(union.size for union in self._unions.values())
 
     def _union(self, name):
-        """The smallest array that holds the weight of every child, or none."""
         weights = [w[name] for w in self._weights if name in w]
-        if weights[0].ndim == 1:
-            return None
-        # What no child has stays zero.
-        union = np.zeros(np.max([w.shape for w in weights], axis=0), "float32")
-        for weight in weights:
-            union[part(weight.shape, union.shape)] = weight
-        fits = (
-            np.array_equal(union[part(w.shape, union.shape)], w)
-            for w in weights
-        )
-        return union if all(fits) else None
+        return None if weights[0].ndim == 1 else union(weights)
 
     def _own_weights(self, number):
         return {
@@ -101,6 +90,22 @@ class SharedWeights(tf.Module):
         if shape == union.shape:
             return value
         return value[part(shape, union.shape)]
+
+
+def union(weights) -> np.ndarray | None:
+    """Returns the smallest array that the weights are parts of, or none.
+
+    Args:
+        weights: Sequence of float32 arrays, what each child has of a weight.
+    """
+    # What no child has stays zero.
+    whole = np.zeros(np.max([w.shape for w in weights], axis=0), "float32")
+    for weight in weights:
+        whole[part(weight.shape, whole.shape)] = weight
+    fits = (
+        np.array_equal(whole[part(w.shape, whole.shape)], w) for w in weights
+    )
+    return whole if all(fits) else None
 
 
 def part(shape, whole) -> tuple[slice, ...]:

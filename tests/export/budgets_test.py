@@ -107,6 +107,13 @@ def test_the_weights_are_stored_once(exported, tmp_path):
     assert bytes_of(stored) <= 1.15 * bytes_of(alone / "variables")
 
 
+def test_no_images_have_no_answers(loaded):
+    images = tf.zeros((0, 9, 9, 3), "uint8")
+    outputs = loaded.signatures["serve_small"](images=images)
+    assert outputs["logits"].shape == (0, 10)
+    assert outputs["top_classes"].shape == (0, 3)
+
+
 def test_labels_and_requests(exported, entry):
     extra = exported / "assets.extra"
     labels = (extra / "labels.txt").read_text("utf-8").split("\n")
