@@ -1,5 +1,4 @@
 import dataclasses
-import types
 
 import contracts
 import keras
@@ -10,7 +9,6 @@ from keras_elastic import families
 from keras_elastic.calibration import is_calibrated
 from keras_elastic.models import Supernet
 from keras_elastic.models import build_child
-from keras_elastic.models import child as child_module
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import costs
 from keras_elastic.spaces import plan as plan_module
@@ -174,31 +172,3 @@ def test_new_child_is_trainable():
     assert not np.allclose(
         child.get_layer("stem_conv").get_weights()[0], before
     )
-
-
-class Recorder:
-    """A module that gives what another has, and notes what was taken."""
-
-    def __init__(self, module):
-        self.module = module
-        self.taken = set()
-
-    def __getattr__(self, name):
-        self.taken.add(name)
-        return getattr(self.module, name)
-
-
-def test_every_layer_is_of_the_given_module(monkeypatch):
-    family = families.get("bignas_digits")
-    layers = Recorder(keras.layers)
-    module = Recorder(
-        types.SimpleNamespace(
-            Input=keras.Input, Model=keras.Model, layers=layers
-        )
-    )
-    # The module's own name is not to be used in place of the argument.
-    monkeypatch.setattr(child_module, "keras", None)
-    child = build_child(family.plan(family.space.largest, 3), module)
-    assert module.taken == {"Input", "Model", "layers"}
-    made = {type(layer).__name__ for layer in child.layers}
-    assert made - {"InputLayer"} == layers.taken
