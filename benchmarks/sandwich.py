@@ -30,6 +30,7 @@ from keras_elastic.training import InPlaceDistillation
 from keras_elastic.training import Sandwich
 from keras_elastic.training import StepSettings
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
+from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 CLASSES = 1000
 
@@ -104,11 +105,11 @@ def step_runner(family, mode, archs, batch):
     supernet = ke.Supernet(family, CLASSES, mode=mode)
     optimizer = keras.optimizers.RMSprop(1e-4, momentum=0.9)
     optimizer.build(supernet.trainable_variables)
-    engine = TensorFlowEngine(
-        supernet, optimizer, InPlaceDistillation(), StepSettings()
-    )
-    engine.batch_size = len(batch[0])
-    return lambda: engine.train(batch, archs, 0)
+    settings = StepSettings()
+    step = TensorFlowStep(supernet, optimizer, InPlaceDistillation(), settings)
+    engine = TensorFlowEngine(step, settings)
+    mixing = settings.draw_mixing(len(batch[0]), step=0)
+    return lambda: engine.train(batch, archs, mixing, 0)
 
 
 def static_runner(supernet, archs, batch):

@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from tables import spread
 
 import keras_elastic as ke
 from keras_elastic.training import FineTuningRecipe
@@ -206,7 +207,7 @@ def run(make, images, arguments, seed):
 def print_table(found):
     """Prints means over the seeds, and how many epochs are saved."""
     scratch = np.mean([curve for curve, _ in found["from scratch"]], axis=0)
-    print(f"\n{'':<16}{'held-out top-1':>26}{'test top-1':>26}{'epochs':>10}")
+    print(f"\n{'':<16}{'held-out top-1':>28}{'test top-1':>28}{'epochs':>10}")
     for name, runs in found.items():
         mean = np.mean([curve for curve, _ in runs], axis=0)
         cells = [
@@ -214,7 +215,7 @@ def print_table(found):
             spread([top1 for _, top1 in runs]),
         ]
         epochs = first_epoch(mean, scratch.max())
-        print(f"{name:<16}{cells[0]:>26}{cells[1]:>26}{epochs or '-':>10}")
+        print(f"{name:<16}{cells[0]:>28}{cells[1]:>28}{epochs or '-':>10}")
     print(
         "epochs: until the mean held-out accuracy reaches the best of "
         "training from scratch."
@@ -231,11 +232,6 @@ def first_epoch(curve, accuracy):
     """The first epoch, from 1, that reaches an accuracy, or `None`."""
     reached = np.flatnonzero(curve >= accuracy)
     return int(reached[0]) + 1 if len(reached) else None
-
-
-def spread(values):
-    """The mean of some accuracies and their range."""
-    return f"{np.mean(values):.2%} ({min(values):.2%}-{max(values):.2%})"
 
 
 if __name__ == "__main__":

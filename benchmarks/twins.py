@@ -22,6 +22,7 @@ import pathlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from tables import spread
 
 import keras_elastic as ke
 from keras_elastic import files
@@ -155,14 +156,6 @@ def print_table(lines, recipe, seeds):
             f"{spread(top1['twin'])} | {100 * (row.test_top1 - twin):+.2f} | "
             f"{short(scaled_flops)} | {spread(top1['scaled'])} |"
         )
-
-
-def spread(values):
-    """A mean, and the range of several."""
-    mean = f"{np.mean(values):.2%}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({min(values):.2%} to {max(values):.2%})"
 
 
 if __name__ == "__main__":

@@ -143,10 +143,7 @@ class TensorFlowStep(SubnetStep):
         return tuple(sums)
 
     def _forward_backward(self, batch, arch, index, lessons, share):
-        masks = {
-            name: tf.where(tf.equal(index, 0), mask, tf.ones_like(mask))
-            for name, mask in batch["masks"].items()
-        }
+        masks = self._masks_of(batch, index)
 
         def run(resolution):
             with tf.GradientTape() as tape:
@@ -164,6 +161,13 @@ class TensorFlowStep(SubnetStep):
             return logits, loss, gradients
 
         return self._at_resolution(arch, run)
+
+    def _masks_of(self, batch, index):
+        """Dropout is for the first subnet only."""
+        return {
+            name: tf.where(tf.equal(index, 0), mask, tf.ones_like(mask))
+            for name, mask in batch["masks"].items()
+        }
 
     def _at_resolution(self, arch, run):
         """Calls `run` with a resolution if sizes must be constants."""

@@ -1,3 +1,5 @@
+import time
+
 import h5py
 import numpy as np
 import pytest
@@ -99,3 +101,16 @@ def test_rounded_weights_are_read_again(supernet, tmp_path):
     ):
         assert one.dtype == "float32"
         np.testing.assert_array_equal(one, wanted)
+
+
+@pytest.mark.parametrize("rounds", [False, True])
+def test_the_same_weights_are_the_same_bytes(supernet, tmp_path, rounds):
+    if rounds:
+        supernet.set_weights([w.round() for w in supernet.get_weights()])
+    path = tmp_path / "some.weights.h5"
+    half_weights.save_weights(supernet, path)
+    before = path.read_bytes()
+    # HDF5 notes times in whole seconds.
+    time.sleep(1.1)
+    half_weights.save_weights(supernet, path)
+    assert path.read_bytes() == before
