@@ -146,9 +146,9 @@ def train(recipe, dataset, gammas, step):
         recipe.make_objective(),
         # A variant may fall to chance, which is a result here.
         guard=False,
+        variant=step,
         **recipe.step_settings(),
     )
-    trainer.variant = step
     trainer.fit(
         zoo.epoch_batches(recipe, dataset),
         epochs=recipe.epochs,
@@ -168,7 +168,9 @@ def set_gammas(supernet, value):
 class VariantTrainer(Trainer):
     """A `Trainer` whose steps are `VariantStep`s."""
 
-    variant = None
+    def __init__(self, *arguments, variant, **settings):
+        self.variant = variant
+        super().__init__(*arguments, **settings)
 
     def _make_engine(self):
         step = VariantStep(
@@ -185,8 +187,6 @@ class VariantStep(TensorFlowStep):
     other shifts, and `regularised`, whether each subnet has dropout and weight
     decay.
     """
-
-    variant = None
 
     def gradients(self, images, labels, archs, mixing, step):
         """Those of the step, whose number seeds the patches."""

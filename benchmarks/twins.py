@@ -34,7 +34,9 @@ from keras_elastic.spaces import round_channels
 from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Single
 
-FACTORS = np.linspace(1.0, 0.1, 181)
+# Widths are scaled by one of these parts of SCALE.
+SCALE = 200
+PARTS = range(SCALE, SCALE // 10, -1)
 
 
 def main():
@@ -62,6 +64,8 @@ def main():
             recipe, row.flops, entry.classes
         )
         alone = {"twin": (recipe, row.arch), "scaled": (scaled, arch)}
+        if arch == row.arch:
+            del alone["scaled"]
         top1 = {
             name: [
                 measure(r.replace(seed=seed), arch, dataset, out, name, flops)
@@ -69,6 +73,7 @@ def main():
             ]
             for name, (r, arch) in alone.items()
         }
+        top1.setdefault("scaled", top1["twin"])
         lines.append((flops, row, scaled_flops, top1))
     print_table(lines, recipe, arguments.seeds)
 
@@ -76,28 +81,35 @@ def main():
 def scale_widths(recipe, flops, classes):
     """The largest architecture with all widths scaled within `flops`.
 
+    Widths are even. If those of the largest resolution are
+    above `flops` at the least, the next resolution is taken.
+
     Returns:
         A recipe whose family has this architecture only, the architecture,
         and its multiply-adds.
     """
     table = recipe.make_family()
-    for factor in FACTORS:
-        scaled = recipe.replace(
-            family_changes={**recipe.family_changes, **_scaled(table, factor)}
-        )
-        family = scaled.make_family()
-        arch = family.space.largest
-        found = costs(family.plan(arch, classes)).flops
-        if found <= flops:
-            return scaled, arch, found
+    for resolution in sorted(table.resolution, reverse=True):
+        for part in PARTS:
+            changes = {
+                **recipe.family_changes,
+                **_scaled(table, part),
+                "resolution": (resolution,),
+            }
+            scaled = recipe.replace(family_changes=changes)
+            family = scaled.make_family()
+            arch = family.space.largest
+            found = costs(family.plan(arch, classes)).flops
+            if found <= flops:
+                return scaled, arch, found
     raise ValueError(f"No width of '{table.name}' is within {short(flops)}.")
 
 
-def _scaled(table, factor):
+def _scaled(table, part):
     """Changes of a table that leave one choice of everything."""
 
     def width(choices):
-        return (round_channels(factor * max(choices)),)
+        return (round_channels(part * max(choices), 2, scale=SCALE),)
 
     stages = [
         {
@@ -110,7 +122,6 @@ def _scaled(table, factor):
         for stage in table.stages
     ]
     return {
-        "resolution": (max(table.resolution),),
         "stem": width(table.stem),
         "stages": stages,
         "head": width(table.head),
