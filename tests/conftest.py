@@ -7,9 +7,3 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 pytest.register_assert_rewrite("contracts")
-
-
-def pytest_collection_modifyitems(items):
-    """Files with slow tests go first, or one would run alone at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
