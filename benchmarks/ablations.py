@@ -111,29 +111,30 @@ def make_recipe(arguments):
 
 def measure(name, recipe, dataset, folder):
     """Trains a variant; returns the test accuracies of `COLUMNS`."""
-    path = folder / "result.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    print(folder, flush=True)
     changes = dict(VARIANTS[name])
     gammas = changes.pop("gammas", None)
     rate = changes.pop("rate", 1.0)
-    step = {
+    variant = {
         key: changes.pop(key, False) for key in ("regularised", "own_patches")
     }
     recipe = recipe.replace(
         learning_rate=rate * recipe.learning_rate, **changes
     )
-    supernet = train(recipe, dataset, gammas, step)
-    result = test_accuracies(supernet, recipe, dataset)
+    # Refuses results that were found with other flags.
     zoo.remember_recipe(folder, recipe)
+    path = folder / "result.json"
+    if path.is_file():
+        return json.loads(path.read_text())
+    print(folder, flush=True)
+    supernet = train(recipe, dataset, gammas, variant)
+    result = test_accuracies(supernet, recipe, dataset)
     with files.replacing(path) as temporary:
         temporary.write_text(json.dumps(result) + "\n")
     return result
 
 
-def train(recipe, dataset, gammas, step):
-    """Trains a supernet by a recipe and the arguments of a `VariantStep`."""
+def train(recipe, dataset, gammas, variant):
+    """Trains a supernet by a recipe and the variant of a `VariantStep`."""
     keras.utils.set_random_seed(recipe.seed)
     supernet = ke.Supernet(recipe.make_family(), dataset.num_classes)
     if gammas is not None:
@@ -146,7 +147,7 @@ def train(recipe, dataset, gammas, step):
         recipe.make_objective(),
         # A variant may fall to chance, which is a result here.
         guard=False,
-        variant=step,
+        variant=variant,
         **recipe.step_settings(),
     )
     trainer.fit(
@@ -174,19 +175,28 @@ class VariantTrainer(Trainer):
 
     def _make_engine(self):
         step = VariantStep(
-            self.supernet, self.optimizer, self.objective, self.settings
+            self.variant,
+            self.supernet,
+            self.optimizer,
+            self.objective,
+            self.settings,
         )
-        step.variant = self.variant
         return TensorFlowEngine(step, self.settings)
 
 
 class VariantStep(TensorFlowStep):
     """A step that shifts and mirrors the images by itself.
 
-    Its `variant` is a dictionary of `own_patches`, whether each subnet sees
-    other shifts, and `regularised`, whether each subnet has dropout and weight
-    decay.
+    Args:
+        variant: Dictionary of `own_patches`, whether each subnet sees other
+            shifts, and `regularised`, whether each subnet has dropout and
+            weight decay.
+        *parts: Arguments of `TensorFlowStep`.
     """
+
+    def __init__(self, variant, *parts):
+        super().__init__(*parts)
+        self.variant = variant
 
     def gradients(self, images, labels, archs, mixing, step):
         """Those of the step, whose number seeds the patches."""

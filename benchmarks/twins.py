@@ -81,8 +81,9 @@ def main():
 def scale_widths(recipe, flops, classes):
     """The largest architecture with all widths scaled within `flops`.
 
-    Widths are even. If those of the largest resolution are
-    above `flops` at the least, the next resolution is taken.
+    Widths are even, and at least 4, of which squeeze-excite takes a quarter.
+    If those of the largest resolution are above `flops` at the least, the next
+    resolution is taken.
 
     Returns:
         A recipe whose family has this architecture only, the architecture,
@@ -109,7 +110,7 @@ def _scaled(table, part):
     """Changes of a table that leave one choice of everything."""
 
     def width(choices):
-        return (round_channels(part * max(choices), 2, scale=SCALE),)
+        return (round_channels(part * max(choices), 2, minimum=4, scale=SCALE),)
 
     stages = [
         {
@@ -131,11 +132,12 @@ def _scaled(table, part):
 def measure(recipe, arch, dataset, out, name, flops):
     """Trains a network alone, and returns its accuracy on the test split."""
     folder = out / f"{name} of {short(flops)}, seed {recipe.seed}"
+    zoo.remember_recipe(folder, recipe)
+    remember_architecture(folder, arch)
     path = folder / "result.json"
     if path.is_file():
         return json.loads(path.read_text())["test_top1"]
     print(folder, flush=True)
-    zoo.remember_recipe(folder, recipe)
     trainer = PhaseTrainer(
         recipe,
         dataset.num_classes,
@@ -150,6 +152,20 @@ def measure(recipe, arch, dataset, out, name, flops):
     with files.replacing(path) as temporary:
         temporary.write_text(json.dumps({"test_top1": float(top1)}) + "\n")
     return top1
+
+
+def remember_architecture(folder, arch):
+    """Refuses a folder of a network that another front had selected."""
+    path = folder / "architecture.json"
+    if not path.is_file():
+        with files.replacing(path) as temporary:
+            temporary.write_text(arch.to_json())
+    if path.read_text() != arch.to_json():
+        raise ValueError(
+            f"The folder {str(folder)!r} must hold {arch.to_json()}. "
+            f"Received: one of {path.read_text()}. Pass another --out, or "
+            "delete the folder."
+        )
 
 
 def print_table(lines, recipe, seeds):

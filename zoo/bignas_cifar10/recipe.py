@@ -14,7 +14,7 @@ from keras_elastic.training import Recipe
 recipe = Recipe(
     name="bignas_cifar10",
     family="bignas_cifar10",
-    # So few epochs overfit little.
+    # Half of BigNAS's: the networks are small, and the epochs few.
     family_changes={"dropout": 0.1},
     dataset="cifar10",
     augmentation="shift_flip",
