@@ -46,7 +46,12 @@ def main():
     parser.add_argument("--out", help="folder of the runs [runs/<entry>_twins]")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="[the recipe's]")
-    parser.add_argument("--budgets", type=int, help="only the first so many")
+    parser.add_argument(
+        "--budgets", help="some of them, as in 3e6,26e6 [the recipe's]"
+    )
+    parser.add_argument(
+        "--kinds", default="twin,scaled", help="those to train [twin,scaled]"
+    )
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
     recipe = entry.recipe
@@ -57,32 +62,43 @@ def main():
     )
     zoo.check_same_classes(entry, dataset)
     out = pathlib.Path(arguments.out or f"runs/{entry.name}_twins")
-    lines = []
-    for flops in recipe.budgets[: arguments.budgets]:
-        row = entry.front.best(Budget(flops=flops), entry.name)
-        scaled, arch, scaled_flops = scale_widths(
-            recipe, row.flops, entry.classes
-        )
-        alone = {"twin": (recipe, row.arch), "scaled": (scaled, arch)}
-        if arch == row.arch:
-            del alone["scaled"]
-        top1 = {
-            name: [
-                measure(r.replace(seed=seed), arch, dataset, out, name, flops)
+    budgets = recipe.budgets
+    if arguments.budgets:
+        budgets = [float(flops) for flops in arguments.budgets.split(",")]
+    rows = {
+        flops: entry.front.best(Budget(flops=flops), entry.name)
+        for flops in budgets
+    }
+    top1 = {}
+    # All twins first: their table says something without the others.
+    for kind in arguments.kinds.split(","):
+        for flops, row in rows.items():
+            alone, arch, found = KINDS[kind](recipe, row, entry.classes)
+            if arch == row.arch and ("twin", flops) in top1:
+                top1[kind, flops] = top1["twin", flops]
+                continue
+            folders = [
+                out / f"{kind} of {short(flops)}, seed {seed}"
                 for seed in range(arguments.seeds)
             ]
-            for name, (r, arch) in alone.items()
-        }
-        top1.setdefault("scaled", top1["twin"])
-        lines.append((flops, row, scaled_flops, top1))
-    print_table(lines, recipe, arguments.seeds)
+            accuracies = [
+                measure(alone.replace(seed=seed), arch, dataset, folder)
+                for seed, folder in enumerate(folders)
+            ]
+            top1[kind, flops] = found, accuracies
+    print_table(rows, top1, recipe, arguments.seeds)
 
 
-def scale_widths(recipe, flops, classes):
-    """The largest architecture with all widths scaled within `flops`.
+def same_architecture(recipe, row, classes):
+    """The recipe, the architecture and the multiply-adds of a twin."""
+    return recipe, row.arch, row.flops
+
+
+def scale_widths(recipe, row, classes):
+    """The largest architecture with all widths scaled within `row.flops`.
 
     Widths are even, and at least 4, of which squeeze-excite takes a quarter.
-    If those of the largest resolution are above `flops` at the least, the next
+    If those of the largest resolution are above it at the least, the next
     resolution is taken.
 
     Returns:
@@ -101,9 +117,14 @@ def scale_widths(recipe, flops, classes):
             family = scaled.make_family()
             arch = family.space.largest
             found = costs(family.plan(arch, classes)).flops
-            if found <= flops:
+            if found <= row.flops:
                 return scaled, arch, found
-    raise ValueError(f"No width of '{table.name}' is within {short(flops)}.")
+    raise ValueError(
+        f"No width of '{table.name}' is within {short(row.flops)}."
+    )
+
+
+KINDS = {"twin": same_architecture, "scaled": scale_widths}
 
 
 def _scaled(table, part):
@@ -129,9 +150,8 @@ def _scaled(table, part):
     }
 
 
-def measure(recipe, arch, dataset, out, name, flops):
+def measure(recipe, arch, dataset, folder):
     """Trains a network alone, and returns its accuracy on the test split."""
-    folder = out / f"{name} of {short(flops)}, seed {recipe.seed}"
     zoo.remember_recipe(folder, recipe)
     remember_architecture(folder, arch)
     path = folder / "result.json"
@@ -168,7 +188,7 @@ def remember_architecture(folder, arch):
         )
 
 
-def print_table(lines, recipe, seeds):
+def print_table(rows, top1, recipe, seeds):
     """Prints a table in Markdown."""
     print(
         f"\n{recipe.dataset}, test split; {recipe.epochs} epochs, {seeds} "
@@ -176,13 +196,17 @@ def print_table(lines, recipe, seeds):
         "| budget | flops | child | twin alone | difference | scaled flops | "
         "scaled alone |\n|---|---|---|---|---|---|---|"
     )
-    for flops, row, scaled_flops, top1 in lines:
-        twin = np.mean(top1["twin"])
-        print(
-            f"| {short(flops)} | {short(row.flops)} | {row.test_top1:.2%} | "
-            f"{spread(top1['twin'])} | {100 * (row.test_top1 - twin):+.2f} | "
-            f"{short(scaled_flops)} | {spread(top1['scaled'])} |"
-        )
+    for flops, row in rows.items():
+        cells = [short(flops), short(row.flops), f"{row.test_top1:.2%}"]
+        cells += ["–"] * 4
+        if ("twin", flops) in top1:
+            _, twin = top1["twin", flops]
+            cells[3] = spread(twin)
+            cells[4] = f"{100 * (row.test_top1 - np.mean(twin)):+.2f}"
+        if ("scaled", flops) in top1:
+            found, scaled = top1["scaled", flops]
+            cells[5:] = short(found), spread(scaled)
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -431,6 +431,7 @@ def test_every_entry_has_a_recipe_of_a_known_family(zoo_entry):
     assert recipe.name == zoo_entry.name
     assert recipe.family in families.names()
     family = recipe.make_family()
+    assert family == zoo.find_entry(zoo_entry.name).family
     for flops in recipe.budgets:
         ke.selection.Budget(flops=flops).check_reachable(family, 10)
 
