@@ -47,10 +47,10 @@ def main():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="[the recipe's]")
     parser.add_argument(
-        "--budgets", help="some of them, as in 3e6,26e6 [the recipe's]"
+        "--budgets", nargs="+", type=float, help="[the recipe's]"
     )
     parser.add_argument(
-        "--kinds", default="twin,scaled", help="those to train [twin,scaled]"
+        "--kinds", nargs="+", choices=list(KINDS), default=list(KINDS)
     )
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
@@ -62,28 +62,24 @@ def main():
     )
     zoo.check_same_classes(entry, dataset)
     out = pathlib.Path(arguments.out or f"runs/{entry.name}_twins")
-    budgets = recipe.budgets
-    if arguments.budgets:
-        budgets = [float(flops) for flops in arguments.budgets.split(",")]
     rows = {
         flops: entry.front.best(Budget(flops=flops), entry.name)
-        for flops in budgets
+        for flops in arguments.budgets or recipe.budgets
     }
     top1 = {}
     # All twins first: their table says something without the others.
-    for kind in arguments.kinds.split(","):
+    for kind in arguments.kinds:
         for flops, row in rows.items():
             alone, arch, found = KINDS[kind](recipe, row, entry.classes)
             if arch == row.arch and ("twin", flops) in top1:
                 top1[kind, flops] = top1["twin", flops]
                 continue
-            folders = [
-                out / f"{kind} of {short(flops)}, seed {seed}"
-                for seed in range(arguments.seeds)
-            ]
+            name = f"{kind} of {short(flops)}"
             accuracies = [
-                measure(alone.replace(seed=seed), arch, dataset, folder)
-                for seed, folder in enumerate(folders)
+                measure(
+                    alone, arch, dataset, out / f"{name}, seed {seed}", seed
+                )
+                for seed in range(arguments.seeds)
             ]
             top1[kind, flops] = found, accuracies
     print_table(rows, top1, recipe, arguments.seeds)
@@ -150,8 +146,9 @@ def _scaled(table, part):
     }
 
 
-def measure(recipe, arch, dataset, folder):
+def measure(recipe, arch, dataset, folder, seed):
     """Trains a network alone, and returns its accuracy on the test split."""
+    recipe = recipe.replace(seed=seed)
     zoo.remember_recipe(folder, recipe)
     remember_architecture(folder, arch)
     path = folder / "result.json"
