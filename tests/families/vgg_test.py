@@ -114,7 +114,7 @@ def test_the_first_hidden_layer_is_a_dense_layer_of_the_flat_map():
 
 @SMALL_FAMILIES
 def test_costs_of_random_children(family):
-    archs = family_checks.sample(family, 5)
+    archs = family_checks.sample(family, 3)
     family_checks.check_costs_of_children(family, archs)
 
 

@@ -1,0 +1,86 @@
+"""The benchmarks keep up with the library that they measure.
+
+They are not run at size here: each is imported and asked for its help, and
+what decides a comparison is tested.
+"""
+
+import pathlib
+import runpy
+import sys
+
+import pytest
+
+from keras_elastic import zoo
+from keras_elastic.spaces import costs
+
+FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
+WITH_FLAGS = sorted(
+    path.stem for path in FOLDER.glob("*.py") if "argparse" in path.read_text()
+)
+
+
+@pytest.fixture(autouse=True)
+def on_path(monkeypatch):
+    """Benchmarks import what they share from beside them."""
+    monkeypatch.syspath_prepend(FOLDER)
+    # What they set before TensorFlow is imported ends with the test.
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def load(name):
+    return runpy.run_path(FOLDER / f"{name}.py")
+
+
+@pytest.mark.parametrize("name", WITH_FLAGS)
+def test_a_benchmark_says_what_it_does(name, monkeypatch, capsys):
+    if name == "torch_eager":
+        pytest.importorskip("torch")
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as stop:
+        load(name)["main"]()
+    assert not stop.value.code
+    assert load(name)["__doc__"].split("\n")[0][:40] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["bignas_digits", "bignas_cifar10"])
+def test_a_scaled_network_is_the_widest_within_a_child(name):
+    twins = load("twins")
+    entry = zoo.find_entry(name)
+    for row in (entry.front.rows[0], entry.front.rows[-1]):
+        recipe, arch, flops = twins["scale_widths"](
+            entry.recipe, row, entry.classes
+        )
+        family = recipe.make_family()
+        assert family.space.size == 1
+        assert family.space.largest == arch
+        assert costs(family.plan(arch, entry.classes)).flops == flops
+        assert 0.85 * row.flops < flops <= row.flops
+
+
+@pytest.mark.slow
+def test_twins_are_trained_once(tmp_path, monkeypatch, capsys):
+    flags = ["--entry=bignas_digits", "--epochs=1", f"--out={tmp_path}"]
+    flags += ["--budgets", "2e5", "--kinds", "twin"]
+    monkeypatch.setattr(sys, "argv", ["twins", *flags])
+    load("twins")["main"]()
+    first = capsys.readouterr().out
+    assert first.startswith(str(tmp_path / "twin of 200e3, seed 0"))
+    load("twins")["main"]()
+    second = capsys.readouterr().out
+    assert second and first.endswith(second)
+    assert "| 200e3 | 143.1e3 | 99.72% |" in second
+
+
+def test_a_folder_of_another_network_is_refused(tmp_path):
+    remember = load("twins")["remember_architecture"]
+    space = zoo.find_entry("bignas_digits").family.space
+    remember(tmp_path, space.smallest)
+    remember(tmp_path, space.smallest)
+    with pytest.raises(ValueError, match="delete the folder"):
+        remember(tmp_path, space.largest)
+
+
+def test_several_accuracies_are_a_mean_and_a_range():
+    spread = load("tables")["spread"]
+    assert spread([0.5]) == "50.00%"
+    assert spread([0.5, 0.52]) == "51.00% (50.00% to 52.00%)"
