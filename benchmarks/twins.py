@@ -71,9 +71,6 @@ def main():
     for kind in arguments.kinds:
         for flops, row in rows.items():
             alone, arch, found = KINDS[kind](recipe, row, entry.classes)
-            if arch == row.arch and ("twin", flops) in top1:
-                top1[kind, flops] = top1["twin", flops]
-                continue
             name = f"{kind} of {short(flops)}"
             accuracies = [
                 measure(
@@ -188,8 +185,8 @@ def remember_architecture(folder, arch):
 def print_table(rows, top1, recipe, seeds):
     """Prints a table in Markdown."""
     print(
-        f"\n{recipe.dataset}, test split; {recipe.epochs} epochs, {seeds} "
-        "seeds of those alone. flops: multiply-adds.\n\n"
+        f"\n{recipe.dataset}, test split; {recipe.epochs} epochs; seeds of "
+        f"those alone: {seeds}. flops: multiply-adds.\n\n"
         "| budget | flops | child | twin alone | difference | scaled flops | "
         "scaled alone |\n|---|---|---|---|---|---|---|"
     )

@@ -1,4 +1,4 @@
-"""Puts this folder on the path: `import contracts` works in every test."""
+"""The path, on which this folder is, the order and the garbage of all tests."""
 
 import gc
 import pathlib
@@ -17,6 +17,6 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Leaves the modules, a million objects, out of garbage collections."""
+    """Leaves what was imported out of garbage collections."""
     gc.collect()
     gc.freeze()

@@ -228,3 +228,5 @@ def test_recipes_of_the_zoo(path):
         phase.make_sampler()
         phase.make_objective()
         phase.make_optimizer(steps_per_epoch=10)
+    phases = recipe.phase_recipes()
+    assert recipe.epochs == sum(phase.epochs for phase in phases)

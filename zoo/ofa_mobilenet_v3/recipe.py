@@ -25,7 +25,7 @@ recipe = Recipe(
     upscale=True,
     batch_size=512,
     # Of the phases; see there.
-    epochs=96,
+    epochs=121,
     learning_rate=0.24,
     sampler="random",
     objective="supervised",

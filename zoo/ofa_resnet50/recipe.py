@@ -1,10 +1,11 @@
 """Once-for-All on Tiny ImageNet: progressive shrinking of ResNet-50.
 
 Paper: Once-for-All (Cai et al., ICLR 2020), section 3.3; the space is that of
-the release. Neither prints the phases of ResNet-50: these are those of its
-MobileNet v3, depth before width, without the kernels, of which there is one.
-Different, too: 200 classes of 64-pixel images at four of the smaller
-resolutions, which each subnet of a step draws for itself.
+the release. Neither prints the phases of ResNet-50: as those of MobileNet v3
+they take depth before width, without the kernels, of which there is one; their
+epochs and learning rates are this recipe's own. Different, too: 200 classes of
+64-pixel images at four of the smaller resolutions, which each subnet of a step
+draws for itself.
 
 Command: python train.py --recipe=ofa_resnet50 --data_dir=DIR
 Cost: not measured; out of reach of a CPU.
