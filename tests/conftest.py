@@ -1,4 +1,4 @@
-"""The path, on which this folder is, the order and the garbage of all tests."""
+"""What all tests share: the path, the order, garbage collection."""
 
 import gc
 import pathlib
