@@ -160,8 +160,8 @@ def run_info(arguments) -> None:
         print(f"{label:<15}{value}")
     if not entry.is_trained:
         print(
-            "\nIt is not trained yet. Train it: "
-            f"python train.py --recipe={entry.name}"
+            "\nIt is not trained yet. Train it, in a checkout of the "
+            f"repository: python train.py --recipe={entry.name}"
         )
         return
     print(f"\nIts front, {len(entry.front.rows)} architectures:\n")

@@ -150,8 +150,8 @@ class Entry:
             raise ValueError(
                 f"The entry '{self.name}' has no trained weights yet "
                 f"(no {file} in {str(self.folder)!r}). Pass `weights=None` "
-                "for random initialisation, or train it: `python train.py "
-                f"--recipe={self.name}`."
+                "for random initialisation, or train it, in a checkout of "
+                f"the repository: `python train.py --recipe={self.name}`."
             )
         path = self.folder / file
         if not path.is_file():
