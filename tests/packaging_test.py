@@ -1,6 +1,7 @@
 """What is installed is what is there."""
 
 import configparser
+import os
 import pathlib
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ def test_every_package_is_declared():
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in (ROOT / "keras_elastic").rglob("__init__.py")
     }
-    assert declared_packages() == folders | {"keras_elastic_zoo"}
+    assert declared_packages() == folders
 
 
 @pytest.mark.slow
@@ -31,7 +32,7 @@ def test_a_wheel_carries_the_zoo(tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "."]
         + [f"--wheel-dir={tmp_path}"],
-        cwd=_copy(tmp_path),
+        cwd=_copy(tmp_path / "source"),
         capture_output=True,
         text=True,
     )
@@ -41,15 +42,38 @@ def test_a_wheel_carries_the_zoo(tmp_path):
     for path in (ROOT / "zoo").glob("*/*"):
         if path.is_file():
             name = path.relative_to(ROOT / "zoo").as_posix()
-            assert f"keras_elastic_zoo/{name}" in names
+            assert f"keras_elastic/zoo/entries/{name}" in names
     assert "keras_elastic/layers/elastic_conv2d.py" in names
 
 
-def _copy(tmp_path):
+@pytest.mark.slow
+def test_a_checkout_does_not_hide_the_package(tmp_path):
+    # A script beside a checkout sees a folder of the package's name.
+    checkout = _copy(tmp_path / "keras_elastic")
+    build = "from setuptools import build_meta as b; b.build_editable('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=checkout, check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    find = (
+        "import importlib.util, site; site.addsitedir('installed'); "
+        "print(importlib.util.find_spec('keras_elastic').origin)"
+    )
+    # Without site-packages, where this very package is installed.
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", find],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == str(checkout / "keras_elastic/__init__.py")
+
+
+def _copy(source):
     """The sources without what building would leave among them."""
-    source = tmp_path / "source"
     for folder in ("keras_elastic", "zoo"):
-        shutil.copytree(ROOT / folder, source / folder)
+        shutil.copytree(ROOT / folder, source / folder, symlinks=True)
     for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
     return source

@@ -1,22 +1,20 @@
 """Where the zoo is, and what lies in it."""
 
-import importlib.util
 import pathlib
 
 from keras_elastic.zoo.entry import Entry
 
-# `setup.cfg` installs the top-level folder `zoo` under this name.
-_ZOO_PACKAGE = "keras_elastic_zoo"
+# A link to the top-level folder `zoo`; in a wheel, a folder of its own.
+_ENTRIES = pathlib.Path(__file__).parent / "entries"
+_CHECKOUT = pathlib.Path(__file__).parents[2] / "zoo"
 # Recipes of published systems on data that cannot be carried along.
 _RECIPES = "recipes"
 
 
 def zoo_folder() -> pathlib.Path:
-    """Folder of the zoo's entries: installed, or beside the package."""
-    spec = importlib.util.find_spec(_ZOO_PACKAGE)
-    if spec is None:
-        return pathlib.Path(__file__).parents[2] / "zoo"
-    return pathlib.Path(spec.submodule_search_locations[0])
+    """Folder of the zoo's entries."""
+    # Not every copy of a checkout keeps links.
+    return _ENTRIES.resolve() if _ENTRIES.is_dir() else _CHECKOUT
 
 
 def entry_names() -> tuple[str, ...]:
@@ -35,7 +33,7 @@ def recipe_file(name: str) -> pathlib.Path:
     entries = zoo_folder().glob("*/recipe.py")
     known = {path.parent.name: path for path in entries}
     others = (zoo_folder() / _RECIPES).glob("*.py")
-    known.update((p.stem, p) for p in others if p.stem != "__init__")
+    known.update((path.stem, path) for path in others)
     if name not in known:
         raise ValueError(
             f"The recipe must be a name of the zoo, {sorted(known)}, or a .py "

@@ -209,7 +209,6 @@ FILES = sorted(
     path
     for pattern in ("*/recipe.py", "recipes/*.py")
     for path in zoo.zoo_folder().glob(pattern)
-    if path.name != "__init__.py"
 )
 
 

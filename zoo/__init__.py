@@ -1,1 +1,0 @@
-"""The zoo's entries: a folder each, with card, recipe, front and weights."""

@@ -1,1 +1,0 @@
-"""Recipes of published systems on ImageNet, which cannot be carried along."""
