@@ -73,6 +73,9 @@ def find_registered(name: str) -> "tfds.core.DatasetBuilder | None":
     Returns:
         A builder of the prepared data set, or `None` if TFDS does not know
         the name.
+
+    Raises:
+        ValueError: The data set could not be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -83,8 +86,21 @@ def find_registered(name: str) -> "tfds.core.DatasetBuilder | None":
     except tfds.core.DatasetNotFoundError:
         return None
     if not builder.is_prepared():
-        builder.download_and_prepare()
+        _download(builder, name)
     return builder
+
+
+def _download(builder, name):
+    try:
+        builder.download_and_prepare()
+    # Without a network; and TFDS asserts that files are there which it may
+    # not download by itself, as those of ImageNet.
+    except (OSError, AssertionError) as error:
+        raise ValueError(
+            f"The data set {name!r} is not prepared on this machine, and TFDS "
+            f"could not download it: {error} Pass `data_dir`, a directory that "
+            "holds it in TFDS form, or mend the cause."
+        ) from error
 
 
 def is_registered(name: str) -> bool:

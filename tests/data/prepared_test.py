@@ -70,8 +70,9 @@ def test_unknown_name_is_not_registered():
 
 
 class FakeBuilder:
-    def __init__(self, is_prepared):
+    def __init__(self, is_prepared, error=None):
         self.prepared = is_prepared
+        self.error = error
         self.downloads = 0
 
     def is_prepared(self):
@@ -79,6 +80,8 @@ class FakeBuilder:
 
     def download_and_prepare(self):
         self.downloads += 1
+        if self.error:
+            raise self.error
 
 
 @pytest.mark.parametrize("is_prepared, downloads", [(True, 0), (False, 1)])
@@ -89,6 +92,16 @@ def test_only_missing_data_is_downloaded(monkeypatch, is_prepared, downloads):
     monkeypatch.setattr(tfds, "builder", lambda name: fake)
     assert prepared.find_registered("mnist") is fake
     assert fake.downloads == downloads
+
+
+@pytest.mark.parametrize("kind", [ConnectionError, AssertionError])
+def test_a_failed_download_is_explained(monkeypatch, kind):
+    import tensorflow_datasets as tfds
+
+    fake = FakeBuilder(False, kind("No route to host."))
+    monkeypatch.setattr(tfds, "builder", lambda name: fake)
+    with pytest.raises(ValueError, match="'mnist'.*No route.*`data_dir`"):
+        prepared.find_registered("mnist")
 
 
 def test_written_info_is_what_tfds_reads(tmp_path, write_tfds):
