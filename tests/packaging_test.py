@@ -10,6 +10,8 @@ import zipfile
 
 import pytest
 
+from keras_elastic.zoo import places
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 
@@ -25,6 +27,15 @@ def test_every_package_is_declared():
         for path in (ROOT / "keras_elastic").rglob("__init__.py")
     }
     assert declared_packages() == folders
+
+
+def test_a_copy_without_links_has_its_zoo(tmp_path, monkeypatch):
+    assert places.zoo_folder() == ROOT / "zoo"
+    # What some systems make of a link: a file with its target.
+    entries = tmp_path / "entries"
+    entries.write_text("../../zoo")
+    monkeypatch.setattr(places, "_ENTRIES", entries)
+    assert places.zoo_folder() == ROOT / "zoo"
 
 
 @pytest.mark.slow

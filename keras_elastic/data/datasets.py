@@ -56,9 +56,9 @@ def load_dataset(
 
     Raises:
         ValueError: If the name is unknown, `data_dir` does not exist or does
-            not hold the data set, `limit` keeps fewer than two images, the
-            data set is not one of labelled 8-bit images, or `skip_corrupt` is
-            given for what is not an image folder.
+            not hold the data set, a download fails, `limit` keeps fewer than
+            two images, the data set is not one of labelled 8-bit images, or
+            `skip_corrupt` is given for what is not an image folder.
 
     Example:
 

@@ -98,8 +98,8 @@ def _download(builder, name):
     except (OSError, AssertionError) as error:
         raise ValueError(
             f"The data set {name!r} is not prepared on this machine, and TFDS "
-            f"could not download it: {error} Pass `data_dir`, a directory that "
-            "holds it in TFDS form, or mend the cause."
+            f"could not download it: {error}\nMend that, or pass `data_dir`, a "
+            "directory that holds it in TFDS form."
         ) from error
 
 

@@ -100,7 +100,7 @@ def test_a_failed_download_is_explained(monkeypatch, kind):
 
     fake = FakeBuilder(False, kind("No route to host."))
     monkeypatch.setattr(tfds, "builder", lambda name: fake)
-    with pytest.raises(ValueError, match="'mnist'.*No route.*`data_dir`"):
+    with pytest.raises(ValueError, match="'mnist'.*No route.*\n.*`data_dir`"):
         prepared.find_registered("mnist")
 
 
