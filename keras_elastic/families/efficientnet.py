@@ -25,6 +25,8 @@ from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import ceil_divide
 from keras_elastic.spaces import round_channels
+from keras_elastic.spaces.plan import PIXEL_OFFSET
+from keras_elastic.spaces.plan import PIXEL_SCALE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +81,9 @@ class EfficientNet(Table):
             shortcut. EfficientNet itself has none there.
         total_strides: Integer. Keeps the last strides that multiply to this:
             8 for images of 32 pixels, 16 for 64. `None` keeps them all.
+        activation: Name of the activation of stem, blocks and head.
+        scale: Float. The stem reads `pixels * scale + offset`.
+        offset: Float.
     """
 
     name: str
@@ -91,6 +96,9 @@ class EfficientNet(Table):
     dropout: float = 0.2
     transition_shortcuts: bool = True
     total_strides: int | None = None
+    activation: str = "swish"
+    scale: float = PIXEL_SCALE
+    offset: float = PIXEL_OFFSET
 
     def __post_init__(self):
         super().__post_init__()
@@ -133,12 +141,14 @@ class EfficientNet(Table):
         Returns:
             A `Plan`.
         """
-        builder = PlanBuilder(genes.resolution)
+        builder = PlanBuilder(
+            genes.resolution, scale=self.scale, offset=self.offset
+        )
         stem_strides, *strides = self._strides()
         with builder.block("stem"):
             builder.convolution("conv", genes.width[0], 3, stem_strides)
             builder.normalization("norm")
-            builder.activation("activation", "swish")
+            builder.activation("activation", self.activation)
         for number, stage in enumerate(self.stages):
             for index in range(max(stage.depth)):
                 first = strides[number] if index == 0 else 1
@@ -164,12 +174,12 @@ class EfficientNet(Table):
             if stage.expand_ratio != (1,):
                 builder.convolution("expand", hidden)
                 builder.normalization("expand_norm")
-                builder.activation("expand_activation", "swish")
+                builder.activation("expand_activation", self.activation)
             builder.depthwise_convolution(
                 "depthwise", genes.kernel_size[number], strides
             )
             builder.normalization("depthwise_norm")
-            builder.activation("depthwise_activation", "swish")
+            builder.activation("depthwise_activation", self.activation)
             if stage.squeeze_excite:
                 self._squeeze_excite(builder, in_channels)
             builder.convolution("project", genes.width[number + 1])
@@ -186,7 +196,7 @@ class EfficientNet(Table):
         before_pooling = 6 * builder.channels if self.attentive else width
         builder.convolution("conv", before_pooling)
         builder.normalization("norm")
-        builder.activation("activation", "swish")
+        builder.activation("activation", self.activation)
         builder.global_pooling("pool")
         if self.attentive:
             builder.dense("features", width, use_bias=False)

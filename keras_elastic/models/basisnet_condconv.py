@@ -10,8 +10,7 @@ from keras_elastic.models import basisnet_config
 from keras_elastic.models import basisnet_stages as stages
 from keras_elastic.models.basisnet_costs import check_bases
 from keras_elastic.models.basisnet_costs import condconv_costs
-from keras_elastic.models.child import PIXEL_OFFSET
-from keras_elastic.models.child import PIXEL_SCALE
+from keras_elastic.models.child import rescale
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -76,9 +75,7 @@ class CondConvNet(keras.Model):
         layers = stages.NewLayers("", policy, num_bases, check_method(method))
         size = plan.resolution
         images = keras.Input((size, size, 3), name="images")
-        features = layers.Rescaling(
-            PIXEL_SCALE, PIXEL_OFFSET, name="rescaling"
-        )(images)
+        features = rescale(plan, images, layers)
         routing = {
             block.name: functools.partial(_route, block.name, num_bases, layers)
             for block in (plan.blocks[number] for number in basis_blocks)

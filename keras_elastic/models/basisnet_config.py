@@ -33,6 +33,8 @@ def serialize_plan(plan):
     """
     return {
         "resolution": plan.resolution,
+        "scale": plan.scale,
+        "offset": plan.offset,
         "blocks": [_serialize_block(block) for block in plan.blocks],
     }
 
@@ -56,7 +58,13 @@ def _fields(value):
 def deserialize_plan(config):
     """Makes a plan from what `serialize_plan` returned, also through JSON."""
     blocks = tuple(_deserialize_block(block) for block in config["blocks"])
-    return primitives.Plan(config["resolution"], blocks)
+    # Plans were written before they had a scale and an offset.
+    pixels = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in config.items()
+        if name in ("scale", "offset")
+    }
+    return primitives.Plan(config["resolution"], blocks, **pixels)
 
 
 def _deserialize_block(config):

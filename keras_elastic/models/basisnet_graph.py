@@ -1,8 +1,7 @@
 """The two stages of a BasisNet as functions of tensors."""
 
 from keras_elastic.models import basisnet_stages as stages
-from keras_elastic.models.child import PIXEL_OFFSET
-from keras_elastic.models.child import PIXEL_SCALE
+from keras_elastic.models.child import rescale
 
 
 class TwoStages:
@@ -28,7 +27,7 @@ class TwoStages:
         """Returns logits and coefficients of the light network."""
         trunk, classifier = stages.split_classifier(self.light)
         pixels = layers.preview(self.light.resolution)(images)
-        features = _rescale(pixels, layers)
+        features = rescale(self.light, pixels, layers)
         features = stages.run_blocks(trunk, features, layers)
         logits = stages.run_blocks(classifier, features, layers)
         # Of the feature before its dropout: statistics that are measured in
@@ -52,14 +51,12 @@ class TwoStages:
             for place, name in enumerate(self.names)
         }
         logits = stages.run_blocks(
-            self.specialist.blocks, _rescale(images, layers), layers, by_block
+            self.specialist.blocks,
+            rescale(self.specialist, images, layers),
+            layers,
+            by_block,
         )
         return _as_logits(logits, layers)
-
-
-def _rescale(images, layers):
-    rescale = layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET, name="rescaling")
-    return rescale(images)
 
 
 def _as_logits(features, layers):

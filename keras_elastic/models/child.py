@@ -6,10 +6,6 @@ import keras
 
 from keras_elastic.spaces import plan as primitives
 
-# Pixels in 0..255 become numbers in -1..1, here and in the supernet.
-PIXEL_SCALE = 1 / 127.5
-PIXEL_OFFSET = -1.0
-
 
 def build_child(plan, name=None):
     """Builds a plan over integers from stock layers, with new weights.
@@ -24,9 +20,7 @@ def build_child(plan, name=None):
     """
     layers = keras.layers
     inputs = keras.Input((plan.resolution, plan.resolution, 3), name="images")
-    features = layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET, name="rescaling")(
-        inputs
-    )
+    features = rescale(plan, inputs, layers)
     for block in plan.blocks:
         if block.live:
             features = build_block(block, features, layers)
@@ -35,6 +29,12 @@ def build_child(plan, name=None):
         features
     )
     return keras.Model(inputs, outputs, name=name)
+
+
+def rescale(plan, images, layers):
+    """Makes of pixels in 0..255 what the first block of a plan reads."""
+    layer = layers.Rescaling(plan.scale, plan.offset, name="rescaling")
+    return layer(images)
 
 
 def build_block(block, inputs, layers):

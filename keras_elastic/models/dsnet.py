@@ -10,7 +10,6 @@ from keras_elastic.layers import RoutedNormalization
 from keras_elastic.layers import SlimmingGate
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
-from keras_elastic.models import child
 from keras_elastic.models import dsnet_routes
 from keras_elastic.models import dsnet_routing
 from keras_elastic.models import dsnet_segments
@@ -118,9 +117,10 @@ class DSNet(keras.Model):
             tuple(self._split(arch)[part] for arch in archs)
             for part, archs in enumerate(routes)
         )
-        self.widest_parts = self._split(
-            dsnet_routes.widest(self.family, self.gates, self.resolution)
-        )
+        widest = dsnet_routes.widest(self.family, self.gates, self.resolution)
+        self.widest_parts = self._split(widest)
+        plan = self.family.plan(widest, self.classes)
+        self._pixels = (plan.scale, plan.offset)
         self.flops = tuple(
             tuple(dsnet_segments.flops(blocks) for blocks in part)
             for part in self.parts
@@ -210,7 +210,8 @@ class DSNet(keras.Model):
         images = ops.cast(images, "float32")
         if images.shape[1:3] != (self.resolution, self.resolution):
             images = kernels.resize(images, self.resolution)
-        images = images * child.PIXEL_SCALE + child.PIXEL_OFFSET
+        scale, offset = self._pixels
+        images = images * scale + offset
         return self.run_part(0, 0, ops.cast(images, self.compute_dtype))
 
     def run_part(self, part, route, features, factors=None):

@@ -158,7 +158,7 @@ class Supernet(keras.Model):
     ):
         genes = self._genes(arch, resolution)
         plan = self.family.plan(genes, self.classes)
-        features = self._preprocess(images, plan.resolution)
+        features = self._preprocess(images, plan)
         run = SubnetRun(self, statistics, dropout_masks, return_statistics)
         features, seen = run(plan, features)
         logits = ops.cast(features, "float32")
@@ -176,11 +176,11 @@ class Supernet(keras.Model):
             values[0] = resolution
         return self.space.unstack(values)
 
-    def _preprocess(self, images, resolution):
+    def _preprocess(self, images, plan):
         images = ops.cast(images, "float32")
-        if images.shape[1:3] != (resolution, resolution):
-            images = kernels.resize(images, resolution)
-        images = images * child.PIXEL_SCALE + child.PIXEL_OFFSET
+        if images.shape[1:3] != (plan.resolution, plan.resolution):
+            images = kernels.resize(images, plan.resolution)
+        images = images * plan.scale + plan.offset
         return ops.cast(images, self.compute_dtype)
 
     # Children

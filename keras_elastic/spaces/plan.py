@@ -161,12 +161,23 @@ class Block:
         return (*self.operations, *(self.shortcut or ()), *self.after)
 
 
+# Pixels in 0..255 become numbers in -1..1, unless a family says otherwise.
+PIXEL_SCALE = 1 / 127.5
+PIXEL_OFFSET = -1.0
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The network of an architecture: a chain of blocks."""
+    """The network of an architecture: a chain of blocks.
+
+    The first block reads `pixels * scale + offset`, of pixels in 0..255; each
+    is a number, or a tuple with one for each channel.
+    """
 
     resolution: Any
     blocks: tuple[Block, ...]
+    scale: float | tuple[float, ...] = PIXEL_SCALE
+    offset: float | tuple[float, ...] = PIXEL_OFFSET
 
     @property
     def classifier(self) -> str:
@@ -188,6 +199,8 @@ class PlanBuilder:
     Args:
         resolution: Input resolution in pixels.
         channels: Channels of the input image.
+        scale: As `Plan`.
+        offset: As `Plan`.
 
     Example:
 
@@ -201,8 +214,11 @@ class PlanBuilder:
     ```
     """
 
-    def __init__(self, resolution, channels=3):
+    def __init__(
+        self, resolution, channels=3, scale=PIXEL_SCALE, offset=PIXEL_OFFSET
+    ):
         self.resolution = resolution
+        self._pixels = (scale, offset)
         self.size = resolution
         self.channels = channels
         self._blocks = []
@@ -392,4 +408,4 @@ class PlanBuilder:
 
     def plan(self) -> Plan:
         """Returns the finished plan."""
-        return Plan(self.resolution, tuple(self._blocks))
+        return Plan(self.resolution, tuple(self._blocks), *self._pixels)
