@@ -106,7 +106,7 @@ flags.DEFINE_boolean(
     "tensorboard", False, "Write logs for TensorBoard. Needs the extra of it."
 )
 recipe_flags = scripts.define_flags(
-    Recipe, BasisNetRecipe, DSNetRecipe, skip=("name", "sort_channels")
+    Recipe, BasisNetRecipe, DSNetRecipe, skip=("name",)
 )
 
 
@@ -216,16 +216,21 @@ def make_trainer(recipe, dataset, run, name="training"):
     """Returns what trains a recipe, with all flags."""
     compiled = FLAGS.jit_compile or FLAGS.strategy == "tpu"
     strategy = make_strategy()
+    initial = recipe.initial and zoo.load_initial(
+        recipe.initial, recipe.make_family(), dataset.num_classes
+    )
     return PhaseTrainer(
         recipe,
         dataset.num_classes,
         functools.partial(zoo.epoch_batches, dataset=dataset),
-        ke.data.steps_per_epoch(dataset.train, recipe.batch_size),
+        recipe.count_steps(dataset.train.size),
         run / name,
         mode=FLAGS.mode or ("masked" if compiled else "sliced"),
         jit_compile=compiled,
         scope=strategy.scope if strategy else contextlib.nullcontext,
         load_teacher=zoo.load_teacher,
+        initial=initial,
+        labels=dataset.class_names,
         make_callbacks=functools.partial(make_callbacks, recipe, dataset),
         checkpoint_every=FLAGS.checkpoint_every,
     )
@@ -238,9 +243,7 @@ def make_setting(recipe, dataset, run):
         folder=run,
         dataset=dataset,
         make_batches=functools.partial(zoo.epoch_batches, dataset=dataset),
-        steps_per_epoch=ke.data.steps_per_epoch(
-            dataset.train, recipe.batch_size
-        ),
+        steps_per_epoch=recipe.count_steps(dataset.train.size),
         scope=strategy.scope if strategy else contextlib.nullcontext,
         is_chief=is_chief(),
         jit_compile=FLAGS.jit_compile or FLAGS.strategy == "tpu",

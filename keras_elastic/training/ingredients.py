@@ -56,7 +56,11 @@ def make_sampler(recipe):
             prefer=recipe.sampler.removesuffix("_up"),
             **common,
         )
-    return Sandwich(mutual=recipe.sampler == "mutual", **common)
+    return Sandwich(
+        mutual=recipe.sampler == "mutual",
+        same_resolution=recipe.same_resolution,
+        **common,
+    )
 
 
 def make_objective(recipe, teacher):

@@ -42,6 +42,9 @@ class PhaseTrainer:
             `strategy.scope`.
         load_teacher: Function from the name of a teacher in the recipe to the
             teacher; called in the scope.
+        initial: `InitialWeights` that the recipe's `initial` names, or `None`.
+        labels: What tells the classes of the data set apart, by label, for
+            the columns of the initial classifier.
         make_callbacks: Function from a phase's name and `Trainer` to Keras
             callbacks.
         checkpoint_every: Integer. Steps between checkpoints, or `None`.
@@ -63,6 +66,8 @@ class PhaseTrainer:
         jit_compile=False,
         scope=contextlib.nullcontext,
         load_teacher=None,
+        initial=None,
+        labels=None,
         make_callbacks=None,
         checkpoint_every=None,
     ):
@@ -77,9 +82,29 @@ class PhaseTrainer:
         self.scope = scope
         self.make_callbacks = make_callbacks or (lambda name, trainer: [])
         self.checkpoint_every = checkpoint_every
+        self.labels = labels
+        self._initial = self._make_initial(initial)
         check_compilable(jit_compile, mode)
         self._teachers = self._load_teachers(load_teacher)
         self._first = None
+
+    def _make_initial(self, initial):
+        """The weights that the first phase begins with, or `None`."""
+        if initial is None:
+            if self.recipe.initial is not None:
+                raise ValueError(
+                    "`initial` must be given with a recipe that names initial "
+                    f"weights. Received: None, with {self.recipe.initial!r}."
+                )
+            return None
+        keras.utils.set_random_seed(self.recipe.seed % 2**32)
+        supernet = Supernet(self.family, self.classes)
+        known = initial.give(supernet, self.labels)
+        print(
+            f"Initial weights of {initial.name}, whose head knows {known} of "
+            f"the {self.classes} classes."
+        )
+        return supernet.get_weights()
 
     def _load_teachers(self, load_teacher):
         first, *others = self.recipe.phase_recipes()
@@ -112,7 +137,7 @@ class PhaseTrainer:
             A `Supernet` of mode "sliced", outside of every strategy, with the
             trained weights, averaged if the recipe says so.
         """
-        weights = before = None
+        weights, before = self._initial, None
         for phase in self.recipe.phase_recipes():
             weights = self._train_phase(phase, before, weights, sampler)
             self._first = self._first or weights
@@ -154,7 +179,9 @@ class PhaseTrainer:
         if weights is not None:
             supernet.set_weights(weights)
         if phase.sort_channels:
-            sort_channels(supernet, keep=_trained_widths(before))
+            sort_channels(
+                supernet, keep=_trained_widths(before), trunk=before is None
+            )
         return Trainer(
             supernet,
             phase.make_optimizer(self.steps_per_epoch),

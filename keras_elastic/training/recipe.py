@@ -28,15 +28,22 @@ class Recipe(TrainingRecipe):
         num_candidates: Integer. Of those that are chosen among, for each.
         training_resolutions: Tuple of the resolutions to train at, or `None`
             for all of the family's.
+        same_resolution: Boolean. Whether the subnets of a step have one
+            resolution, drawn anew each step, the largest too.
         keep_largest: Dictionary from genes to how many of the largest choices
             are trained, as `{"depth": 1}`: progressive shrinking.
         objective: String. `"in_place_distillation"`, `"supervised"` or
             `"ensemble_bootstrapping"`.
         teacher_weight: Float. Weight of the teacher beside the labels.
+        initial: String. The weights to begin with: a `.keras` file, a preset,
+            a run or a zoo entry, or `"imagenet:NAME"`, as
+            `"imagenet:efficientnet_lite0"`. `None` for random ones. The head
+            keeps the columns of the classes that both know.
         phases: Tuple of dictionaries, the recipe's changes phase by phase,
-            each with a `"name"`. With phases, `"sort_channels": True` sorts
-            the channels by importance before the phase.
-        sort_channels: Boolean. Of phases.
+            each with a `"name"`.
+        sort_channels: Boolean. Whether channels are sorted by importance
+            before the training, or the phase. Those between blocks are sorted
+            before the first phase, which no narrow subnet was trained before.
         mutants: Integer. Candidates of the fine search for each budget.
 
     Raises:
@@ -54,9 +61,11 @@ class Recipe(TrainingRecipe):
     num_random: int = 2
     num_candidates: int = 3
     training_resolutions: tuple[int, ...] | None = None
+    same_resolution: bool = False
     keep_largest: dict[str, int] = dataclasses.field(default_factory=dict)
     objective: str = "in_place_distillation"
     teacher_weight: float = 1.0
+    initial: str | None = None
     phases: tuple[dict[str, Any], ...] = ()
     sort_channels: bool = False
     mutants: int = 32

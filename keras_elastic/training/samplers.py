@@ -77,14 +77,28 @@ class Sandwich:
         space: As `RandomSubnets`.
         mutual: Boolean. Whether all but the largest draw their resolution at
             random.
+        same_resolution: Boolean. Whether all subnets of a step, the largest
+            too, have one resolution, which is drawn anew each step. So the
+            largest learns every resolution, and teaches each at its own
+            (Once-for-All draws its resolutions so).
+
+    Raises:
+        ValueError: `num_random` is negative, or both `mutual` and
+            `same_resolution` are set.
     """
 
     num_random: int = 2
     space: SearchSpace | None = None
     mutual: bool = False
+    same_resolution: bool = False
 
     def __post_init__(self):
         _check_count("num_random", self.num_random, least=0)
+        if self.mutual and self.same_resolution:
+            raise ValueError(
+                "`same_resolution` must be False with `mutual`, whose subnets "
+                "draw a resolution each. Received: both. Leave one out."
+            )
 
     def draw(self, supernet, seed, step, losses=None):
         """As `RandomSubnets.draw`: the largest and the smallest come first."""
@@ -94,7 +108,10 @@ class Sandwich:
         largest, smallest = map(space.encode, (space.largest, space.smallest))
         if self.mutual:
             smallest[0] = rng.choice(space.resolution)
-        return np.stack([largest, smallest, *chosen])
+        archs = np.stack([largest, smallest, *chosen])
+        if self.same_resolution:
+            archs[:, 0] = rng.choice(space.resolution)
+        return archs
 
     def _choose(self, rng, space, supernet, losses):
         return space.sample_encoded(rng, self.num_random)

@@ -22,6 +22,8 @@ class TrainingRecipe:
         batch_size: Integer. Images of a step, over all replicas.
         epochs: Integer. Epochs in all.
         learning_rate: Float. Peak of the schedule.
+        steps_per_epoch: Integer. Steps that make an epoch, or `None` for as
+            many as the images give: for large data sets and little time.
         limit: Integer. Training images to use, or `None` for all.
         augmentation: String. See `keras_elastic.data`.
         mixup: Float. Parameter of mixup, 0 for none.
@@ -75,6 +77,7 @@ class TrainingRecipe:
     batch_size: int
     epochs: int
     learning_rate: float
+    steps_per_epoch: int | None = None
     limit: int | None = None
     augmentation: str = "none"
     mixup: float = 0.0
@@ -116,6 +119,27 @@ class TrainingRecipe:
                     f"`{field}` of the recipe '{self.name}' must be one of "
                     f"{known}. Received: {field}={getattr(self, field)!r}."
                 )
+
+    def count_steps(self, images: int) -> int:
+        """Returns the steps of an epoch.
+
+        Args:
+            images: Integer. Images to train on.
+
+        Raises:
+            ValueError: They are fewer than a batch, or than the recipe's
+                steps need.
+        """
+        steps = images // self.batch_size
+        wanted = self.steps_per_epoch or 1
+        if not 1 <= wanted <= steps:
+            raise ValueError(
+                f"`steps_per_epoch` of the recipe '{self.name}' must be in "
+                f"1..{steps}, the batches of {self.batch_size} that {images} "
+                f"images make. Received: {self.steps_per_epoch}. Lower it, or "
+                "`batch_size`."
+            )
+        return self.steps_per_epoch or steps
 
     def make_optimizer(self, steps_per_epoch: int):
         """Returns the Keras optimizer, with the recipe's schedule."""

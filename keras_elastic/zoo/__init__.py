@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "time_front",
         ],
         "half_weights": ["round_weights"],
+        "initial": ["load_initial"],
         "listing": ["ModelSummary", "ModelTable", "list_models"],
         "loading": [
             "load",
