@@ -161,7 +161,9 @@ def report(supernet, recipe, dataset, run):
     scores = run / "scores.jsonl"
     scorer = zoo.make_scorer(supernet, recipe, dataset, cache=scores)
     print("Selecting children on held-out images")
-    search = CoarseToFine(mutants=recipe.mutants, seed=recipe.seed)
+    search = CoarseToFine(
+        mutants=recipe.mutants, seed=recipe.seed, band=recipe.band
+    )
     search.search(
         supernet.family,
         dataset.num_classes,

@@ -13,6 +13,7 @@ NAMES = {
     "Supernet",
     "build",
     "calibrate",
+    "decode_predictions",
     "feature_pyramid",
     "finetune_recipe",
     "is_calibrated",

@@ -83,7 +83,8 @@ class InitialWeights:
 
         Args:
             supernet: `Supernet`. Its weights change in place.
-            labels: What tells its classes apart, by label.
+            labels: What tells its classes apart, by label. `None` for a class
+                that is new in any case.
 
         Returns:
             Integer: how many classes of the supernet's were known.
@@ -131,6 +132,8 @@ class InitialWeights:
     def _shared_classes(self, classes, labels):
         """Pairs of places: in the supernet, and in these weights."""
         known = self._known_classes()
+        if labels is not None and not any(labels):
+            return [], []
         if labels is None or known is None:
             theirs = self.classes
             same = range(classes) if classes == theirs else ()

@@ -83,6 +83,10 @@ class CoarseToFine:
         mutants: Integer. Mutants that are scored for each budget.
         probability: Float in [0, 1]. Probability that a gene mutates.
         seed: Integer.
+        band: Float in [0, 1]. A skeleton is scored only if it spends all of a
+            budget of multiply-adds but this part, or is the costliest within
+            the budget: cheap ones seldom win, and on a large grid most are
+            cheap. `None` scores all, as the paper does.
 
     Raises:
         ValueError: An argument is out of range.
@@ -91,10 +95,13 @@ class CoarseToFine:
     mutants: int = 32
     probability: float = 0.1
     seed: int = 0
+    band: float | None = None
 
     def __post_init__(self) -> None:
         check_integer("mutants", self.mutants, least=0)
         check_fraction("probability", self.probability)
+        if self.band is not None:
+            check_fraction("band", self.band)
 
     def search(
         self,
@@ -125,7 +132,7 @@ class CoarseToFine:
         coarse = np.stack([encode(arch) for arch in skeletons(family.space)])
         # Skeletons that differ in blocks that are left out are one network.
         coarse = unique_rows(coarse)
-        coarse = coarse[candidates.fits(coarse, *budgets)]
+        coarse = self._worth_scoring(candidates, coarse, budgets)
         # A space of one architecture has no mutants.
         mutants = self.mutants if family.space.size > 1 else 0
         candidates.expect(len(coarse) + mutants * len(budgets))
@@ -137,6 +144,18 @@ class CoarseToFine:
                 candidates.add(mutant)
                 candidates.skip(1 - len(mutant))
         return [candidates.select(budget) for budget in budgets]
+
+    def _worth_scoring(self, candidates, coarse, budgets) -> np.ndarray:
+        """The skeletons that fit a budget, and come near it if they must."""
+        flops = candidates.costs(coarse).flops
+        kept = np.zeros(len(coarse), bool)
+        for budget in budgets:
+            fits = candidates.fits(coarse, budget)
+            if self.band is not None and budget.flops and fits.any():
+                least = (1 - self.band) * budget.flops
+                fits &= flops >= min(least, flops[fits].max())
+            kept |= fits
+        return coarse[kept]
 
     def _mutate_best(self, candidates, budget, rng) -> np.ndarray:
         """A new mutant of the best, as a matrix of one row or of none."""

@@ -45,6 +45,10 @@ class Recipe(TrainingRecipe):
             before the training, or the phase. Those between blocks are sorted
             before the first phase, which no narrow subnet was trained before.
         mutants: Integer. Candidates of the fine search for each budget.
+        band: Float. Part of a budget that a candidate of the coarse search may
+            leave unspent, or `None` for all of it.
+        selection_images: Integer. Held-out images to select with, or `None`
+            for all.
 
     Raises:
         ValueError: A number is out of range (all are named at once), a name
@@ -52,6 +56,13 @@ class Recipe(TrainingRecipe):
     """
 
     kind: ClassVar[str] = "supernet"
+    selecting: ClassVar[tuple[str, ...]] = (
+        *TrainingRecipe.selecting,
+        "budgets",
+        "mutants",
+        "band",
+        "selection_images",
+    )
 
     family: str
     budgets: tuple[float, ...]
@@ -69,6 +80,8 @@ class Recipe(TrainingRecipe):
     phases: tuple[dict[str, Any], ...] = ()
     sort_channels: bool = False
     mutants: int = 32
+    band: float | None = None
+    selection_images: int | None = None
 
     def __post_init__(self) -> None:
         for field in ("budgets", "phases"):

@@ -71,6 +71,9 @@ class TrainingRecipe:
         "calibration_images",
     )
 
+    # Fields that the training does not depend on.
+    selecting: ClassVar[tuple[str, ...]] = ("calibration_images",)
+
     name: str
     dataset: str
     patch_size: int
@@ -154,7 +157,7 @@ class TrainingRecipe:
         return dataclasses.replace(self, **changes)
 
     def differences(self, other: "TrainingRecipe") -> list[str]:
-        """Says, field by field, what another recipe has instead."""
+        """Says, field by field, what another recipe trains otherwise."""
         if self.kind != other.kind:
             return [f"it is of kind {other.kind!r} there, {self.kind!r} here"]
         mine = json.loads(self.to_json())
@@ -162,7 +165,7 @@ class TrainingRecipe:
         return [
             f"`{field}` is {theirs[field]!r} there and {mine[field]!r} here"
             for field in mine
-            if mine[field] != theirs[field]
+            if mine[field] != theirs[field] and field not in self.selecting
         ]
 
     def to_json(self) -> str:

@@ -2,7 +2,7 @@
 
 The folders of the zoo and of training runs are alike:
 
-    model.json            family, data set, class names, preprocessing, SHA-256s
+    model.json            family, data set, classes, preprocessing, SHA-256s
     recipe.json           the recipe that trained it
     front.csv             architectures with their costs and accuracies
     supernet.weights.h5   the shared weights, float16 if that holds them
@@ -25,6 +25,7 @@ from keras_elastic.selection import Front
 from keras_elastic.training import Recipe
 from keras_elastic.training.recipe_kinds import recipe_from_json
 from keras_elastic.zoo import half_weights
+from keras_elastic.zoo import imagenet
 
 MODEL = "model.json"
 FRONT = "front.csv"
@@ -78,8 +79,13 @@ class Entry:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes, by label."""
+        """Names of the classes that a person can read, by label."""
         return tuple(self._model["class_names"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the data set calls the classes, by label."""
+        return tuple(self._model.get("labels", self.class_names))
 
     @property
     def dataset(self) -> str:
@@ -201,6 +207,9 @@ def _read_model(folder: pathlib.Path) -> dict:
 def remember_recipe(folder, recipe) -> None:
     """Writes the recipe of a run that begins, or checks one that goes on.
 
+    What a run goes on with may select otherwise: fields that do not touch the
+    training may change.
+
     Args:
         folder: Path of the run.
         recipe: `TrainingRecipe`.
@@ -209,17 +218,16 @@ def remember_recipe(folder, recipe) -> None:
         ValueError: The run was begun with another recipe; says what differs.
     """
     path = pathlib.Path(folder) / RECIPE
-    if not path.exists():
-        with files.replacing(path) as temporary:
-            temporary.write_text(recipe.to_json() + "\n")
-        return
-    differences = recipe.differences(recipe_from_json(path.read_text()))
-    if differences:
-        raise ValueError(
-            f"The folder {str(folder)!r} holds a run of another recipe: "
-            f"{'; '.join(differences)}. Pass another --run_dir, or delete the "
-            "folder."
-        )
+    if path.exists():
+        differences = recipe.differences(recipe_from_json(path.read_text()))
+        if differences:
+            raise ValueError(
+                f"The folder {str(folder)!r} holds a run of another recipe: "
+                f"{'; '.join(differences)}. Pass another --run_dir, or delete "
+                "the folder."
+            )
+    with files.replacing(path) as temporary:
+        temporary.write_text(recipe.to_json() + "\n")
 
 
 def write_entry(
@@ -233,7 +241,8 @@ def write_entry(
         folder: Path of the folder.
         name: String. Name of the entry.
         supernet: Trained `Supernet`.
-        class_names: Sequence of strings, by label.
+        class_names: Sequence of strings, by label: what the data set calls
+            the classes. WordNet identifiers get names that a person can read.
         recipe: `Recipe` that trained it.
         front: `Front`.
         statistics: For each row of the front, a dictionary from the names of
@@ -271,13 +280,15 @@ def write_model(
 ) -> None:
     """Writes `model.json`, with the SHA-256 of the files that are there."""
     folder = pathlib.Path(folder)
+    labels, names = list(class_names), list(imagenet.readable(class_names))
     model = {
         "format": FORMAT,
         "name": name,
         "family": families.serialize(family),
         "dataset": dataset,
-        "classes": len(class_names),
-        "class_names": list(class_names),
+        "classes": len(names),
+        "class_names": names,
+        **({} if names == labels else {"labels": labels}),
         "preprocessing": PREPROCESSING,
         "files": {file: files.sha256(folder / file) for file in written},
     }

@@ -73,7 +73,9 @@ def calibration_images(recipe, dataset) -> np.ndarray:
 
 def held_out_batches(recipe, dataset):
     """Returns batches of the held-out images, to select with."""
-    return _batches(dataset.held_out, recipe)
+    return _batches(
+        dataset.held_out, recipe, getattr(recipe, "selection_images", None)
+    )
 
 
 def test_batches(recipe, dataset):
@@ -146,11 +148,11 @@ def _batches(split, recipe, count=None):
 
 def check_same_classes(entry, dataset) -> None:
     """Raises a `ValueError` if a data set has other classes than an entry."""
-    if dataset.class_names == entry.class_names:
+    if dataset.class_names == entry.labels:
         return
     raise ValueError(
         f"The data set '{dataset.name}' must have the classes that the entry "
-        f"'{entry.name}' was trained on, {_some(entry.class_names)}. "
+        f"'{entry.name}' was trained on, {_some(entry.labels)}. "
         f"Received: {_some(dataset.class_names)}. Pass the entry's data set, "
         "or fine-tune with `keras_elastic.load(..., classes=N)`."
     )

@@ -9,6 +9,7 @@ import numpy as np
 from keras_elastic.calibration import calibrate
 from keras_elastic.models import Supernet
 from keras_elastic.models import heads
+from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection import Front
@@ -215,11 +216,14 @@ def _largest_within(budget, family, classes):
     return space.decode(encoded[best])
 
 
-def load_supernet(name_or_folder, *, weights="auto") -> Supernet:
+def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
     """Loads the supernet of an entry.
 
     Args:
         name_or_folder: Name of a zoo entry, or the folder of a run.
+        classes: Integer. Makes a new, untrained classifier for this many
+            classes, to train the supernet on other data (MutualNet, Yang et
+            al., ECCV 2020, section 4.3). Defaults to the trained one.
         weights: `"auto"` for the entry's weights, `None` for random ones.
 
     Returns:
@@ -233,7 +237,16 @@ def load_supernet(name_or_folder, *, weights="auto") -> Supernet:
         raise ValueError(
             f"`weights` must be 'auto' or None. Received: weights={weights!r}."
         )
-    return find_entry(name_or_folder).supernet(weights=weights is not None)
+    check_classes(classes)
+    entry = find_entry(name_or_folder)
+    if classes is None:
+        return entry.supernet(weights=weights is not None)
+    supernet = Supernet(entry.family, classes)
+    if weights is not None:
+        given = InitialWeights.of_supernet(entry.name, entry.supernet())
+        # No class of the new head is one of the old.
+        given.give(supernet, labels=(None,) * classes)
+    return supernet
 
 
 def select(

@@ -9,6 +9,7 @@ from keras_elastic import families
 from keras_elastic.families.resnet import OnceForAllResNetD
 from keras_elastic.families.resnet import SlimmableResNet
 from keras_elastic.models import Supernet
+from keras_elastic.models import channel_groups
 from keras_elastic.models import sort_channels
 from keras_elastic.models import sorting
 from keras_elastic.spaces import plan as primitives
@@ -306,13 +307,17 @@ def test_every_family_can_be_sorted(name):
     for block in plan.blocks:
         for segment in sorting._segments_of_block(block):
             for member in segment.members:
-                found = sorting._reorder.dispatch(type(member))
-                assert found is not sorting._reorder.dispatch(object)
+                found = channel_groups.permute_member.dispatch(type(member))
+                assert found is not channel_groups.permute_member.dispatch(
+                    object
+                )
 
 
 def test_an_operation_it_does_not_know_is_refused():
     with pytest.raises(NotImplementedError, match="Dense"):
-        sorting._reorder(primitives.Dense("d", 1, 1, False), None, None)
+        channel_groups.permute_member(
+            primitives.Dense("d", 1, 1, False), None, None
+        )
 
 
 # Widths that are trained already
@@ -413,7 +418,7 @@ def test_errors_of_keep():
 def test_a_weight_that_is_left_behind_is_seen(
     variable, attentive_family, monkeypatch
 ):
-    take, forgotten = sorting._take, []
+    take, forgotten = sorting.take, []
 
     def forget(weight, order, axis=0):
         if weight.path.endswith(variable):
@@ -423,7 +428,8 @@ def test_a_weight_that_is_left_behind_is_seen(
 
     supernet = make(attentive_family)
     expected = logits(supernet)
-    monkeypatch.setattr(sorting, "_take", forget)
+    for module in (sorting, channel_groups):
+        monkeypatch.setattr(module, "take", forget)
     sort_channels(supernet)
     assert forgotten
     assert np.abs(logits(supernet) - expected).max() > 1e-2

@@ -279,3 +279,37 @@ def test_a_space_of_one_architecture():
     [selection] = search(score, [Budget()], family)
     assert selection.arch == family.space.smallest
     assert score.asked == [family.space.smallest]
+
+
+# A band below each budget
+
+
+def test_cheap_skeletons_are_not_scored():
+    budgets = BUDGETS[:2]
+    scores, all_scores = Recorder(), Recorder()
+    search(scores, budgets, band=0.2, mutants=0)
+    search(all_scores, budgets, mutants=0)
+    spent = [costs_of(arch).flops for arch in scores.asked]
+    assert 0 < len(spent) < len(all_scores.asked)
+    assert all(200e3 <= f <= 250e3 or 560e3 <= f <= 700e3 for f in spent)
+
+
+def test_an_empty_band_has_the_costliest_within_the_budget():
+    scores = Recorder()
+    [chosen] = search(scores, BUDGETS[:1], band=0.0, mutants=0)
+    assert {costs_of(arch).flops for arch in scores.asked} == {
+        chosen.costs.flops
+    }
+
+
+def test_budgets_of_something_else_have_no_band():
+    narrow, wide = Recorder(), Recorder()
+    search(narrow, [Budget(params=40e3)], band=0.0, mutants=0)
+    search(wide, [Budget(params=40e3)], mutants=0)
+    assert narrow.asked == wide.asked
+
+
+@pytest.mark.parametrize("band", [-0.1, 1.5, "wide", True])
+def test_a_band_is_a_part(band):
+    with pytest.raises(ValueError, match="`band` must be a number"):
+        CoarseToFine(band=band)

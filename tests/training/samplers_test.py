@@ -40,6 +40,7 @@ SAMPLERS = {
     "random": RandomSubnets(num_random=3),
     "sandwich": Sandwich(),
     "mutual": Sandwich(mutual=True),
+    "same resolution": Sandwich(same_resolution=True),
     "best": AttentiveSandwich(),
     "worst": AttentiveSandwich(prefer="worst", num_candidates=2),
     "single": Single(SPACE.smallest),
@@ -132,6 +133,22 @@ def test_every_choice_is_drawn(sampler, first):
 def test_a_sandwich_without_random_subnets():
     for sampler in (Sandwich(num_random=0), AttentiveSandwich(num_random=0)):
         assert len(sampler.draw(SUPERNET, 0, 0, refuse)) == 2
+
+
+def test_the_subnets_of_a_step_have_the_same_resolution():
+    sampler = Sandwich(same_resolution=True, num_random=1)
+    drawn = np.stack([sampler.draw(SUPERNET, 0, step) for step in range(60)])
+    resolutions = drawn[:, :, 0]
+    assert (resolutions == resolutions[:, :1]).all()
+    assert set(resolutions[:, 0]) == set(SPACE.resolution)
+    # The rest is as without.
+    other = Sandwich(num_random=1).draw(SUPERNET, 0, 7)
+    np.testing.assert_array_equal(drawn[7][:, 1:], other[:, 1:])
+
+
+def test_mutual_subnets_draw_a_resolution_each():
+    with pytest.raises(ValueError, match="`same_resolution` must be False"):
+        Sandwich(mutual=True, same_resolution=True)
 
 
 def test_mutual_draws_the_resolution_of_the_smallest():

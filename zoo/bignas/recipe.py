@@ -1,4 +1,4 @@
-"""BigNAS on Tiny ImageNet, from the ImageNet weights of EfficientNet-Lite0.
+r"""BigNAS on Tiny ImageNet, from the ImageNet weights of EfficientNet-Lite0.
 
 Paper: BigNAS (Yu et al., ECCV 2020), sections 3.1 and 3.3. Different: the space
 is that of Lite0's kind (`bignas_lite`), whose weights it begins with; one

@@ -5,9 +5,9 @@ its phases, with a fifth of their epochs, and its learning rates for a quarter
 of its batch. Different: 200 classes of 64-pixel images at four of the smaller
 resolutions, which each subnet of a step draws for itself.
 
-Command: python train.py --recipe=ofa_mobilenet_v3 --data_dir=DIR
+Command: python train.py --recipe=ofa_mobilenet_v3_tiny_imagenet --data_dir=DIR
 Cost: not measured; out of reach of a CPU.
-Result: none yet; the entry has no trained weights.
+Result: none yet; nobody has trained it here.
 """
 
 from keras_elastic.training import Recipe
@@ -16,7 +16,7 @@ FULL = {"depth": 1, "expand_ratio": 1, "kernel_size": 1}
 TAUGHT = {"teacher": "first_phase"}
 
 recipe = Recipe(
-    name="ofa_mobilenet_v3",
+    name="ofa_mobilenet_v3_tiny_imagenet",
     family="ofa_mobilenet_v3",
     family_changes={"resolution": (96, 128, 160, 192)},
     dataset="tiny_imagenet200",

@@ -7,9 +7,9 @@ epochs and learning rates are this recipe's own. Different, too: 200 classes of
 64-pixel images at four of the smaller resolutions, which each subnet of a step
 draws for itself.
 
-Command: python train.py --recipe=ofa_resnet50 --data_dir=DIR
+Command: python train.py --recipe=ofa_resnet50_tiny_imagenet --data_dir=DIR
 Cost: not measured; out of reach of a CPU.
-Result: none yet; the entry has no trained weights.
+Result: none yet; nobody has trained it here.
 """
 
 from keras_elastic.training import Recipe
@@ -17,7 +17,7 @@ from keras_elastic.training import Recipe
 TAUGHT = {"teacher": "first_phase"}
 
 recipe = Recipe(
-    name="ofa_resnet50",
+    name="ofa_resnet50_tiny_imagenet",
     family="ofa_resnet50",
     family_changes={"resolution": (96, 128, 160, 192)},
     dataset="tiny_imagenet200",

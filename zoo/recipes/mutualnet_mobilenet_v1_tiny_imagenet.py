@@ -1,19 +1,21 @@
-"""MutualNet on Tiny ImageNet: MobileNet v1 of any width at four resolutions.
+r"""MutualNet on Tiny ImageNet: MobileNet v1 of any width at four resolutions.
 
 Paper: MutualNet (Yang et al., ECCV 2020), sections 3 and 4.1. Different: 200
 classes of 64-pixel images, which the smaller resolutions suit, crops instead
 of colour jitter, fewer epochs, and the paper's learning rate for half of its
 batch.
 
-Command: python train.py --recipe=mutualnet_mobilenet_v1 --data_dir=DIR
+Command:
+    python train.py --recipe=mutualnet_mobilenet_v1_tiny_imagenet \
+        --data_dir=DIR
 Cost: not measured; out of reach of a CPU.
-Result: none yet; the entry has no trained weights.
+Result: none yet; nobody has trained it here.
 """
 
 from keras_elastic.training import Recipe
 
 recipe = Recipe(
-    name="mutualnet_mobilenet_v1",
+    name="mutualnet_mobilenet_v1_tiny_imagenet",
     family="mobilenet_v1",
     family_changes={"resolution": (96, 128, 160, 192)},
     dataset="tiny_imagenet200",
