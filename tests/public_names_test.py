@@ -13,6 +13,7 @@ NAMES = {
     "Supernet",
     "build",
     "calibrate",
+    "elastic",
     "feature_pyramid",
     "finetune_recipe",
     "is_calibrated",
