@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from keras_elastic.models.stage_sorting import find_groups
 from keras_elastic.spaces import plan as primitives
 
 
@@ -22,7 +23,7 @@ class _Segment(NamedTuple):
     consumer: primitives.Convolution
 
 
-def sort_channels(supernet, keep=(), statistics=None):
+def sort_channels(supernet, keep=(), statistics=None, stages=False):
     """Sorts the hidden channels of a supernet, the important ones first.
 
     A narrow subnet has the first channels of each layer. To be sorted before
@@ -52,12 +53,16 @@ def sort_channels(supernet, keep=(), statistics=None):
         statistics: Dictionary from the names of normalisations to arrays of
             shape (2, channels), of the largest subnet or one of `keep`, or
             `None`.
+        stages: Boolean. Whether the channels of stages are sorted too: all
+            that additions tie to each other move together, and the importance
+            of a channel is the sum over all that reads it. Then `keep` must
+            be empty.
 
     Returns:
         `statistics` in the new order, or `None`.
 
     Raises:
-        ValueError: `keep` holds a name that no sorted convolution has, a
+        ValueError: `keep` is not empty with `stages`, or it holds a name that no sorted convolution has, a
             number that is no width of it, or an architecture of another space.
 
     Example:
@@ -65,6 +70,13 @@ def sort_channels(supernet, keep=(), statistics=None):
     >>> supernet = keras_elastic.Supernet("bignas_digits", classes=10)
     >>> keras_elastic.sort_channels(supernet, keep=[supernet.space.smallest])
     """
+    if stages:
+        if keep:
+            raise ValueError(
+                "`keep` must be empty with `stages=True`: channels of stages "
+                f"are sorted as one group. Received: keep={keep!r}."
+            )
+        return _sort_groups(supernet, statistics)
     segments = list(_segments(supernet, supernet.space.largest))
     kept = _kept_widths(supernet, segments, keep)
     if statistics is not None:
@@ -75,6 +87,36 @@ def sort_channels(supernet, keep=(), statistics=None):
         if statistics is not None:
             _reorder_statistics(statistics, segment, order)
     return statistics
+
+
+def _sort_groups(supernet, statistics):
+    """Sorts every group of channels of a supernet."""
+    statistics = None if statistics is None else dict(statistics)
+    for group in find_groups(supernet.family, supernet.classes):
+        if not group.consumers:
+            continue
+        norms = sum(_norms(supernet, consumer) for consumer in group.consumers)
+        order = np.argsort(-norms, kind="stable")
+        for producer in group.producers:
+            layer = getattr(supernet, producer.name)
+            _take(layer.kernel, order, axis=-1)
+            if layer.bias is not None:
+                _take(layer.bias, order)
+        for member in group.members:
+            _reorder(member, getattr(supernet, member.name, None), order)
+        for consumer in group.consumers:
+            layer = getattr(supernet, consumer.name)
+            _take(layer.kernel, order, axis=-2)
+        if statistics is not None:
+            _reorder_statistics(statistics, group, order)
+    return statistics
+
+
+def _norms(supernet, consumer):
+    """L1 norms of the weights that read each channel."""
+    kernel = np.abs(_numpy(getattr(supernet, consumer.name).kernel))
+    axes = tuple(axis for axis in range(kernel.ndim) if axis != kernel.ndim - 2)
+    return kernel.sum(axis=axes, dtype="float64")
 
 
 def _segments(supernet, arch):
@@ -160,6 +202,8 @@ def _reorder(member, layer, order):
 @_reorder.register(primitives.Activation)
 @_reorder.register(primitives.MaxPooling)
 @_reorder.register(primitives.AveragePooling)
+@_reorder.register(primitives.Dropout)
+@_reorder.register(primitives.GlobalPooling)
 def _(member, layer, order):
     """Has no weights."""
 

@@ -51,9 +51,7 @@ class Chain:
         is_flat: Whether a layer reads a whole map, which then has one size.
     """
 
-    def __init__(
-        self, channels, size, group, is_pooled=False, is_first=False
-    ):
+    def __init__(self, channels, size, group, is_pooled=False, is_first=False):
         self.channels = channels
         self.size = size
         self.group = group
@@ -245,7 +243,9 @@ class Chain:
             step.begins_head = True
             self.is_flat = True
             # One pixel is left: its mean is itself.
-            self._append_global_pooling(Step("global_pooling", flatten.name, {}))
+            self._append_global_pooling(
+                Step("global_pooling", flatten.name, {})
+            )
 
     def _append_flatten(self, step):
         shape = step.arguments["shape"]

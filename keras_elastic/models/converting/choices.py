@@ -79,7 +79,9 @@ class _Writer:
         self.weights = {}
         self._width_genes = {}
         self._stage_groups = {
-            self._root(block.group) for block in read.blocks if not block.is_head
+            self._root(block.group)
+            for block in read.blocks
+            if not block.is_head
         }
         self._classifier = read.blocks[-1].steps[-1]
         self._stages = self._find_stages()
