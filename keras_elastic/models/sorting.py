@@ -62,8 +62,9 @@ def sort_channels(supernet, keep=(), statistics=None, stages=False):
         `statistics` in the new order, or `None`.
 
     Raises:
-        ValueError: `keep` is not empty with `stages`, or it holds a name that no sorted convolution has, a
-            number that is no width of it, or an architecture of another space.
+        ValueError: `keep` is not empty with `stages`, or it holds a name that
+            no sorted convolution has, a number that is no width of it, or an
+            architecture of another space.
 
     Example:
 

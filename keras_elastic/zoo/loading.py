@@ -166,7 +166,8 @@ def load_teacher(name) -> KerasTeacher:
 
     Args:
         name: A `.keras` file of a model from pixels in 0..255 to logits, or
-            to probabilities of a softmax at its end, or a run or zoo entry, whose most accurate network teaches.
+            to probabilities of a softmax at its end, or a run or zoo entry,
+            whose most accurate network teaches.
 
     Raises:
         ValueError: There is no such file, run or entry.

@@ -216,6 +216,9 @@ class Chain:
     def _append_activation(self, step):
         self._add(step)
 
+    def _append_squeeze_excite(self, step):
+        self._add(step)
+
     def _append_dropout(self, step):
         # The supernet drops features of vectors. Elsewhere dropout, and
         # stochastic depth, is left out: at inference it is nothing.
