@@ -200,6 +200,8 @@ def test_arguments_out_of_range(arguments):
 def test_networks(name):
     make = getattr(keras.applications, name)
     model = randomized(make(weights=None, classifier_activation=None))
+    # Random statistics make a deep network so steep that digits get lost.
+    family_checks.set_statistics(model, contracts.random_images(4, 224))
     supernet = keras_elastic.elastic(model)
     check_largest(model, supernet, 224)
     config = json.loads(json.dumps(families.serialize(supernet.family)))
