@@ -16,6 +16,7 @@ from keras_elastic.models import DSNet as DSNet
 from keras_elastic.models import Supernet as Supernet
 from keras_elastic.models import build as build
 from keras_elastic.models import decode_predictions as decode_predictions
+from keras_elastic.models import elastic as elastic
 from keras_elastic.models import feature_pyramid as feature_pyramid
 from keras_elastic.models import sort_channels as sort_channels
 from keras_elastic.spaces import Architecture as Architecture

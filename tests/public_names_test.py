@@ -14,6 +14,7 @@ NAMES = {
     "build",
     "calibrate",
     "decode_predictions",
+    "elastic",
     "feature_pyramid",
     "finetune_recipe",
     "is_calibrated",

@@ -23,6 +23,7 @@ KNOWN = {
     keras.layers.Multiply,
     keras.layers.ReLU,
     keras.layers.Rescaling,
+    keras.layers.ZeroPadding2D,
 }
 
 

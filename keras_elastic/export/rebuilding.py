@@ -20,6 +20,7 @@ ARGUMENTS = {
     "MaxPooling2D": _POOLING,
     "Multiply": (),
     "ReLU": ("max_value", "negative_slope", "threshold"),
+    "ZeroPadding2D": ("padding", "data_format"),
 }
 
 _LINEAR = keras.activations.linear

@@ -7,6 +7,7 @@ file that was written with one table is read with that table for ever.
 
 from keras_elastic.families.describing import describe as describe
 from keras_elastic.families.efficientnet import EfficientNet as EfficientNet
+from keras_elastic.families.graph import GraphFamily as GraphFamily
 from keras_elastic.families.registry import deserialize as deserialize
 from keras_elastic.families.registry import get as get
 from keras_elastic.families.registry import names as names

@@ -10,6 +10,8 @@ from keras_elastic.spaces import Architecture
 
 _FAMILIES: dict[str, Any] = {}
 _NETWORKS: dict[str, tuple[str, Architecture]] = {}
+# Classes of families that need no registered value to be read from JSON.
+_CLASSES: set[type] = set()
 
 
 def register(family):
@@ -83,9 +85,11 @@ def deserialize(config: dict):
     """Makes a family from what `serialize` returned, also through JSON.
 
     Raises:
-        ValueError: No registered family is of the class that `config` names.
+        ValueError: No registered family is of the class that `config` names,
+            and no module of this folder lists it in `CLASSES`.
     """
-    classes = {type(f).__name__: type(f) for f in _FAMILIES.values()}
+    classes = {kind.__name__: kind for kind in _CLASSES}
+    classes |= {type(f).__name__: type(f) for f in _FAMILIES.values()}
     name = config.get("class_name") if isinstance(config, dict) else None
     if name not in classes:
         raise ValueError(
@@ -150,7 +154,8 @@ def _register_all() -> None:
 
     A module of a family has `FAMILIES`, a tuple, and may have `NETWORKS`, a
     dictionary from names to pairs of a family's name and an architecture. So
-    a new family is a new file, and nothing else.
+    a new family is a new file, and nothing else. A class whose values are
+    made while a program runs is in the tuple `CLASSES` of its module.
     """
     folder = str(pathlib.Path(__file__).parent)
     names = [module.name for module in pkgutil.iter_modules([folder])]
@@ -160,6 +165,7 @@ def _register_all() -> None:
         if name not in ("registry", "describing")
     ]
     for module in modules:
+        _CLASSES.update(getattr(module, "CLASSES", ()))
         for family in getattr(module, "FAMILIES", ()):
             register(family)
     for module in modules:

@@ -24,10 +24,12 @@ class ElasticConv2D(keras.layers.Layer):
 
     Args:
         filters: Integer. The largest number of output channels.
-        kernel_size: Integer. The largest height and width of the kernel, odd.
+        kernel_size: Integer. The largest height and width of the kernel, odd
+            unless the padding is `"valid"`.
         strides: Integer. Defaults to 1.
-        padding: `"same"` or `"valid"`. In mode "masked" a smaller kernel is
-            the largest with zeros around, so `"valid"` needs one kernel size.
+        padding: `"same"`, `"valid"`, or `"symmetric"`: half of the kernel in
+            zeros on each side. In mode "masked" a smaller kernel is the
+            largest with zeros around, so `"valid"` needs one kernel size.
         use_bias: Boolean. Defaults to `False`: a normalisation follows.
         kernel_initializer: Initializer of the whole kernel.
         mode: `"sliced"` or `"masked"`.
@@ -73,12 +75,18 @@ class ElasticConv2D(keras.layers.Layer):
             filters=filters, kernel_size=kernel_size, strides=strides
         )
         self.filters = filters
-        self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
+        self.padding = slicing.check_padding(padding)
+        self.kernel_size = self._check_kernel_size(kernel_size, kernel_size)
         self.strides = strides
-        self.padding = _check_padding(padding)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.mode = slicing.check_mode(mode)
+
+    def _check_kernel_size(self, value, largest):
+        if self.padding == "valid":
+            # It has one size, which needs no centre.
+            return slicing.check_size("kernel_size", value, largest)
+        return slicing.check_kernel_size(value, largest)
 
     def build(self, input_shape):
         """Creates the weights for the largest sizes.
@@ -110,7 +118,7 @@ class ElasticConv2D(keras.layers.Layer):
             self.name, inputs, self.in_channels, self.mode
         )
         filters = slicing.check_size("filters", filters, self.filters)
-        kernel_size = slicing.check_kernel_size(kernel_size, self.kernel_size)
+        kernel_size = self._check_kernel_size(kernel_size, self.kernel_size)
         kernel = slicing.kernel_part(
             ops.convert_to_tensor(self.kernel),
             kernel_size,
@@ -124,8 +132,14 @@ class ElasticConv2D(keras.layers.Layer):
             bias = None if bias is None else slicing.first(bias, filters)
         if affine is not None:
             kernel, bias = _fold(kernel, bias, affine, filters)
+        padding = self.padding
+        if padding == "symmetric":
+            padding = "valid"
+            inputs = slicing.pad_symmetrically(
+                inputs, kernel_size, self.kernel_size, self.mode
+            )
         outputs = ops.conv(
-            inputs, kernel, strides=self.strides, padding=self.padding
+            inputs, kernel, strides=self.strides, padding=padding
         )
         if bias is not None:
             outputs = kernels.add_bias(outputs, bias)
@@ -167,12 +181,3 @@ def _fold(kernel, bias, affine, filters):
     if bias is not None:
         shift = shift + bias * scale
     return kernel * scale, shift
-
-
-def _check_padding(padding):
-    if padding not in ("same", "valid"):
-        raise ValueError(
-            "`padding` must be 'same' or 'valid'. "
-            f"Received: padding={padding!r}."
-        )
-    return padding

@@ -26,6 +26,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         strides: Integer. Defaults to 1.
         kernel_transform: Boolean. Whether a smaller kernel is a learned map of
             the centre of the next larger one, which starts as the identity.
+        padding: As `ElasticConv2D`. Defaults to `"same"`.
         depthwise_initializer: Initializer of the whole kernel.
         mode: `"sliced"` or `"masked"`.
         **kwargs: Arguments of `keras.layers.Layer`.
@@ -54,6 +55,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         kernel_size,
         strides=1,
         kernel_transform=False,
+        padding="same",
         depthwise_initializer="he_normal",
         mode="sliced",
         **kwargs,
@@ -63,6 +65,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
         self.strides = strides
         self.kernel_transform = kernel_transform
+        self.padding = slicing.check_padding(padding)
         self.depthwise_initializer = keras.initializers.get(
             depthwise_initializer
         )
@@ -119,8 +122,14 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         if affine is not None:
             scale, shift = (slicing.first(part, live) for part in affine)
             kernel = kernel * ops.expand_dims(scale, -1)
+        padding = self.padding
+        if padding == "symmetric":
+            padding = "valid"
+            inputs = slicing.pad_symmetrically(
+                inputs, kernel_size, self.kernel_size, self.mode
+            )
         outputs = ops.depthwise_conv(
-            inputs, kernel, strides=self.strides, padding="same"
+            inputs, kernel, strides=self.strides, padding=padding
         )
         return outputs if shift is None else kernels.add_bias(outputs, shift)
 
@@ -153,6 +162,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "kernel_transform": self.kernel_transform,
+            "padding": self.padding,
             "depthwise_initializer": keras.initializers.serialize(
                 self.depthwise_initializer
             ),

@@ -111,6 +111,45 @@ def crop_kernel(kernel, kernel_size, largest):
     return kernel[start:stop, start:stop]
 
 
+PADDINGS = ("same", "valid", "symmetric")
+
+
+def check_padding(padding):
+    """Raises a `ValueError` if `padding` is unknown."""
+    if padding not in PADDINGS:
+        raise ValueError(
+            f"`padding` must be one of {PADDINGS}. "
+            f"Received: padding={padding!r}."
+        )
+    return padding
+
+
+def pad_symmetrically(inputs, kernel_size, largest, mode):
+    """Adds half of a kernel in zeros on each side of a map.
+
+    Args:
+        inputs: Tensor of shape (batch, height, width, channels).
+        kernel_size: Integer or scalar tensor, odd.
+        largest: Integer. The largest kernel.
+        mode: In mode "masked" every kernel is as large as the largest.
+
+    Returns:
+        Tensor, for an operation with "valid" padding.
+    """
+    half = largest // 2
+    padded = ops.pad(inputs, [[0, 0], [half, half], [half, half], [0, 0]])
+    if (
+        mode == "masked"
+        or isinstance(kernel_size, int)
+        and (kernel_size == largest)
+    ):
+        return padded
+    # Widths of padding must be numbers, and the ends of a slice need not.
+    margin = half - kernel_size // 2
+    height, width = ops.shape(padded)[1:3]
+    return padded[:, margin : height - margin, margin : width - margin]
+
+
 def mask_kernel(kernel, kernel_size, largest):
     """Sets all but the centre of a kernel to zero."""
     if isinstance(kernel_size, int) and kernel_size == largest:

@@ -13,6 +13,7 @@ from keras_elastic.models.basisnet_costs import basisnet_costs as basisnet_costs
 from keras_elastic.models.basisnet_costs import condconv_costs as condconv_costs
 from keras_elastic.models.build import build as build
 from keras_elastic.models.child import build_child as build_child
+from keras_elastic.models.converting.elastic import elastic as elastic
 from keras_elastic.models.decoding import (
     decode_predictions as decode_predictions,
 )

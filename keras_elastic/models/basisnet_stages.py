@@ -48,6 +48,12 @@ class NewLayers:
 
     def basis_convolution(self, operation):
         """Makes the layer of an operation with a kernel for each image."""
+        if operation.padding == "symmetric":
+            raise ValueError(
+                "Basis convolutions know the paddings 'same' and 'valid'. "
+                f"Received: padding='symmetric' of '{operation.name}'. Take "
+                "a plan of another family."
+            )
         arguments = {
             **self.basis,
             "kernel_size": operation.kernel_size,

@@ -1,4 +1,4 @@
-"""Channels that additions tie: which weights hold them, and their order.
+"""Channels that keep one order: which weights hold them.
 
 The channels of a trunk run through the additions of all blocks of a stage.
 To give them another order, every weight that writes or reads them must take
@@ -41,8 +41,8 @@ class ChannelGroup:
         self.is_fixed = self.is_fixed or other.is_fixed
 
 
-def trunk_groups(plan):
-    """Returns the groups of channels between blocks that can be sorted.
+def channel_groups(plan):
+    """Returns the groups of channels that can be sorted.
 
     Args:
         plan: `Plan` over integers.
@@ -55,26 +55,26 @@ def trunk_groups(plan):
     for block in plan.blocks:
         if not block.live:
             continue
-        outputs = _follow(block.operations, trunk)
+        outputs = _follow(block.operations, trunk, groups)
         if block.shortcut is not None:
             # The addition ties both ends.
-            end = _follow(block.shortcut, trunk)
+            end = _follow(block.shortcut, trunk, groups)
             if end is not outputs:
                 end.take_over(outputs)
-                outputs = end
-        _follow(block.after, outputs)
-        if outputs is not trunk:
-            groups.append(trunk)
-            trunk = outputs
-    return [group for group in groups if not group.is_fixed]
+                groups = [group for group in groups if group is not outputs]
+        else:
+            end = outputs
+        trunk = _follow(block.after, end, groups)
+    return [g for g in groups if not g.is_fixed and g is not trunk]
 
 
-def _follow(operations, group):
+def _follow(operations, group, groups):
     """Adds operations to groups; returns the group of their output."""
     for operation in operations:
         if isinstance(operation, _PRODUCERS) or _projects(operation):
             group.consumers.append(operation)
             group = ChannelGroup(producers=[operation])
+            groups.append(group)
         else:
             group.members.append(operation)
     return group
@@ -84,15 +84,15 @@ def _projects(operation):
     return isinstance(operation, primitives.Shortcut) and operation.project
 
 
-def sort_trunk(supernet, statistics):
-    """Sorts the channels between the blocks of a supernet.
+def sort_groups(supernet, statistics):
+    """Sorts all channels of a supernet that can be sorted.
 
     Args:
         supernet: `Supernet`. Its weights change in place.
         statistics: Dictionary of statistics to reorder in place, or `None`.
     """
     plan = supernet.family.plan(supernet.space.largest, supernet.classes)
-    for group in trunk_groups(plan):
+    for group in channel_groups(plan):
         order = np.argsort(-_importance(supernet, group), kind="stable")
         for operation in group.producers:
             _permute_outputs(operation, _layer(supernet, operation), order)

@@ -68,13 +68,25 @@ def _build(operation, inputs, layers):
     raise NotImplementedError(type(operation).__name__)
 
 
+def _pad(operation, window, inputs, layers):
+    """Inputs and padding of the stock layer of an operation."""
+    if operation.padding != "symmetric":
+        return inputs, operation.padding
+    # Where nothing is to be added, a layer would only cost time.
+    if window > 1:
+        pad = layers.ZeroPadding2D(window // 2, name=f"{operation.name}_pad")
+        inputs = pad(inputs)
+    return inputs, "valid"
+
+
 @_build.register
 def _(operation: primitives.Convolution, inputs, layers):
+    inputs, padding = _pad(operation, operation.kernel_size, inputs, layers)
     return layers.Conv2D(
         operation.filters,
         operation.kernel_size,
         strides=operation.strides,
-        padding=operation.padding,
+        padding=padding,
         use_bias=operation.use_bias,
         kernel_initializer="he_normal",
         name=operation.name,
@@ -83,10 +95,11 @@ def _(operation: primitives.Convolution, inputs, layers):
 
 @_build.register
 def _(operation: primitives.DepthwiseConvolution, inputs, layers):
+    inputs, padding = _pad(operation, operation.kernel_size, inputs, layers)
     return layers.DepthwiseConv2D(
         operation.kernel_size,
         strides=operation.strides,
-        padding="same",
+        padding=padding,
         use_bias=False,
         name=operation.name,
     )(inputs)
@@ -127,10 +140,11 @@ def _(operation: primitives.SqueezeExcite, inputs, layers):
 
 @_build.register
 def _(operation: primitives.MaxPooling, inputs, layers):
+    inputs, padding = _pad(operation, operation.pool_size, inputs, layers)
     return layers.MaxPooling2D(
         operation.pool_size,
         strides=operation.strides,
-        padding="same",
+        padding=padding,
         name=operation.name,
     )(inputs)
 
@@ -138,7 +152,7 @@ def _(operation: primitives.MaxPooling, inputs, layers):
 @_build.register
 def _(operation: primitives.AveragePooling, inputs, layers):
     return layers.AveragePooling2D(
-        operation.strides, padding="same", name=operation.name
+        operation.strides, padding=operation.padding, name=operation.name
     )(inputs)
 
 

@@ -52,6 +52,7 @@ def _(operation: primitives.DepthwiseConvolution, **common):
         largest(operation.kernel_size),
         operation.strides,
         kernel_transform=operation.kernel_transform,
+        padding=operation.padding,
         **common,
     )
     return layer, largest(operation.channels)
@@ -185,18 +186,22 @@ def _(operation: primitives.Shortcut, layer, inputs):
 
 @run.register
 def _(operation: primitives.MaxPooling, layer, inputs):
+    size, padding = operation.pool_size, operation.padding
+    if padding == "symmetric":
+        padding = "valid"
+        inputs = slicing.pad_symmetrically(inputs, size, size, "sliced")
     return ops.max_pool(
-        inputs,
-        operation.pool_size,
-        strides=operation.strides,
-        padding="same",
+        inputs, size, strides=operation.strides, padding=padding
     )
 
 
 @run.register
 def _(operation: primitives.AveragePooling, layer, inputs):
     return ops.average_pool(
-        inputs, operation.strides, strides=operation.strides, padding="same"
+        inputs,
+        operation.strides,
+        strides=operation.strides,
+        padding=operation.padding,
     )
 
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_elastic.models.channel_groups import permute_member
 from keras_elastic.models.channel_groups import reorder_statistics
-from keras_elastic.models.channel_groups import sort_trunk
+from keras_elastic.models.channel_groups import sort_groups
 from keras_elastic.models.channel_groups import take
 from keras_elastic.spaces import plan as primitives
 
@@ -77,18 +77,19 @@ def sort_channels(supernet, keep=(), statistics=None, trunk=False):
             "`keep` must be empty with `trunk=True`, which changes all narrow "
             f"subnets. Received: keep={keep}. Leave one out."
         )
-    segments = list(_segments(supernet, supernet.space.largest))
-    kept = _kept_widths(supernet, segments, keep)
     if statistics is not None:
         statistics = dict(statistics)
+    if trunk:
+        sort_groups(supernet, statistics)
+        return statistics
+    segments = list(_segments(supernet, supernet.space.largest))
+    kept = _kept_widths(supernet, segments, keep)
     for segment in segments:
         order = _order(supernet, segment, kept[segment.producer.name])
         _reorder_segment(supernet, segment, order)
         if statistics is not None:
             for member in segment.members:
                 reorder_statistics(statistics, member, order)
-    if trunk:
-        sort_trunk(supernet, statistics)
     return statistics
 
 

@@ -81,6 +81,9 @@ class Supernet(keras.Model):
         self.family = family
         self.classes = classes
         self.mode = slicing.check_mode(mode)
+        # Statistics of the largest subnet, where its weights were not made
+        # here but came with them: see `elastic`. They are not saved.
+        self.initial_statistics = None
         self._build_layers()
         self.built = True
 

@@ -83,6 +83,10 @@ def _describe_operation(operation: Any, numbers: list) -> str:
         if field.name in TIMELESS:
             continue
         if isinstance(value, str):
+            # What was added to a primitive is left out at its default, so
+            # that tables from before still know their blocks.
+            if value == field.default:
+                continue
             words.append(f"{field.name}={value}")
         else:
             words.append(f"{field.name}={{}}")

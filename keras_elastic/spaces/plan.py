@@ -7,6 +7,7 @@ architecture that is known at run time only); readers take what they need.
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,11 @@ from keras_elastic.spaces.arithmetic import where
 
 @dataclasses.dataclass(frozen=True)
 class Convolution:
-    """A convolution. `size` is its input's height, `padding` as in Keras."""
+    """A convolution. `size` is its input's height.
+
+    `padding`: "same" and "valid" as in Keras; "symmetric" adds half of the
+    kernel in zeros on each side, which other libraries call padding k // 2.
+    """
 
     name: str
     in_channels: Any
@@ -30,10 +35,11 @@ class Convolution:
 
 @dataclasses.dataclass(frozen=True)
 class DepthwiseConvolution:
-    """A depthwise convolution with "same" padding and no bias.
+    """A depthwise convolution without bias.
 
     `kernel_transform`: smaller kernels are learned linear maps of the centre
-    of larger ones (OFA), and not the centre itself.
+    of larger ones (OFA), and not the centre itself. `padding`: as that of
+    `Convolution`.
     """
 
     name: str
@@ -42,6 +48,7 @@ class DepthwiseConvolution:
     strides: int
     kernel_transform: bool
     size: Any
+    padding: str = "same"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,23 +83,28 @@ class SqueezeExcite:
 
 @dataclasses.dataclass(frozen=True)
 class MaxPooling:
-    """Max pooling with "same" padding."""
+    """Max pooling. `padding`: as `Convolution`; "symmetric" pads zeros."""
 
     name: str
     channels: Any
     pool_size: int
     strides: int
     size: Any
+    padding: str = "same"
 
 
 @dataclasses.dataclass(frozen=True)
 class AveragePooling:
-    """Average pooling of squares as large as the strides, "same" padding."""
+    """Average pooling of squares as large as the strides.
+
+    `padding`: "same" or "valid".
+    """
 
     name: str
     channels: Any
     strides: int
     size: Any
+    padding: str = "same"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,9 +200,19 @@ class Plan:
 def out_size(operation) -> Any:
     """Height of the output of a strided operation."""
     if getattr(operation, "padding", "same") == "valid":
-        inner = operation.size - operation.kernel_size + 1
+        inner = operation.size - _window(operation) + 1
         return ceil_divide(inner, operation.strides)
+    # Symmetric padding of an odd window leaves the size of "same".
     return ceil_divide(operation.size, operation.strides)
+
+
+def _window(operation):
+    """Height of what a strided operation reads at once."""
+    if isinstance(operation, MaxPooling):
+        return operation.pool_size
+    if isinstance(operation, AveragePooling):
+        return operation.strides
+    return operation.kernel_size
 
 
 class PlanBuilder:
@@ -230,7 +252,7 @@ class PlanBuilder:
         self,
         name: str,
         live: Any = True,
-        shortcut: str | None = None,
+        shortcut: str | Callable[[], None] | None = None,
         strides: int = 1,
         activation: str | None = None,
     ) -> Iterator[None]:
@@ -248,7 +270,8 @@ class PlanBuilder:
                 - `"projection"`: the input through a strided 1x1 convolution
                   and a normalisation (ResNet);
                 - `"pooled_projection"`: the same, but pooled and not strided
-                  (ResNet-D).
+                  (ResNet-D);
+                - a function that adds any operations to this builder.
             strides: The block's strides, for its shortcut.
             activation: Name of an activation that follows the addition.
         """
@@ -285,7 +308,9 @@ class PlanBuilder:
         if kind == "pooled_projection" and strides > 1:
             self.average_pooling("shortcut_pool", strides)
             strides = 1
-        if kind != "identity":
+        if callable(kind):
+            kind()
+        elif kind != "identity":
             self.convolution("shortcut", out_channels, strides=strides)
             self.normalization("shortcut_norm")
         self.channels, self.size = out_channels, out_size
@@ -313,7 +338,7 @@ class PlanBuilder:
         use_bias=False,
         padding="same",
     ):
-        """Adds a convolution, with padding "same" or "valid"."""
+        """Adds a convolution, with the padding of `Convolution`."""
         self._add(
             Convolution,
             name,
@@ -329,7 +354,12 @@ class PlanBuilder:
         self.size = out_size(self._operations[-1])
 
     def depthwise_convolution(
-        self, name, kernel_size, strides=1, kernel_transform=False
+        self,
+        name,
+        kernel_size,
+        strides=1,
+        kernel_transform=False,
+        padding="same",
     ):
         """Adds a depthwise convolution."""
         self._add(
@@ -340,18 +370,25 @@ class PlanBuilder:
             strides=strides,
             kernel_transform=kernel_transform,
             size=self.size,
+            padding=padding,
         )
         self.size = out_size(self._operations[-1])
 
-    def max_pooling(self, name, pool_size, strides):
+    def max_pooling(self, name, pool_size, strides, padding="same"):
         """Adds max pooling."""
         self._add_pooling(
-            MaxPooling, name, pool_size=pool_size, strides=strides
+            MaxPooling,
+            name,
+            pool_size=pool_size,
+            strides=strides,
+            padding=padding,
         )
 
-    def average_pooling(self, name, strides):
+    def average_pooling(self, name, strides, padding="same"):
         """Adds average pooling of squares as large as the strides."""
-        self._add_pooling(AveragePooling, name, strides=strides)
+        self._add_pooling(
+            AveragePooling, name, strides=strides, padding=padding
+        )
 
     def _add_pooling(self, kind, name, **values):
         self._add(kind, name, channels=self.channels, size=self.size, **values)

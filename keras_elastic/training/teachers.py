@@ -70,6 +70,16 @@ class SubnetTeacher:
         return self.supernet(images, self.arch)
 
 
+def ends_in_softmax(model):
+    """Whether the last layer of a Keras model is, or has, a softmax."""
+    last = model.layers[-1] if getattr(model, "layers", None) else None
+    if isinstance(last, keras.Model):
+        return ends_in_softmax(last)
+    if isinstance(last, keras.layers.Softmax):
+        return True
+    return getattr(last, "activation", None) is keras.activations.softmax
+
+
 def check_classes(teacher, classes):
     """Raises a `ValueError` if a teacher knows another number of classes."""
     known = getattr(teacher, "classes", None)

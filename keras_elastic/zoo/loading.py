@@ -16,6 +16,7 @@ from keras_elastic.selection import Front
 from keras_elastic.selection import Selection
 from keras_elastic.spaces import costs
 from keras_elastic.training.teachers import KerasTeacher
+from keras_elastic.training.teachers import ends_in_softmax
 from keras_elastic.zoo import preset
 from keras_elastic.zoo.places import find_entry
 
@@ -165,8 +166,9 @@ def load_teacher(name) -> KerasTeacher:
     """Loads a teacher by what a recipe calls it.
 
     Args:
-        name: A `.keras` file of a model from pixels in 0..255 to logits, or a
-            run or zoo entry, whose most accurate network teaches.
+        name: A `.keras` file of a model from pixels in 0..255 to logits, or
+            to probabilities of a softmax at its end, or a run or zoo entry,
+            whose most accurate network teaches.
 
     Raises:
         ValueError: There is no such file, run or entry.
@@ -179,7 +181,8 @@ def load_teacher(name) -> KerasTeacher:
             "`teacher` must be a .keras file, a run or a name of the zoo. "
             f"Received: {str(name)!r}, which does not exist."
         )
-    return KerasTeacher(keras.saving.load_model(path))
+    model = keras.saving.load_model(path)
+    return KerasTeacher(model, from_logits=not ends_in_softmax(model))
 
 
 def check_classes(classes):

@@ -17,7 +17,7 @@ def make(family, classes=5):
 
 
 def groups_of(family):
-    return channel_groups.trunk_groups(family.plan(family.space.largest, 5))
+    return channel_groups.channel_groups(family.plan(family.space.largest, 5))
 
 
 def names(operations):

@@ -10,6 +10,7 @@ from keras_elastic.training import SubnetTeacher
 from keras_elastic.training import Supervised
 from keras_elastic.training import Trainer
 from keras_elastic.training.teachers import check_classes
+from keras_elastic.zoo import loading
 
 IMAGES = contracts.random_images(4, 8)
 
@@ -110,3 +111,15 @@ def test_the_trainer_checks_the_classes():
             keras.optimizers.SGD(0.1),
             objective=Supervised(teacher=teacher),
         )
+
+
+def test_a_softmax_at_the_end_is_seen(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    features = keras.layers.GlobalAveragePooling2D()(inputs)
+    outputs = keras.layers.Dense(3, activation="softmax")(features)
+    model = keras.Model(inputs, outputs)
+    model.save(tmp_path / "model.keras")
+    assert not loading.load_teacher(tmp_path / "model.keras").from_logits
+    logits = keras.Model(inputs, keras.layers.Dense(3)(features))
+    logits.save(tmp_path / "logits.keras")
+    assert loading.load_teacher(tmp_path / "logits.keras").from_logits
