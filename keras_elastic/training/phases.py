@@ -34,7 +34,7 @@ class PhaseTrainer:
         classes: Integer. Number of classes.
         make_batches: Function from the recipe of a phase to the `batches` of
             `Trainer.fit`.
-        steps_per_epoch: Integer.
+        steps_per_epoch: Integer, for phases that do not say otherwise.
         folder: Path. What all workers see.
         mode: `"sliced"` or `"masked"`.
         jit_compile: Boolean. Whether to compile the steps with XLA.
@@ -160,7 +160,7 @@ class PhaseTrainer:
         trainer.fit(
             self.make_batches(phase),
             epochs=phase.epochs,
-            steps_per_epoch=self.steps_per_epoch,
+            steps_per_epoch=self._steps(phase),
             folder=folder,
             checkpoint_every=self.checkpoint_every,
             callbacks=self.make_callbacks(folder.name, trainer),
@@ -184,12 +184,15 @@ class PhaseTrainer:
             )
         return Trainer(
             supernet,
-            phase.make_optimizer(self.steps_per_epoch),
+            phase.make_optimizer(self._steps(phase)),
             sampler or phase.make_sampler(),
             phase.make_objective(self._teacher_of(phase)),
             jit_compile=self.jit_compile,
             **phase.step_settings(),
         )
+
+    def _steps(self, phase):
+        return phase.steps_per_epoch or self.steps_per_epoch
 
     def _teacher_of(self, phase):
         if phase.teacher != FIRST_PHASE:

@@ -124,6 +124,12 @@ class Recipe(TrainingRecipe):
             return [self]
         return [self.replace(phases=(), **phase) for phase in self.phases]
 
+    def count_steps(self, images: int) -> int:
+        """As `TrainingRecipe.count_steps`; checks those of the phases, too."""
+        for phase in self.phase_recipes() if self.phases else ():
+            phase.count_steps(images)
+        return super().count_steps(images)
+
     def check_resolutions(self) -> None:
         """Raises a `ValueError` if a resolution does not fit the patch."""
         space = self.make_family().space
