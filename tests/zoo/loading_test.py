@@ -521,10 +521,17 @@ def count_multiply_adds(model):
     return int(total)
 
 
-def test_bignas_is_not_trained_yet():
+def test_an_entry_that_is_not_trained_yet(tmp_path):
+    zoo.write_model(
+        tmp_path,
+        name="new",
+        family=FAMILY,
+        dataset="digits",
+        class_names=CLASS_NAMES,
+    )
     with pytest.raises(ValueError, match="no trained weights yet") as error:
-        ke.load("bignas", flops=400e6)
-    assert "python train.py --recipe=bignas" in str(error.value)
+        ke.load(tmp_path, resolution=8)
+    assert "python train.py --recipe=new" in str(error.value)
     assert "`weights=None`" in str(error.value)
 
 
