@@ -7,6 +7,7 @@ from training import tiny
 
 from keras_elastic import families
 from keras_elastic.models import Supernet
+from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.training import KerasTeacher
 from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Recipe
@@ -265,3 +266,65 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path):
 def test_the_first_phase_cannot_teach_itself(tmp_path, recipe):
     with pytest.raises(ValueError, match="'first_phase' in later phases only"):
         make_trainer(tmp_path, recipe)
+
+
+# Initial weights
+
+
+def make_initial(labels=("a", "b", "c")):
+    source = tiny.make_supernet()
+    return source, InitialWeights.of_supernet("mine", source, labels)
+
+
+def begin(folder, recipe, **arguments):
+    """The supernet of the first phase, before its first step."""
+    trainer = make_trainer(folder, recipe, **arguments)
+    return trainer._make_trainer(recipe, None, trainer._initial, None).supernet
+
+
+def test_a_training_begins_with_initial_weights(tmp_path):
+    source, initial = make_initial()
+    recipe = RECIPE.replace(initial="mine")
+    supernet = begin(tmp_path, recipe, initial=initial, labels=("x", "b", "c"))
+    np.testing.assert_array_equal(
+        supernet.stem_conv.kernel, source.stem_conv.kernel
+    )
+    columns = supernet.head_classifier.kernel.numpy()
+    theirs = source.head_classifier.kernel.numpy()
+    np.testing.assert_array_equal(columns[:, 1:], theirs[:, 1:])
+    assert not np.array_equal(columns[:, 0], theirs[:, 0])
+
+
+def test_its_new_columns_are_the_same_each_time(tmp_path):
+    _, initial = make_initial()
+    recipe = RECIPE.replace(initial="mine")
+    one, other = (
+        begin(tmp_path, recipe, initial=initial, labels=("x", "y", "z"))
+        for _ in range(2)
+    )
+    assert_equal(one.get_weights(), other.get_weights())
+
+
+def test_channels_are_sorted_between_blocks_too(tmp_path):
+    source, initial = make_initial()
+    recipe = RECIPE.replace(initial="mine", sort_channels=True)
+    supernet = begin(tmp_path, recipe, initial=initial)
+    kernel, before = (
+        model.stem_conv.kernel.numpy() for model in (supernet, source)
+    )
+    assert not np.array_equal(kernel, before)
+    np.testing.assert_array_equal(np.sort(kernel, 3), np.sort(before, 3))
+
+
+def test_initial_weights_that_are_named_must_be_given(tmp_path):
+    with pytest.raises(ValueError, match="`initial` must be given.*'mine'"):
+        make_trainer(tmp_path, RECIPE.replace(initial="mine"))
+
+
+def test_steps_of_a_phase(tmp_path):
+    recipe = RECIPE.replace(
+        phases=({"name": "one", "steps_per_epoch": 1}, {"name": "two"})
+    )
+    trainer = make_trainer(tmp_path, recipe)
+    steps = [trainer._steps(phase) for phase in recipe.phase_recipes()]
+    assert steps == [1, STEPS]

@@ -229,3 +229,31 @@ def test_recipes_of_the_zoo(path):
         phase.make_optimizer(steps_per_epoch=10)
     phases = recipe.phase_recipes()
     assert recipe.epochs == sum(phase.epochs for phase in phases)
+
+
+# Steps
+
+
+def test_an_epoch_is_all_batches_unless_it_is_said():
+    images = 5 * RECIPE.batch_size + 1
+    assert RECIPE.count_steps(images) == 5
+    assert RECIPE.replace(steps_per_epoch=3).count_steps(images) == 3
+
+
+@pytest.mark.parametrize("steps, images", [(6, 5), (None, 0), (-1, 5), (0, 0)])
+def test_more_steps_than_batches_are_refused(steps, images):
+    recipe = RECIPE.replace(steps_per_epoch=steps)
+    with pytest.raises(ValueError, match="`steps_per_epoch`.*must be in"):
+        recipe.count_steps(images * RECIPE.batch_size)
+
+
+def test_steps_of_a_phase_are_checked_too():
+    recipe = RECIPE.replace(phases=({"name": "one", "steps_per_epoch": 9},))
+    with pytest.raises(ValueError, match="of the recipe 'one'.*Received: 9"):
+        recipe.count_steps(5 * RECIPE.batch_size)
+
+
+def test_what_only_selects_is_no_difference():
+    other = RECIPE.replace(mutants=1, band=0.5, selection_images=9)
+    assert RECIPE.differences(other) == []
+    assert RECIPE.differences(RECIPE.replace(steps_per_epoch=2)) != []

