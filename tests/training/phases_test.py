@@ -273,6 +273,8 @@ def test_the_first_phase_cannot_teach_itself(tmp_path, recipe):
 
 def make_initial(labels=("a", "b", "c")):
     source = tiny.make_supernet()
+    # Other weights than those of a new head with the same seed.
+    source.head_classifier.kernel.assign(2 * source.head_classifier.kernel)
     return source, InitialWeights.of_supernet("mine", source, labels)
 
 
