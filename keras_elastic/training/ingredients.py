@@ -21,6 +21,7 @@ NAMES = {
     "optimizer": ("rmsprop", "sgd"),
     "schedule": ("exponential", "cosine", "linear"),
     "decayed": DECAYED,
+    "trained": ("all", "head"),
     # Not float16: it needs the loss to be scaled, bfloat16 does not.
     "dtype": ("float32", "mixed_bfloat16"),
 }

@@ -182,6 +182,8 @@ class PhaseTrainer:
             sort_channels(
                 supernet, keep=_trained_widths(before), trunk=before is None
             )
+        if phase.trained == "head":
+            _freeze_trunk(supernet)
         return Trainer(
             supernet,
             phase.make_optimizer(self._steps(phase)),
@@ -205,6 +207,14 @@ class PhaseTrainer:
         supernet = Supernet(self.family, self.classes, mode=mode)
         supernet.set_weights(weights)
         return supernet
+
+
+def _freeze_trunk(supernet):
+    """Lets the classifier alone be trained."""
+    plan = supernet.family.plan(supernet.space.largest, supernet.classes)
+    classifier = getattr(supernet, plan.classifier)
+    for layer in supernet.layers:
+        layer.trainable = layer is classifier
 
 
 def _trained_widths(phase):

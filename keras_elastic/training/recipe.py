@@ -39,6 +39,8 @@ class Recipe(TrainingRecipe):
             a run or a zoo entry, or `"imagenet:NAME"`, as
             `"imagenet:efficientnet_lite0"`. `None` for random ones. The head
             keeps the columns of the classes that both know.
+        trained: String. `"all"`, or `"head"` for the classifier alone, which
+            a first phase may train where its classes are new.
         phases: Tuple of dictionaries, the recipe's changes phase by phase,
             each with a `"name"`.
         sort_channels: Boolean. Whether channels are sorted by importance
@@ -77,6 +79,7 @@ class Recipe(TrainingRecipe):
     objective: str = "in_place_distillation"
     teacher_weight: float = 1.0
     initial: str | None = None
+    trained: str = "all"
     phases: tuple[dict[str, Any], ...] = ()
     sort_channels: bool = False
     mutants: int = 32

@@ -330,3 +330,17 @@ def test_steps_of_a_phase(tmp_path):
     trainer = make_trainer(tmp_path, recipe)
     steps = [trainer._steps(phase) for phase in recipe.phase_recipes()]
     assert steps == [1, STEPS]
+
+
+def test_a_phase_may_train_the_head_alone(tmp_path):
+    recipe = RECIPE.replace(trained="head", schedule="cosine")
+    supernet = make_trainer(tmp_path, recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    before = Supernet(tiny.FAMILY, tiny.CLASSES)
+    after = supernet.train()
+    changed = {
+        one.path
+        for one, other in zip(before.weights, after.weights, strict=True)
+        if not np.array_equal(one.numpy(), other.numpy())
+    }
+    assert changed == {"head_classifier/kernel", "head_classifier/bias"}
