@@ -41,7 +41,6 @@ import keras_elastic as ke
 from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection.budget import short
 from keras_elastic.training import BasisNetRecipe
 from keras_elastic.training import DSNetRecipe
@@ -161,10 +160,7 @@ def report(supernet, recipe, dataset, run):
     scores = run / "scores.jsonl"
     scorer = zoo.make_scorer(supernet, recipe, dataset, cache=scores)
     print("Selecting children on held-out images")
-    search = CoarseToFine(
-        mutants=recipe.mutants, seed=recipe.seed, band=recipe.band
-    )
-    search.search(
+    zoo.make_search(recipe).search(
         supernet.family,
         dataset.num_classes,
         scorer,

@@ -28,6 +28,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "preset": ["is_preset", "save_preset", "uncompiled"],
         "places": ["entry_names", "find_entry", "recipe_file", "zoo_folder"],
-        "recipes": ["check_recipe", "read_recipe", "spread_budgets"],
+        "recipes": [
+            "check_recipe",
+            "make_search",
+            "read_recipe",
+            "spread_budgets",
+        ],
     },
 )

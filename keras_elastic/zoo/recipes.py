@@ -6,10 +6,12 @@ import pathlib
 from keras_elastic import families
 from keras_elastic.models import DSNet
 from keras_elastic.selection import Budget
+from keras_elastic.selection import CoarseToFine
 from keras_elastic.spaces import costs
 from keras_elastic.training import BasisNetRecipe
 from keras_elastic.training import DSNetRecipe
 from keras_elastic.training import Recipe
+from keras_elastic.training import StepSettings
 from keras_elastic.training import TrainingRecipe
 from keras_elastic.zoo.evaluation import epoch_batches
 from keras_elastic.zoo.loading import load_teacher
@@ -98,6 +100,8 @@ def check_recipe(recipe, dataset) -> None:
     """
     if isinstance(recipe, Recipe):
         recipe.check_resolutions()
+        for phase in recipe.phase_recipes():
+            _make_parts(phase)
         for flops in recipe.budgets:
             budget = Budget(flops=flops)
             budget.check_reachable(recipe.make_family(), dataset.num_classes)
@@ -108,3 +112,21 @@ def check_recipe(recipe, dataset) -> None:
         teacher = recipe.teacher and load_teacher(recipe.teacher)
         recipe.make_task(model, 1, teacher)
     epoch_batches(recipe, dataset)(epoch=0, start_batch=0)
+
+
+def _make_parts(recipe):
+    """Makes what a training and a selection are made of, to see that it can.
+
+    Each part checks its own numbers.
+    """
+    recipe.make_sampler()
+    recipe.make_optimizer(steps_per_epoch=1)
+    StepSettings(**recipe.step_settings())
+    make_search(recipe)
+
+
+def make_search(recipe) -> CoarseToFine:
+    """Returns how the children of a recipe are selected."""
+    return CoarseToFine(
+        mutants=recipe.mutants, seed=recipe.seed, band=recipe.band
+    )

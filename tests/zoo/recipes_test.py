@@ -2,6 +2,7 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic import zoo
+from keras_elastic.data import load_dataset
 from keras_elastic.selection import Budget
 
 
@@ -50,3 +51,21 @@ def test_budgets_are_spread_over_the_range():
         assert list(budgets) == sorted(budgets)
         for flops in budgets:
             Budget(flops).check_reachable(families.get(name), 10)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"sampler": "mutual", "same_resolution": True}, "`same_resolution`"),
+        ({"num_random": -1}, "`num_random`"),
+        ({"mutants": -1}, "`mutants`"),
+        ({"band": 3.0}, "`band`"),
+        ({"clip_norm": -1.0}, "`clip_norm`"),
+        ({"label_smoothing": 2.0}, "`label_smoothing`"),
+    ],
+)
+def test_what_is_wrong_shows_before_the_training(changes, words):
+    recipe = zoo.read_recipe("bignas_digits", changes)
+    dataset = load_dataset("digits")
+    with pytest.raises(ValueError, match=words):
+        zoo.check_recipe(recipe, dataset)
