@@ -221,7 +221,7 @@ def make_trainer(recipe, dataset, run, name="training"):
         recipe,
         dataset.num_classes,
         functools.partial(zoo.epoch_batches, dataset=dataset),
-        recipe.count_steps(dataset.train.size),
+        count_steps(recipe, dataset),
         run / name,
         mode=FLAGS.mode or ("masked" if compiled else "sliced"),
         jit_compile=compiled,
@@ -234,6 +234,12 @@ def make_trainer(recipe, dataset, run, name="training"):
     )
 
 
+def count_steps(recipe, dataset):
+    """Steps of an epoch, of the images that there are."""
+    batches = ke.data.steps_per_epoch(dataset.train, recipe.batch_size)
+    return recipe.count_steps(batches)
+
+
 def make_setting(recipe, dataset, run):
     """Returns what the trainings of conditional models share."""
     strategy = make_strategy()
@@ -241,7 +247,7 @@ def make_setting(recipe, dataset, run):
         folder=run,
         dataset=dataset,
         make_batches=functools.partial(zoo.epoch_batches, dataset=dataset),
-        steps_per_epoch=recipe.count_steps(dataset.train.size),
+        steps_per_epoch=count_steps(recipe, dataset),
         scope=strategy.scope if strategy else contextlib.nullcontext,
         is_chief=is_chief(),
         jit_compile=FLAGS.jit_compile or FLAGS.strategy == "tpu",

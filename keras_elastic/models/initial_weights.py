@@ -132,8 +132,6 @@ class InitialWeights:
     def _shared_classes(self, classes, labels):
         """Pairs of places: in the supernet, and in these weights."""
         known = self._known_classes()
-        if labels is not None and not any(labels):
-            return [], []
         if labels is None or known is None:
             theirs = self.classes
             same = range(classes) if classes == theirs else ()

@@ -127,11 +127,11 @@ class Recipe(TrainingRecipe):
             return [self]
         return [self.replace(phases=(), **phase) for phase in self.phases]
 
-    def count_steps(self, images: int) -> int:
+    def count_steps(self, batches: int) -> int:
         """As `TrainingRecipe.count_steps`; checks those of the phases, too."""
         for phase in self.phase_recipes() if self.phases else ():
-            phase.count_steps(images)
-        return super().count_steps(images)
+            phase.count_steps(batches)
+        return super().count_steps(batches)
 
     def check_resolutions(self) -> None:
         """Raises a `ValueError` if a resolution does not fit the patch."""

@@ -123,26 +123,25 @@ class TrainingRecipe:
                     f"{known}. Received: {field}={getattr(self, field)!r}."
                 )
 
-    def count_steps(self, images: int) -> int:
+    def count_steps(self, batches: int) -> int:
         """Returns the steps of an epoch.
 
         Args:
-            images: Integer. Images to train on.
+            batches: Integer. Whole batches that the images make.
 
         Raises:
-            ValueError: They are fewer than a batch, or than the recipe's
-                steps need.
+            ValueError: They are fewer than the recipe's steps.
         """
-        steps = images // self.batch_size
-        wanted = self.steps_per_epoch or 1
-        if not 1 <= wanted <= steps:
+        steps = self.steps_per_epoch
+        if steps is None:
+            return batches
+        if not 1 <= steps <= batches:
             raise ValueError(
                 f"`steps_per_epoch` of the recipe '{self.name}' must be in "
-                f"1..{steps}, the batches of {self.batch_size} that {images} "
-                f"images make. Received: {self.steps_per_epoch}. Lower it, or "
-                "`batch_size`."
+                f"1..{batches}, the batches of {self.batch_size} that the "
+                f"images make. Received: {steps}. Lower it, or `batch_size`."
             )
-        return self.steps_per_epoch or steps
+        return steps
 
     def make_optimizer(self, steps_per_epoch: int):
         """Returns the Keras optimizer, with the recipe's schedule."""

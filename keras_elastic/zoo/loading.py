@@ -246,7 +246,9 @@ def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
         return entry.supernet(weights=weights is not None)
     supernet = Supernet(entry.family, classes)
     if weights is not None:
-        given = InitialWeights.of_supernet(entry.name, entry.supernet())
+        given = InitialWeights.of_supernet(
+            entry.name, entry.supernet(), entry.labels
+        )
         # No class of the new head is one of the old.
         given.give(supernet, labels=(None,) * classes)
     return supernet
