@@ -132,12 +132,9 @@ class ElasticConv2D(keras.layers.Layer):
             bias = None if bias is None else slicing.first(bias, filters)
         if affine is not None:
             kernel, bias = _fold(kernel, bias, affine, filters)
-        padding = self.padding
-        if padding == "symmetric":
-            padding = "valid"
-            inputs = slicing.pad_symmetrically(
-                inputs, kernel_size, self.kernel_size, self.mode
-            )
+        inputs, padding = slicing.pad(
+            inputs, self.padding, kernel_size, self.kernel_size, self.mode
+        )
         outputs = ops.conv(
             inputs, kernel, strides=self.strides, padding=padding
         )

@@ -122,12 +122,9 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         if affine is not None:
             scale, shift = (slicing.first(part, live) for part in affine)
             kernel = kernel * ops.expand_dims(scale, -1)
-        padding = self.padding
-        if padding == "symmetric":
-            padding = "valid"
-            inputs = slicing.pad_symmetrically(
-                inputs, kernel_size, self.kernel_size, self.mode
-            )
+        inputs, padding = slicing.pad(
+            inputs, self.padding, kernel_size, self.kernel_size, self.mode
+        )
         outputs = ops.depthwise_conv(
             inputs, kernel, strides=self.strides, padding=padding
         )

@@ -124,30 +124,31 @@ def check_padding(padding):
     return padding
 
 
-def pad_symmetrically(inputs, kernel_size, largest, mode):
-    """Adds half of a kernel in zeros on each side of a map.
+def pad(inputs, padding, kernel_size, largest, mode="sliced"):
+    """Adds the zeros of a padding that the backends do not know.
 
     Args:
         inputs: Tensor of shape (batch, height, width, channels).
+        padding: One of `PADDINGS`. Only "symmetric" adds zeros here.
         kernel_size: Integer or scalar tensor, odd.
         largest: Integer. The largest kernel.
         mode: In mode "masked" every kernel is as large as the largest.
 
     Returns:
-        Tensor, for an operation with "valid" padding.
+        Pair of the tensor, and the padding that is left to the backend.
     """
+    if padding != "symmetric":
+        return inputs, padding
     half = largest // 2
     padded = ops.pad(inputs, [[0, 0], [half, half], [half, half], [0, 0]])
-    if (
-        mode == "masked"
-        or isinstance(kernel_size, int)
-        and (kernel_size == largest)
-    ):
-        return padded
+    is_largest = isinstance(kernel_size, int) and kernel_size == largest
+    if mode == "masked" or is_largest:
+        return padded, "valid"
     # Widths of padding must be numbers, and the ends of a slice need not.
     margin = half - kernel_size // 2
     height, width = ops.shape(padded)[1:3]
-    return padded[:, margin : height - margin, margin : width - margin]
+    cut = padded[:, margin : height - margin, margin : width - margin]
+    return cut, "valid"
 
 
 def mask_kernel(kernel, kernel_size, largest):

@@ -186,10 +186,8 @@ def _(operation: primitives.Shortcut, layer, inputs):
 
 @run.register
 def _(operation: primitives.MaxPooling, layer, inputs):
-    size, padding = operation.pool_size, operation.padding
-    if padding == "symmetric":
-        padding = "valid"
-        inputs = slicing.pad_symmetrically(inputs, size, size, "sliced")
+    size = operation.pool_size
+    inputs, padding = slicing.pad(inputs, operation.padding, size, size)
     return ops.max_pool(
         inputs, size, strides=operation.strides, padding=padding
     )
