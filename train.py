@@ -40,10 +40,10 @@ from absl import logging
 import keras_elastic as ke
 from keras_elastic import scripts
 from keras_elastic import zoo
+from keras_elastic.conditional import BasisNetRecipe
+from keras_elastic.conditional import DSNetRecipe
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
-from keras_elastic.training import BasisNetRecipe
-from keras_elastic.training import DSNetRecipe
 from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Recipe
 from keras_elastic.training import RunSetting

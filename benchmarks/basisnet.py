@@ -21,7 +21,7 @@ import tensorflow as tf
 import timing
 
 import keras_elastic as ke
-from keras_elastic.models.basisnet_children import extract_specialist
+from keras_elastic.conditional import extract_specialist
 
 BOUNDS = {1: 1.10}
 BATCH_BOUND = 1.5

@@ -19,10 +19,10 @@ import numpy as np
 
 import keras_elastic as ke
 from keras_elastic import zoo
+from keras_elastic.conditional.basisnet import run as basisnet_run
 from keras_elastic.selection.budget import short
 from keras_elastic.training import RunSetting
 from keras_elastic.training import TrainingRecipe
-from keras_elastic.zoo import basisnet_run
 
 VARIANTS = {
     "one base": {"num_bases": 1, "basis_dropout": 0.0},

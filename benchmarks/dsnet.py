@@ -23,7 +23,7 @@ import tensorflow as tf
 import timing
 
 import keras_elastic as ke
-from keras_elastic.models import DSNet
+from keras_elastic.conditional import DSNet
 
 CLASSES = 1000
 

@@ -6,6 +6,7 @@ Whoever uses the latter neither waits for that library nor has to install it.
 
 import importlib
 import sys
+import types
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -28,8 +29,9 @@ def attach(
         modules: Modules of the package that are public themselves.
 
     Returns:
-        The package's `__getattr__`, `__dir__` and `__all__`. The last lists
-        what the package holds already, and these names.
+        The package's `__getattr__`, `__dir__` and `__all__`. The last two
+        list what the package holds already, but for modules, and these
+        names.
 
     Raises:
         ValueError: If a name is that of its module, which Python would put
@@ -59,11 +61,23 @@ def attach(
         setattr(sys.modules[package], name, value)
         return value
 
-    def __dir__() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *origins})
+    # Not what is imported into the package later, or for its own use.
+    public = sorted({*_objects_of(package), *origins})
 
-    public = [name for name in __dir__() if not name.startswith("_")]
+    def __dir__() -> list[str]:
+        held = vars(sys.modules[package])
+        return sorted({*(n for n in held if n.startswith("__")), *public})
+
     return __getattr__, __dir__, public
+
+
+def _objects_of(package):
+    """Public names of what a package holds that is not a module."""
+    return [
+        name
+        for name, value in vars(sys.modules[package]).items()
+        if not (name.startswith("_") or isinstance(value, types.ModuleType))
+    ]
 
 
 def _check_names(package: str, module: str, names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import contracts
 
 import keras_elastic
 from keras_elastic import families
-from keras_elastic.models import BasisNet
+from keras_elastic.conditional import BasisNet
 
 CLASSES = 5
 BASES = 3

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+TESTS = pathlib.Path(__file__).parent
+# What tests share lies beside them.
+sys.path[:0] = map(str, [TESTS, *filter(pathlib.Path.is_dir, TESTS.iterdir())])
 pytest.register_assert_rewrite("contracts")
 
 

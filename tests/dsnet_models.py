@@ -9,9 +9,9 @@ from keras import ops
 from keras_elastic import SubnetCalibrator
 from keras_elastic import Supernet
 from keras_elastic import families
+from keras_elastic.conditional import DSNet
 from keras_elastic.families.efficientnet import EfficientNet
 from keras_elastic.families.efficientnet import Stage
-from keras_elastic.models import DSNet
 
 CLASSES = 10
 

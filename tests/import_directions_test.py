@@ -12,15 +12,16 @@ import pytest
 PACKAGE = "keras_elastic"
 FOLDER = pathlib.Path(__file__).parents[1] / PACKAGE
 
-READERS = {"spaces", "families", "layers", "models"}
-TRACED = READERS | {"lazy", "tracing"}
+LATE = {"lazy", "registration"}
+READERS = LATE | {"spaces", "families", "layers", "models"}
+TRACED = READERS | {"tracing"}
 CALIBRATED = TRACED | {"calibration", "files"}
 
 # Which parts a part may import, besides itself.
 MAY_IMPORT = {
     "spaces": set(),
     "families": {"spaces"},
-    "layers": set(),
+    "layers": LATE,
     "models": READERS,
     "tracing": set(),
     "calibration": CALIBRATED,
@@ -30,11 +31,15 @@ MAY_IMPORT = {
     "data": {"lazy"},
     "files": set(),
     "lazy": set(),
+    "registration": set(),
     "scripts": set(),
     # A script that lies inside of the package.
     "command_line": {"files", "selection", "spaces", "zoo", "export", "data"},
     "__main__": {"command_line"},
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
+    # The wing: nothing but the package itself imports it.
+    "conditional": CALIBRATED
+    | {"training", "selection", "export", "data", "zoo"},
 }
 
 # Libraries of parts that may not import every library.
@@ -44,6 +49,7 @@ MAY_IMPORT_LIBRARIES = {
     "layers": {"keras"},
     "files": set(),
     "lazy": set(),
+    "registration": {"keras"},
 }
 
 # Libraries that a module may import inside its functions.
@@ -180,6 +186,8 @@ def test_no_two_parts_may_import_each_other(part):
         ("export.serving", "from keras_elastic.zoo import load"),
         ("export.serving", "import tensorflow_model_optimization"),
         ("zoo.loading", "import train"),
+        ("zoo.loading", "from keras_elastic.conditional import DSNet"),
+        ("training.recipe", "import keras_elastic.conditional.dsnet.recipe"),
     ],
 )
 def test_a_wrong_import_is_found(module, source):
@@ -199,6 +207,7 @@ def test_a_wrong_import_is_found(module, source):
         ("export.serving", "from keras_elastic import calibration"),
         ("export.quantization", "import tf_keras"),
         ("zoo.loading", "from keras_elastic import data, export, selection"),
+        ("conditional.dsnet.run", "from keras_elastic.zoo import evaluation"),
     ],
 )
 def test_a_right_import_is_let_through(module, source):

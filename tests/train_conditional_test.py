@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_elastic import data
 
 BASISNET = """
-from keras_elastic.training import BasisNetRecipe
+from keras_elastic.conditional import BasisNetRecipe
 
 recipe = BasisNetRecipe(
     name="small_basisnet",
@@ -33,7 +33,7 @@ recipe = BasisNetRecipe(
 )
 """
 DSNET = """
-from keras_elastic.training import DSNetRecipe
+from keras_elastic.conditional import DSNetRecipe
 
 recipe = DSNetRecipe(
     name="small_dsnet",

@@ -15,8 +15,8 @@ References:
 
 import dataclasses
 
-from keras_elastic.families.ds_gates import Gate
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
@@ -316,15 +316,6 @@ EFFICIENTNET_WIDTH = ScaledEfficientNet(
     resolution=(128, 160, 192, 224),
 )
 
-DS_EFFICIENTNET = ScaledEfficientNet(
-    name="ds_efficientnet",
-    base=EFFICIENTNET_B0,
-    width=tuple(range(75, 180, 5)),
-    resolution=(224,),
-    fixed_stages=4,
-    fixed_width=50,
-)
-
 BIGNAS = EfficientNet(
     name="bignas",
     resolution=(192, 224, 256, 288, 320),
@@ -450,5 +441,4 @@ FAMILIES = (
     EFFICIENTNET_B1,
     EFFICIENTNET_B2,
     EFFICIENTNET_WIDTH,
-    DS_EFFICIENTNET,
 )

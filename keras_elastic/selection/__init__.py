@@ -5,9 +5,6 @@ from keras_elastic import lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
-        "basis_coefficients": ["CoefficientTable", "measure_coefficients"],
-        "basis_pair": ["BasisNetPair", "select_pair"],
-        "basis_plots": ["plot_coefficients", "plot_early_exit"],
         "budget": ["Budget", "Limit"],
         "coarse_to_fine": ["CoarseToFine", "skeletons"],
         "containment": ["constrained", "contains"],
@@ -16,7 +13,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "negative_flip_rate",
             "positive_flip_rate",
         ],
-        "early_exit": ["EarlyExitCurve", "ExitRow", "measure_early_exit"],
         "evolution": ["Evolution"],
         "front": ["Front", "FrontRow"],
         "latency_report": ["LatencyReport"],

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from keras_elastic import families
 from keras_elastic.training import ingredients
+from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.training_recipe import TrainingRecipe
 
 
@@ -151,6 +152,19 @@ class Recipe(TrainingRecipe):
                 "`training_resolutions` must be resolutions of the family, "
                 f"{space.resolution}. Received: {self.training_resolutions}."
             )
+
+    def check(self, classes, load_teacher) -> None:
+        """Makes what a training is made of: each part checks its numbers."""
+        self.check_resolutions()
+        for phase in self.phase_recipes():
+            phase.make_sampler()
+            phase.make_optimizer(steps_per_epoch=1)
+            StepSettings(**phase.step_settings())
+
+    def smoke_changes(self) -> dict[str, Any]:
+        """As `TrainingRecipe.smoke_changes`, with few candidates."""
+        phases = [{**phase, "epochs": 1} for phase in self.phases]
+        return {**super().smoke_changes(), "mutants": 2, "phases": phases}
 
     def make_family(self):
         """Returns the family with the recipe's changes."""

@@ -1,13 +1,18 @@
 """What every recipe says: the data, and how the weights move."""
 
 import dataclasses
+import importlib
 import json
 import pathlib
 import runpy
+from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
 
 from keras_elastic.training import ingredients
+
+# Where the class of each kind of recipe is.
+_KINDS: dict[str, tuple[str, str]] = {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,6 +148,18 @@ class TrainingRecipe:
             )
         return steps
 
+    def check(self, classes: int, load_teacher: Callable) -> None:
+        """Raises a `ValueError` for what is wrong, before anything is run.
+
+        Args:
+            classes: Integer. Number of classes.
+            load_teacher: Function from the name of a teacher to the teacher.
+        """
+
+    def smoke_changes(self) -> dict[str, Any]:
+        """Returns the changes that let it run through in a moment."""
+        return {"epochs": 2}
+
     def make_optimizer(self, steps_per_epoch: int):
         """Returns the Keras optimizer, with the recipe's schedule."""
         return ingredients.make_optimizer(self, steps_per_epoch)
@@ -176,7 +193,6 @@ class TrainingRecipe:
     def from_json(cls, text: str) -> "TrainingRecipe":
         """Makes a recipe from what `to_json` returned."""
         values = json.loads(text)
-        # Recipes of supernets were written before there were other kinds.
         values.pop("kind", None)
         return cls(**values)
 
@@ -200,3 +216,34 @@ class TrainingRecipe:
                 f"Received: {str(path)!r}, where `recipe` is {recipe!r}."
             )
         return recipe
+
+
+def register_kind(kind: str, module: str, name: str) -> None:
+    """Adds a kind of recipe to those that are read from JSON.
+
+    Args:
+        kind: String. The class's `kind`.
+        module: Name of the module that holds it, imported when it is used.
+        name: Name of the class.
+    """
+    _KINDS[kind] = (module, name)
+
+
+def recipe_from_json(text: str) -> TrainingRecipe:
+    """Makes a recipe of any kind from what its `to_json` returned.
+
+    Raises:
+        ValueError: The kind is unknown.
+    """
+    # Recipes of supernets were written before there were other kinds.
+    kind = json.loads(text).get("kind", "supernet")
+    if kind not in _KINDS:
+        raise ValueError(
+            f"A recipe must be of one of the kinds {sorted(_KINDS)}. "
+            f"Received: kind={kind!r}."
+        )
+    module, name = _KINDS[kind]
+    return getattr(importlib.import_module(module), name).from_json(text)
+
+
+register_kind("supernet", "keras_elastic.training.recipe", "Recipe")

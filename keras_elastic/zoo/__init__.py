@@ -5,8 +5,6 @@ from keras_elastic import lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
-        "basisnet_run": ["run_basisnet"],
-        "dsnet_run": ["run_dsnet"],
         "entry": ["Entry", "remember_recipe", "write_entry", "write_model"],
         "evaluation": [
             "check_same_classes",

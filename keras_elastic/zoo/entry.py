@@ -23,7 +23,7 @@ from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.selection import Front
 from keras_elastic.training import Recipe
-from keras_elastic.training.recipe_kinds import recipe_from_json
+from keras_elastic.training.training_recipe import recipe_from_json
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo import imagenet
 

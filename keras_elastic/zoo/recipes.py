@@ -4,14 +4,10 @@ import dataclasses
 import pathlib
 
 from keras_elastic import families
-from keras_elastic.models import DSNet
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.spaces import costs
-from keras_elastic.training import BasisNetRecipe
-from keras_elastic.training import DSNetRecipe
 from keras_elastic.training import Recipe
-from keras_elastic.training import StepSettings
 from keras_elastic.training import TrainingRecipe
 from keras_elastic.zoo.evaluation import epoch_batches
 from keras_elastic.zoo.loading import load_teacher
@@ -47,7 +43,7 @@ def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:
         changes["name"] = f"{model}_{dataset}"
     if smoke:
         changes.update(name=f"{changes.get('name', recipe.name)}_smoke")
-        changes.update(_smoke_changes(recipe))
+        changes.update(recipe.smoke_changes())
     return recipe.replace(**changes)
 
 
@@ -66,17 +62,6 @@ def _check_changes(recipe, changes):
             f"The phases of the recipe '{recipe.name}' set {fixed}, which a "
             "flag cannot override. Copy the recipe's file, and change it."
         )
-
-
-def _smoke_changes(recipe):
-    """What makes a recipe run through in a moment."""
-    changes = {"epochs": 2}
-    if isinstance(recipe, Recipe):
-        phases = [{**phase, "epochs": 1} for phase in recipe.phases]
-        changes.update(mutants=2, phases=phases)
-    if isinstance(recipe, DSNetRecipe):
-        changes.update(gate_epochs=1, windows=recipe.windows[:1])
-    return changes
 
 
 def spread_budgets(name) -> tuple[float, ...]:
@@ -98,31 +83,13 @@ def check_recipe(recipe, dataset) -> None:
         recipe: `TrainingRecipe`.
         dataset: `ImageDataset`.
     """
+    recipe.check(dataset.num_classes, load_teacher)
     if isinstance(recipe, Recipe):
-        recipe.check_resolutions()
-        for phase in recipe.phase_recipes():
-            _make_parts(phase)
+        make_search(recipe)
         for flops in recipe.budgets:
             budget = Budget(flops=flops)
             budget.check_reachable(recipe.make_family(), dataset.num_classes)
-    if isinstance(recipe, DSNetRecipe):
-        DSNet.architectures(recipe.make_family())
-    if isinstance(recipe, BasisNetRecipe):
-        model = recipe.make_model(dataset.num_classes)
-        teacher = recipe.teacher and load_teacher(recipe.teacher)
-        recipe.make_task(model, 1, teacher)
     epoch_batches(recipe, dataset)(epoch=0, start_batch=0)
-
-
-def _make_parts(recipe):
-    """Makes what a training and a selection are made of, to see that it can.
-
-    Each part checks its own numbers.
-    """
-    recipe.make_sampler()
-    recipe.make_optimizer(steps_per_epoch=1)
-    StepSettings(**recipe.step_settings())
-    make_search(recipe)
 
 
 def make_search(recipe) -> CoarseToFine:

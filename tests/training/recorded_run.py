@@ -23,10 +23,10 @@ import dsnet_models
 from training import strategy_run
 from training import tiny
 
-from keras_elastic.models import BasisNet
-from keras_elastic.training import BasisNetTask
+from keras_elastic.conditional import BasisNet
+from keras_elastic.conditional import BasisNetTask
+from keras_elastic.conditional import GateTask
 from keras_elastic.training import ConditionalTrainer
-from keras_elastic.training import GateTask
 from keras_elastic.training import Trainer
 
 STEPS = 8

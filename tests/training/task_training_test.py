@@ -7,7 +7,7 @@ from training import tiny
 from training.tiny_task import TinyTask
 from training.tiny_task import make_model
 
-from keras_elastic.training import BasisNetRecipe
+from keras_elastic.conditional import BasisNetRecipe
 from keras_elastic.training import RunSetting
 from keras_elastic.training import train_task
 

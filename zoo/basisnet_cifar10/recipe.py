@@ -9,7 +9,7 @@ Data: cifar10, prepared by tensorflow-datasets in DIR; 10,000 training images,
 of which a tenth is held out.
 """
 
-from keras_elastic.training import BasisNetRecipe
+from keras_elastic.conditional import BasisNetRecipe
 
 CHANGES = {"stem_strides": 2}
 

@@ -8,7 +8,7 @@ Data: cifar10, prepared by tensorflow-datasets in DIR; 10,000 training images,
 of which a tenth is held out.
 """
 
-from keras_elastic.training import DSNetRecipe
+from keras_elastic.conditional import DSNetRecipe
 
 recipe = DSNetRecipe(
     name="ds_mobilenet_cifar10",

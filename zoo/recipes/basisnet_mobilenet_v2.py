@@ -12,7 +12,7 @@ Cost: the paper used 8x8 TPUs. Not run here.
 Published result: 78.1 % at a resolution of 224, 75.9 % without a teacher.
 """
 
-from keras_elastic.training import BasisNetRecipe
+from keras_elastic.conditional import BasisNetRecipe
 
 recipe = BasisNetRecipe(
     name="basisnet_mobilenet_v2",

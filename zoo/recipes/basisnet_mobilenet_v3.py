@@ -15,7 +15,7 @@ Published result: 80.3 % at 290 M multiply-adds with the light network at 224,
 and 80.0 % at 198 M with an early exit.
 """
 
-from keras_elastic.training import BasisNetRecipe
+from keras_elastic.conditional import BasisNetRecipe
 
 recipe = BasisNetRecipe(
     name="basisnet_mobilenet_v3",

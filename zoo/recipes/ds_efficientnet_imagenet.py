@@ -14,7 +14,7 @@ Published result: 76.7 % at 400 M and 75.4 % at 270 M
 multiply-adds.
 """
 
-from keras_elastic.training import DSNetRecipe
+from keras_elastic.conditional import DSNetRecipe
 
 recipe = DSNetRecipe(
     name="ds_efficientnet_imagenet",

@@ -14,7 +14,7 @@ Published result: 70.1 % at 153 M (S), 72.8 % at 319 M (M), 74.5 % at 565 M (L)
 multiply-adds.
 """
 
-from keras_elastic.training import DSNetRecipe
+from keras_elastic.conditional import DSNetRecipe
 
 recipe = DSNetRecipe(
     name="ds_mobilenet_imagenet",

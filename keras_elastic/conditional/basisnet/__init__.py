@@ -1,0 +1,1 @@
+"""BasisNet: a light network mixes the kernels of a second one."""

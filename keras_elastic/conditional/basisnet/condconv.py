@@ -1,0 +1,124 @@
+"""CondConv: a network whose blocks mix their kernels by their own input."""
+
+import functools
+
+import keras
+
+from keras_elastic.conditional.basisnet import config as basisnet_config
+from keras_elastic.conditional.basisnet import stages as stages
+from keras_elastic.conditional.basisnet.convolution import check_method
+from keras_elastic.conditional.basisnet.costs import check_bases
+from keras_elastic.conditional.basisnet.costs import condconv_costs
+from keras_elastic.layers import slicing
+from keras_elastic.models.child import rescale
+
+
+@keras.saving.register_keras_serializable(package="keras_elastic")
+class CondConvNet(keras.Model):
+    """A network of which some blocks have a kernel for each image.
+
+    A block with experts pools its input, makes one vector of coefficients by a
+    dense layer and a sigmoid, and mixes the kernels of all its convolutions
+    with it. What else is in the block is shared.
+
+    Reference:
+    - CondConv: Conditionally Parameterized Convolutions for Efficient
+      Inference (Yang et al., NeurIPS 2019), section 3, and its release for
+      one vector a block.
+
+    Args:
+        plan: `Plan` of the network, over integers.
+        num_bases: Integer. Number of experts.
+        basis_blocks: Iterable of integers: the numbers of the blocks with
+            experts, counted from 1 behind the stem.
+        method: How basis convolutions are computed, see `BasisConv2D`.
+        dtype: Dtype policy of the layers. Defaults to the global policy.
+        name: String.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        inputs: Tensor of pixels in 0..255.
+        training: Boolean.
+
+    Input shape:
+        (batch, resolution, resolution, 3)
+
+    Output shape:
+        (batch, classes), logits.
+
+    Raises:
+        ValueError: There are no experts or no such blocks.
+
+    Example:
+
+    >>> family = keras_elastic.families.get("bignas_digits")
+    >>> plan = family.plan(family.space.smallest, classes=10)
+    >>> model = CondConvNet(plan, num_bases=4, basis_blocks=(2, 3))
+    >>> model(np.zeros((2, 8, 8, 3))).shape
+    TensorShape([2, 10])
+    """
+
+    def __init__(
+        self,
+        plan,
+        num_bases,
+        basis_blocks,
+        method="auto",
+        dtype=None,
+        name="condconv",
+        **kwargs,
+    ):
+        slicing.image_axes()
+        plan = basisnet_config.live_plan(plan)
+        basis_blocks = check_bases(plan, num_bases, basis_blocks)
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        layers = stages.NewLayers("", policy, num_bases, check_method(method))
+        size = plan.resolution
+        images = keras.Input((size, size, 3), name="images")
+        features = rescale(plan, images, layers)
+        routing = {
+            block.name: functools.partial(_route, block.name, num_bases, layers)
+            for block in (plan.blocks[number] for number in basis_blocks)
+        }
+        logits = stages.run_blocks(plan.blocks, features, layers, routing)
+        # In float32, whatever the precision of the layers.
+        logits = layers.Activation("linear", dtype="float32", name="logits")(
+            logits
+        )
+        super().__init__(inputs=images, outputs=logits, name=name, **kwargs)
+        self.plan = plan
+        self.num_bases = num_bases
+        self.basis_blocks = basis_blocks
+        self.method = method
+        self.policy = policy
+
+    @property
+    def costs(self):
+        """`BasisNetCosts`: multiply-adds and parameters."""
+        return condconv_costs(self.plan, self.num_bases, self.basis_blocks)
+
+    def get_config(self):
+        # Not that of functional models, which lists all layers.
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.policy),
+            "plan": basisnet_config.serialize_plan(self.plan),
+            "num_bases": self.num_bases,
+            "basis_blocks": list(self.basis_blocks),
+            "method": self.method,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        plan = basisnet_config.deserialize_plan(config["plan"])
+        dtype = keras.dtype_policies.deserialize(config["dtype"])
+        return cls(**{**config, "plan": plan, "dtype": dtype})
+
+
+def _route(name, num_bases, layers, inputs):
+    """Coefficients of a block from its input."""
+    pooled = layers.GlobalAveragePooling2D(name=f"{name}_routing_pool")(inputs)
+    return layers.Dense(
+        num_bases, activation="sigmoid", name=f"{name}_routing"
+    )(pooled)

@@ -1,0 +1,162 @@
+"""A run of a BasisNet: train, calibrate, choose when to exit, report."""
+
+import contextlib
+import dataclasses
+
+from keras_elastic import files
+from keras_elastic.calibration import calibrate
+from keras_elastic.conditional.basisnet.coefficients import measure_coefficients
+from keras_elastic.conditional.basisnet.early_exit import measure_early_exit
+from keras_elastic.conditional.basisnet.plots import plot_coefficients
+from keras_elastic.conditional.basisnet.plots import plot_early_exit
+from keras_elastic.selection.budget import short
+from keras_elastic.training.task_training import train_task
+from keras_elastic.zoo import evaluation
+from keras_elastic.zoo.results import write_results
+
+MODEL = "model.keras"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExitResult:
+    """A threshold that was chosen on held-out images, and what it does.
+
+    Args:
+        exit: String. What it was chosen for.
+        threshold: Float.
+        exits: Float in 0..1, part of the test images that exit.
+        flops: Float. Average multiply-adds of a test image.
+        held_out_top1: Float in 0..1.
+        test_top1: Float in 0..1.
+    """
+
+    exit: str
+    threshold: float
+    exits: float
+    flops: float
+    held_out_top1: float
+    test_top1: float
+
+
+def train_basisnet(recipe, setting):
+    """Trains the BasisNet of a recipe.
+
+    Args:
+        recipe: `BasisNetRecipe`.
+        setting: `RunSetting`.
+
+    Returns:
+        `BasisNet` outside of every strategy, calibrated.
+    """
+    teacher = None
+    if recipe.teacher is not None:
+        with setting.scope():
+            teacher = setting.load_teacher(recipe.teacher)
+
+    def make_task():
+        model = recipe.make_model(setting.classes, recipe.dtype)
+        return recipe.make_task(model, setting.steps_per_epoch, teacher)
+
+    weights = train_task("basisnet", recipe, setting, make_task)
+    model = recipe.make_model(setting.classes)
+    model.set_weights(weights)
+    images = evaluation.calibration_images(recipe, setting.dataset)
+    return calibrate(model, images)
+
+
+def measure_results(model, recipe, dataset):
+    """Chooses thresholds on held-out images and reports on the test split.
+
+    Args:
+        model: Calibrated `BasisNet`.
+        recipe: `BasisNetRecipe`.
+        dataset: `ImageDataset`.
+
+    Returns:
+        The `EarlyExitCurve` of the held-out images, and a list of
+        `ExitResult`: no exit, that of the recipe's tolerance, those of its
+        budgets, and an exit of all.
+    """
+    held_out = measure_early_exit(
+        model, evaluation.held_out_batches(recipe, dataset)
+    )
+    test = measure_early_exit(model, evaluation.test_batches(recipe, dataset))
+    tolerated = f"loss <= {recipe.tolerance:.2%} (exported)"
+    thresholds = {
+        "none": 1.0,
+        tolerated: held_out.threshold_for_loss(recipe.tolerance),
+        **{
+            f"flops <= {short(budget)}": held_out.threshold_for_flops(budget)
+            for budget in recipe.budgets or spread_budgets(model.costs)
+        },
+        "all images": 0.0,
+    }
+    results = [
+        _result(label, threshold, held_out, test)
+        for label, threshold in thresholds.items()
+    ]
+    return held_out, results
+
+
+def _result(label, threshold, held_out, test):
+    row = test.at(threshold)
+    return ExitResult(
+        label,
+        threshold,
+        row.exits,
+        row.flops,
+        held_out.at(threshold).top1,
+        row.top1,
+    )
+
+
+def spread_budgets(costs):
+    """Three budgets between the cost of the light network and of both."""
+    low, high = costs.light_flops, costs.flops
+    return tuple(
+        float(f"{low + part * (high - low):.3g}") for part in (0.25, 0.5, 0.75)
+    )
+
+
+def run_basisnet(recipe, setting):
+    """Trains a BasisNet, and writes the model and what was measured.
+
+    Writes `model.keras`, with the early exit of the recipe's tolerance, the
+    curve of the held-out images as `early_exit.csv`, their mean coefficients
+    by class and block as `coefficients.csv`, pictures of both, if Matplotlib
+    is installed, and `results.csv`.
+
+    Args:
+        recipe: `BasisNetRecipe`.
+        setting: `RunSetting`.
+
+    Returns:
+        The `BasisNet` that was written, and a list of `ExitResult`; `None`
+        in a worker that writes nothing.
+    """
+    trained = train_basisnet(recipe, setting)
+    if not setting.is_chief:
+        return None
+    curve, results = measure_results(trained, recipe, setting.dataset)
+    model = trained.with_exit_threshold(results[1].threshold)
+    model.class_names = setting.dataset.class_names
+    with files.replacing(setting.folder / MODEL) as temporary:
+        model.save(temporary)
+    table = measure_coefficients(
+        model,
+        evaluation.held_out_batches(recipe, setting.dataset),
+        setting.dataset.class_names,
+    )
+    _write_tables(setting.folder, curve, table, model.exit_threshold)
+    write_results(setting.folder, results)
+    return model, results
+
+
+def _write_tables(folder, curve, table, threshold):
+    curve.write(folder / "early_exit.csv")
+    table.write(folder / "coefficients.csv")
+    # The tables are there; pictures are an extra.
+    with contextlib.suppress(ImportError):
+        plot_early_exit(folder / "early_exit.png", curve, chosen=threshold)
+        last = table.blocks[-2:]
+        plot_coefficients(folder / "coefficients.png", table, blocks=last)

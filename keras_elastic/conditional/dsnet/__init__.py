@@ -1,0 +1,1 @@
+"""DS-Net: gates choose a width for each image."""

@@ -1,0 +1,86 @@
+"""A recipe of a dynamic slimmable network."""
+
+import dataclasses
+from typing import Any
+from typing import ClassVar
+
+from keras_elastic.conditional.dsnet.model import DSNet
+from keras_elastic.conditional.dsnet.task import HARD_SAMPLES
+from keras_elastic.training.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DSNetRecipe(Recipe):
+    """How to train a DS-Net: its supernet, and then its gates.
+
+    The arguments of `Recipe` are its arguments too, and say how the supernet
+    is trained (stage I). The gates (stage II) learn by SGD with a cosine
+    schedule, without weight decay, label smoothing or mixup.
+
+    Args:
+        windows: Tuple of strings. The windows of widths to train gates for:
+            `"S"`, `"M"`, `"L"`, or `"all"`.
+        gate_epochs: Integer. Epochs of the gates.
+        gate_learning_rate: Float. Peak of the gates' schedule.
+        complexity_weight: Float. Weight of the multiply-adds in their loss.
+        guidance_weight: Float. Weight of the self-supervised labels.
+        hard_samples: String. `"try_best"` sends an image that no width gets
+            right to the widest, `"give_up"` to the slimmest.
+
+    Raises:
+        ValueError: As `Recipe`, or a window is unknown.
+    """
+
+    kind: ClassVar[str] = "dsnet"
+    positive: ClassVar[tuple[str, ...]] = (
+        *Recipe.positive,
+        "gate_epochs",
+        "gate_learning_rate",
+    )
+
+    windows: tuple[str, ...] = ("S", "M", "L")
+    gate_epochs: int = 10
+    gate_learning_rate: float = 0.05
+    complexity_weight: float = 0.5
+    guidance_weight: float = 1.0
+    hard_samples: str = "try_best"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", tuple(self.windows))
+        super().__post_init__()
+        known = {"S", "M", "L", "all"}
+        if not self.windows or not known.issuperset(self.windows):
+            raise ValueError(
+                f"`windows` of the recipe '{self.name}' must be some of "
+                f"{sorted(known)}. Received: windows={self.windows}."
+            )
+        if self.hard_samples not in HARD_SAMPLES:
+            raise ValueError(
+                f"`hard_samples` of the recipe '{self.name}' must be one of "
+                f"{HARD_SAMPLES}. Received: "
+                f"hard_samples={self.hard_samples!r}."
+            )
+
+    def check(self, classes, load_teacher) -> None:
+        """As `Recipe.check`; the family must have gates, too."""
+        super().check(classes, load_teacher)
+        DSNet.architectures(self.make_family())
+
+    def smoke_changes(self) -> dict[str, Any]:
+        """As `Recipe.smoke_changes`, with gates for one window."""
+        changes = super().smoke_changes()
+        return {**changes, "gate_epochs": 1, "windows": self.windows[:1]}
+
+    def gate_recipe(self) -> "DSNetRecipe":
+        """Returns the recipe with the gates' optimisation in its fields."""
+        return self.replace(
+            epochs=self.gate_epochs,
+            learning_rate=self.gate_learning_rate,
+            optimizer="sgd",
+            schedule="cosine",
+            warmup_epochs=0.0,
+            weight_decay=0.0,
+            label_smoothing=0.0,
+            mixup=0.0,
+            ema_momentum=None,
+        )

@@ -1,0 +1,164 @@
+"""A run of a DS-Net: the supernet, then gates for windows of its widths."""
+
+import dataclasses
+
+import numpy as np
+from keras import ops
+
+from keras_elastic import files
+from keras_elastic import tracing
+from keras_elastic.calibration import SubnetCalibrator
+from keras_elastic.conditional.dsnet.model import DSNet
+from keras_elastic.conditional.dsnet.report import flops_of
+from keras_elastic.conditional.dsnet.task import GateTask
+from keras_elastic.spaces import costs
+from keras_elastic.training.task_training import train_task
+from keras_elastic.zoo import evaluation
+from keras_elastic.zoo.results import write_results
+
+
+@dataclasses.dataclass(frozen=True)
+class DSNetResult:
+    """A network of a run.
+
+    Args:
+        network: String. `"width 0"`, and so on, for all images at one width;
+            `"DS-Net S"` for a width image by image.
+        flops: Float. Average multiply-adds of a test image.
+        held_out_top1: Float in 0..1.
+        test_top1: Float in 0..1.
+    """
+
+    network: str
+    flops: float
+    held_out_top1: float
+    test_top1: float
+
+
+def run_dsnet(supernet, recipe, setting):
+    """Trains the gates of a supernet, and writes models and results.
+
+    Writes `<window>/model.keras` for each window of the recipe, and
+    `results.csv`.
+
+    Args:
+        supernet: Trained `Supernet` of the recipe's family.
+        recipe: `DSNetRecipe`.
+        setting: `RunSetting`.
+
+    Returns:
+        Dictionary from windows to `DSNet`, and a list of `DSNetResult`;
+        `None` in a worker that writes nothing.
+    """
+    statistics = measure_statistics(supernet, recipe, setting.dataset)
+    models = {
+        window: train_gates(supernet, statistics, window, recipe, setting)
+        for window in recipe.windows
+    }
+    if not setting.is_chief:
+        return None
+    results = [
+        *measure_widths(supernet, statistics, recipe, setting.dataset),
+        *(
+            _measure(f"DS-Net {window}", model, recipe, setting.dataset)
+            for window, model in models.items()
+        ),
+    ]
+    for window, model in models.items():
+        model.class_names = setting.dataset.class_names
+        with files.replacing(model_file(setting.folder, window)) as temporary:
+            model.save(temporary)
+    write_results(setting.folder, results)
+    return models, results
+
+
+def model_file(folder, window):
+    """Path of the model of a window in a run."""
+    return folder / window / "model.keras"
+
+
+def measure_statistics(supernet, recipe, dataset):
+    """Measures the statistics of all widths that a gate may choose.
+
+    Returns:
+        Dictionary from `Architecture` to statistics.
+    """
+    calibrator = SubnetCalibrator(supernet)
+    images = evaluation.calibration_images(recipe, dataset)
+    return {
+        arch: calibrator.measure(arch, images)
+        for arch in DSNet.architectures(supernet.family)
+    }
+
+
+def train_gates(supernet, statistics, window, recipe, setting):
+    """Trains the gates of a window of widths.
+
+    Returns:
+        `DSNet` outside of every strategy.
+    """
+
+    def make_model():
+        return DSNet.from_supernet(
+            supernet, statistics, window=None if window == "all" else window
+        )
+
+    def make_task():
+        return GateTask(
+            make_model(),
+            recipe.complexity_weight,
+            recipe.guidance_weight,
+            recipe.hard_samples,
+        )
+
+    print(f"Gates of the window {window!r}")
+    weights = train_task(
+        f"gates_{window}", recipe.gate_recipe(), setting, make_task
+    )
+    model = make_model()
+    model.set_weights(weights)
+    return model
+
+
+def measure_widths(supernet, statistics, recipe, dataset):
+    """Measures every width for all images: what gates are compared with."""
+    scorer = evaluation.make_scorer(supernet, recipe, dataset)
+    results = []
+    for number, (arch, values) in enumerate(statistics.items()):
+        plan = supernet.family.plan(arch, supernet.classes)
+        held_out, test = (
+            scorer.evaluate(arch, values, batches).accuracy
+            for batches in _splits(recipe, dataset)
+        )
+        flops = float(costs(plan).flops)
+        results.append(DSNetResult(f"width {number}", flops, held_out, test))
+    return results
+
+
+def _splits(recipe, dataset):
+    return (
+        evaluation.held_out_batches(recipe, dataset),
+        evaluation.test_batches(recipe, dataset),
+    )
+
+
+def _measure(label, model, recipe, dataset):
+    (_, held_out), (flops, test) = (
+        _evaluate(model, batches) for batches in _splits(recipe, dataset)
+    )
+    return DSNetResult(label, flops, held_out, test)
+
+
+def _evaluate(model, batches):
+    """Average multiply-adds and accuracy of a model on batches."""
+    route = tracing.traced(model.route, ((None, None, None, 3), "float32"))
+    flops, hits = [], []
+    for images, labels in batches:
+        logits, chosen = map(
+            ops.convert_to_numpy, route(tracing.as_images(images))
+        )
+        hits.append(logits.argmax(axis=-1) == ops.convert_to_numpy(labels))
+        flops.append(flops_of(model, chosen))
+    return float(np.concatenate(flops).mean()), float(
+        np.concatenate(hits).mean()
+    )

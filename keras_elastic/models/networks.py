@@ -1,0 +1,76 @@
+"""Published networks by name."""
+
+from keras_elastic import families
+from keras_elastic.layers import slicing
+from keras_elastic.models.child import build_child
+
+# Networks of other kinds than a family's, by name.
+_BUILDERS = {}
+
+
+def build(name, classes=1000, **options):
+    """Builds a published network with random weights.
+
+    Args:
+        name: String. One of `keras_elastic.families.network_names()`, which
+            are built of stock layers, or `"basisnet_mobilenet_v2"`,
+            `"basisnet_mobilenet_v3"` or `"condconv_efficientnet_b0"`.
+        classes: Integer. Number of classes.
+        **options: Variants of a BasisNet or CondConv net, fields of
+            `BasisNetVariant` and `CondConvVariant`: `num_bases`,
+            `first_basis_block`, `last_basis_block`, `resolution`, `dropout`,
+            `method` and `dtype`; of a BasisNet also `width`,
+            `light_resolution`, `light_width`, `activation` and
+            `exit_threshold`. Widths are in percent.
+
+    Returns:
+        A functional model from pixels in 0..255 of shape
+        (batch, resolution, resolution, 3) to logits of shape (batch, classes).
+
+    Raises:
+        ValueError: No network has this name or these options, or `classes` is
+            not positive.
+
+    Example:
+
+    >>> keras_elastic.build("attentivenas_a0").count_params() > 8.9e6
+    True
+
+    ```python
+    model = keras_elastic.build(
+        "basisnet_mobilenet_v3", num_bases=8, light_resolution=224
+    )
+    ```
+    """
+    slicing.check_positive(classes=classes)
+    if name in _BUILDERS:
+        return _BUILDERS[name](name, classes, **options)
+    _check_name(name, options)
+    family, arch = families.network(name)
+    plan = family.plan(arch, classes)
+    return build_child(plan, name=name)
+
+
+def register_builder(name, builder):
+    """Adds a network to those that `build` builds, one that has variants.
+
+    Args:
+        name: String.
+        builder: Function of the name, the number of classes and, by keyword,
+            the options of a variant, that returns a `keras.Model`.
+    """
+    _BUILDERS[name] = builder
+
+
+def _check_name(name, options):
+    variable = sorted(_BUILDERS)
+    if name not in families.network_names():
+        names = sorted([*families.network_names(), *variable])
+        raise ValueError(
+            f"`name` must be one of {names}. Received: name={name!r}."
+        )
+    if options:
+        raise ValueError(
+            f"Only {variable} have variants. Received: name={name!r} with "
+            f"the options {sorted(options)}."
+        )
