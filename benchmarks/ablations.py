@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from keras_elastic.training.tensorflow_gradients import decay_gradients
 from tables import spread
 
 import keras_elastic as ke
@@ -32,7 +33,6 @@ from keras_elastic.data.augmentation import shift_flip
 from keras_elastic.training import Recipe
 from keras_elastic.training import Trainer
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
-from keras_elastic.training.tensorflow_gradients import decay_gradients
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 # What each changes: fields of the recipe, or of `VariantStep.variant`, or

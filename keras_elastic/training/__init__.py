@@ -8,7 +8,7 @@ _SCHEDULES = {"schedules": ["ExponentialWithConstantEnding", "WarmUp"]}
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
-        "conditional_trainer": ["ConditionalTrainer"],
+        "loop": ["TaskTrainer"],
         "finetuning": ["FineTuningRecipe", "finetune_recipe"],
         "finetuning_stage": ["FineTuningStage"],
         "guard": ["TrainingLost"],
@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         **_SCHEDULES,
         "settings": ["StepSettings"],
+        "task": ["SubnetTask", "Task"],
         "task_training": ["RunSetting", "train_task"],
         "teachers": ["KerasTeacher", "SubnetTeacher"],
         "trainer": ["Trainer"],

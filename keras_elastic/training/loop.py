@@ -1,52 +1,70 @@
-"""The training loop, on every backend and under every strategy."""
+"""Trains a task, on every backend and under every strategy."""
 
 import contextlib
+import dataclasses
 import time
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_elastic.training.checkpoints import Checkpoints
 from keras_elastic.training.guard import Guard
 from keras_elastic.training.guard import TrainingLost
+from keras_elastic.training.settings import StepSettings
 
 # What the progress bar has room for; the logs of an epoch hold everything.
 _SHOWN = ("loss", "accuracy", "smallest_accuracy", "light_accuracy", "flops")
 
 
-class TrainingLoop:
-    """Epochs of steps, with Keras callbacks, checkpoints and resume.
+class TaskTrainer:
+    """Epochs of steps of a task, with Keras callbacks, checkpoints and resume.
 
     The loop is our own because what is random in a step is drawn outside of
     the replicas, and because it must run under every strategy; progress bars,
     TensorBoard and CSV files come from `keras.callbacks`.
 
+    Create model, optimizer and trainer inside `strategy.scope()`. With the
+    TensorFlow backend any strategy will do, with torch it is one device.
+    Running statistics do not move: call `keras_elastic.calibrate` after the
+    training.
+
     Args:
-        model: `keras.Model` that is trained.
-        optimizer: `keras.optimizers.Optimizer`.
-        variables: List of the model's variables that are trained.
-        settings: `StepSettings`.
-        chance: Float. The loss of guessing, for the guard; `None` for none.
+        task: `Task`.
+        optimizer: `keras.optimizers.Optimizer`. With `use_ema=True` the
+            moving average of the weights is there in `averaged_weights`.
+        guard: Boolean. Whether to stop and roll back a training that diverges
+            or collapses.
+        **settings: Fields of `StepSettings`.
+
+    Raises:
+        ValueError: A setting is out of range, or the backend cannot train.
+
+    Example:
+
+    ```python
+    task = BasisNetTask(keras_elastic.build("basisnet_mobilenet_v3"))
+    trainer = TaskTrainer(task, keras.optimizers.RMSprop(0.006))
+    trainer.fit(batches, epochs=100, steps_per_epoch=1000)
+    ```
     """
 
-    def __init__(self, model, optimizer, variables, settings, chance):
-        self.model = model
+    def __init__(self, task, optimizer, *, guard=True, **settings):
+        self.task = task
+        self.model = task.model
         self.optimizer = optimizer
-        self.variables = variables
-        self.settings = settings
+        self.variables = list(task.variables)
+        self.settings = make_settings(settings)
         self.step = 0
-        self._guard = None if chance is None else Guard(chance)
-        optimizer.build(variables)
-        _begin_averages(optimizer, variables)
-        self._engine = self._make_engine()
+        self._guard = Guard(task.chance()) if guard else None
+        optimizer.build(self.variables)
+        _begin_averages(optimizer, self.variables)
+        self._engine = _make_engine(task, optimizer, self.settings)
 
-    def _make_engine(self):
-        """Returns what runs the steps on this backend."""
-        raise NotImplementedError
-
-    def _run_step(self, batch):
-        """Runs a step and returns its logs, with the "loss" to watch."""
-        raise NotImplementedError
+    @property
+    def batch_size(self):
+        """Images of a step, over all replicas, once there was one."""
+        return self._engine.batch_size
 
     @property
     def is_chief(self):
@@ -162,7 +180,7 @@ class TrainingLoop:
             logs = means.update(self._train_step(batch, checkpoints))
             shown = {name: logs[name] for name in _SHOWN if name in logs}
             callbacks.on_train_batch_end(index, shown)
-            images += self._engine.batch_size
+            images += self.batch_size
             if every and self.step % every == 0:
                 self._save(checkpoints)
         seconds = time.perf_counter() - began
@@ -170,7 +188,19 @@ class TrainingLoop:
         return {**means.result(), "images_per_second": speed}
 
     def _train_step(self, batch, checkpoints):
-        logs = self._run_step(batch)
+        seed, step, images = self.settings.seed, self.step, self.batch_size
+        logs = self._engine.train(
+            batch,
+            self.settings.draw_mixing(images, step),
+            self.task.draw(
+                np.random.default_rng((seed, step, 2)), images, step
+            ),
+            self.task.choose(
+                seed, step, lambda some: self._engine.losses(batch, some)
+            ),
+            step,
+        )
+        logs = self.task.name_logs(logs)
         self.step += 1
         self._check_loss(logs["loss"], checkpoints)
         return logs
@@ -242,20 +272,36 @@ class TrainingLoop:
                     variable.assign(value)
 
 
-def check_backend():
-    """Returns the Keras backend, if it can train.
-
-    Raises:
-        ValueError: It cannot.
-    """
-    backend = keras.backend.backend()
-    if backend not in ("tensorflow", "torch"):
-        raise ValueError(
-            "Training needs the Keras backend 'tensorflow' or 'torch'. "
-            f"Received: {backend!r}. Set KERAS_BACKEND before Keras is "
-            "imported."
+def make_settings(values):
+    """Returns the `StepSettings` of a trainer's keyword arguments."""
+    known = {field.name for field in dataclasses.fields(StepSettings)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise TypeError(
+            f"A trainer got the unknown arguments {unknown}. "
+            f"Those of a step are {sorted(known)}."
         )
-    return backend
+    return StepSettings(**values)
+
+
+def _make_engine(task, optimizer, settings):
+    """Returns what runs the steps on this backend, if it can train."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from keras_elastic.training.tensorflow_engine import TensorFlowEngine
+        from keras_elastic.training.tensorflow_step import TensorFlowStep
+
+        step = TensorFlowStep(task, optimizer, settings)
+        return TensorFlowEngine(step, settings)
+    if backend == "torch":
+        from keras_elastic.training.torch_engine import TorchEngine
+        from keras_elastic.training.torch_step import TorchStep
+
+        return TorchEngine(TorchStep(task, optimizer, settings), settings)
+    raise ValueError(
+        "Training needs the Keras backend 'tensorflow' or 'torch'. "
+        f"Received: {backend!r}. Set KERAS_BACKEND before Keras is imported."
+    )
 
 
 def _begin_averages(optimizer, variables):

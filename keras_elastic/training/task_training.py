@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_elastic import files
-from keras_elastic.training.conditional_trainer import ConditionalTrainer
+from keras_elastic.training.loop import TaskTrainer
 
 _FINAL = "final.weights.h5"
 
@@ -60,7 +60,7 @@ def train_task(name, recipe, setting, make_task):
         recipe: `TrainingRecipe`.
         setting: `RunSetting`.
         make_task: Function that makes the task with its model, the same at
-            every call; called in the scope. See `ConditionalTrainer`.
+            every call; called in the scope. See `TaskTrainer`.
 
     Returns:
         List of NumPy arrays: the weights of the task's model, averaged if the
@@ -74,7 +74,7 @@ def train_task(name, recipe, setting, make_task):
         if final.exists():
             task.model.load_weights(final)
             return task.model.get_weights()
-        trainer = ConditionalTrainer(
+        trainer = TaskTrainer(
             task,
             recipe.make_optimizer(setting.steps_per_epoch),
             jit_compile=setting.jit_compile,

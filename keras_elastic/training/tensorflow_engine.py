@@ -13,9 +13,7 @@ class TensorFlowEngine:
     Made inside the scope of the strategy that it runs under.
 
     Args:
-        step: `TensorFlowStep`, or another function of images, labels and
-            more tensors, with a method `gradients` of the same arguments,
-            which it calls, and perhaps a method `losses`.
+        step: `TensorFlowStep`.
         settings: `StepSettings`.
     """
 
@@ -24,8 +22,7 @@ class TensorFlowEngine:
         self.is_chief = is_chief(self.strategy)
         self.settings = settings
         self._train = tf.function(self._on_replicas(self._compile(step)))
-        if hasattr(step, "losses"):
-            self._losses = tf.function(self._on_replicas(step.losses))
+        self._losses = tf.function(self._on_replicas(step.losses))
 
     def _compile(self, step):
         """Compiles the step with XLA if asked; a TPU does it by itself."""
@@ -110,9 +107,9 @@ class TensorFlowEngine:
         results = self._train(*batch, *tensors)
         return tf.nest.map_structure(lambda value: value.numpy(), results)
 
-    def losses(self, batch, archs):
-        """Returns the mean loss of each subnet on the global batch."""
-        return self._losses(*batch, tf.constant(archs)).numpy()
+    def losses(self, batch, choices):
+        """Returns the mean loss of each choice on the global batch."""
+        return self._losses(*batch, tf.constant(choices)).numpy()
 
 
 def _as_tensor(value):

@@ -7,8 +7,7 @@ class TorchEngine:
     """Runs an eager step; the counterpart of `TensorFlowEngine`.
 
     Args:
-        step: `TorchStep`, or another function of images, labels and more,
-            perhaps with a method `losses`.
+        step: `TorchStep`.
         settings: `StepSettings`.
 
     Raises:
@@ -49,16 +48,9 @@ class TorchEngine:
 
     def train(self, batch, *arguments):
         """As `TensorFlowEngine.train`."""
-        return _as_arrays(self._step(*batch, *arguments))
+        logs = self._step(*batch, *arguments)
+        return {name: values.cpu().numpy() for name, values in logs.items()}
 
-    def losses(self, batch, archs):
-        """Returns the mean loss of each subnet on the batch."""
-        return self._step.losses(*batch, archs).cpu().numpy()
-
-
-def _as_arrays(results):
-    if isinstance(results, dict):
-        return {name: _as_arrays(value) for name, value in results.items()}
-    if isinstance(results, tuple):
-        return tuple(map(_as_arrays, results))
-    return results.cpu().numpy()
+    def losses(self, batch, choices):
+        """Returns the mean loss of each choice on the batch."""
+        return self._step.losses(*batch, choices).cpu().numpy()

@@ -10,7 +10,7 @@ from training import tiny
 from training.tiny_task import TinyTask
 from training.tiny_task import make_model
 
-from keras_elastic.training import ConditionalTrainer
+from keras_elastic.training import TaskTrainer
 from keras_elastic.training import TrainingLost
 
 STEPS = 4
@@ -20,7 +20,7 @@ def make_trainer(*, only_head=False, training=True, **settings):
     task = TinyTask(make_model(), only_head=only_head, training=training)
     optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
     settings = {"weight_decay": 0.01, "mixup": 0.2, **settings}
-    return ConditionalTrainer(task, optimizer, **settings)
+    return TaskTrainer(task, optimizer, **settings)
 
 
 def fit(trainer, **options):
@@ -133,7 +133,7 @@ def test_a_divergence_is_named():
 def test_averaged_weights_are_those_of_the_task():
     optimizer = keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5)
     task = TinyTask(make_model(), only_head=True)
-    trainer = ConditionalTrainer(task, optimizer)
+    trainer = TaskTrainer(task, optimizer)
     fit(trainer)
     weights = weights_of(trainer)
     with trainer.averaged_weights():

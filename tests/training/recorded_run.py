@@ -26,7 +26,7 @@ from training import tiny
 from keras_elastic.conditional import BasisNet
 from keras_elastic.conditional import BasisNetTask
 from keras_elastic.conditional import GateTask
-from keras_elastic.training import ConditionalTrainer
+from keras_elastic.training import TaskTrainer
 from keras_elastic.training import Trainer
 
 STEPS = 8
@@ -57,7 +57,7 @@ def make_basisnet():
         model, preheat_steps=2, decay_steps=4, basis_dropout=1 / 8
     )
     optimizer = keras.optimizers.RMSprop(0.01)
-    return ConditionalTrainer(task, optimizer, **SETTINGS)
+    return TaskTrainer(task, optimizer, **SETTINGS)
 
 
 def make_gates():
@@ -65,7 +65,7 @@ def make_gates():
     images = dsnet_models.make_images(16)
     model = dsnet_models.make(dsnet_models.RESNET, images)
     optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
-    return ConditionalTrainer(GateTask(model), optimizer, seed=3)
+    return TaskTrainer(GateTask(model), optimizer, seed=3)
 
 
 def make_batches(size, classes):

@@ -6,6 +6,7 @@ from keras import ops
 from training import tiny
 
 from keras_elastic.training.losses import soft_cross_entropy
+from keras_elastic.training.task import Task
 
 FEATURES = 6
 
@@ -24,10 +25,11 @@ def make_model(seed=0):
     return keras.Model(inputs, outputs)
 
 
-class TinyTask:
+class TinyTask(Task):
     """Cross-entropy whose images are weighted by what `draw` returns."""
 
     classes = tiny.CLASSES
+    metrics = ("accuracy", "weight", "step")
 
     def __init__(self, model, *, only_head=False, training=True):
         self.model = model

@@ -12,6 +12,7 @@ from keras_elastic.layers import kernels
 from keras_elastic.training.losses import smooth_labels
 from keras_elastic.training.losses import soft_cross_entropy
 from keras_elastic.training.objectives import DIVERGENCES
+from keras_elastic.training.task import Task
 from keras_elastic.training.teachers import check_classes
 
 TAUGHT = ("specialist", "both")
@@ -21,7 +22,7 @@ DROPOUT = "dropout_"
 
 
 @dataclasses.dataclass(frozen=True)
-class BasisNetTask:
+class BasisNetTask(Task):
     """The joint training of a `BasisNet` from scratch, end to end.
 
     The loss of an image is that of the specialist plus `light_weight` times
@@ -74,6 +75,8 @@ class BasisNetTask:
     task = BasisNetTask(model, basis_dropout=1 / 16)
     ```
     """
+
+    metrics = ("accuracy", "light_accuracy", "specialist_loss", "light_loss")
 
     model: Any
     _: dataclasses.KW_ONLY
@@ -196,7 +199,7 @@ class BasisNetTask:
             Losses of shape (batch,), and a dictionary from the names of
             metrics to float32 tensors of shape (batch,).
         """
-        light_logits, logits = self.run(batch)
+        light_logits, logits = self.run_stages(batch)
         taught = self._teach(batch["images"])
         loss = self._own_loss(batch["targets"], logits, taught)
         light_loss = self._own_loss(
@@ -213,7 +216,7 @@ class BasisNetTask:
         }
         return loss + self.light_weight * light_loss, metrics
 
-    def run(self, batch):
+    def run_stages(self, batch):
         """Runs both stages in training mode on what `loss` takes.
 
         Returns:

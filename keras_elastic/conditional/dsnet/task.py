@@ -8,11 +8,12 @@ from keras import ops
 from keras_elastic.conditional.dsnet import masked as dsnet_masked
 from keras_elastic.spaces import costs
 from keras_elastic.training.losses import soft_cross_entropy
+from keras_elastic.training.task import Task
 
 HARD_SAMPLES = ("try_best", "give_up")
 
 
-class GateTask:
+class GateTask(Task):
     """Trains the slimming heads of a `DSNet`, and nothing else of it.
 
     The loss of an image is the sum of
@@ -47,11 +48,13 @@ class GateTask:
 
     ```python
     task = GateTask(model)
-    trainer = ConditionalTrainer(
+    trainer = TaskTrainer(
         task, keras.optimizers.SGD(0.08, momentum=0.9), weight_decay=0.0
     )
     ```
     """
+
+    metrics = ("accuracy", "flops")
 
     def __init__(
         self,

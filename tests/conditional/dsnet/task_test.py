@@ -11,9 +11,9 @@ from keras_elastic.conditional import GateTask
 from keras_elastic.conditional.dsnet import masked as dsnet_masked
 from keras_elastic.conditional.dsnet.task import guidance
 from keras_elastic.spaces import costs
-from keras_elastic.training import ConditionalTrainer
 from keras_elastic.training import EnsembleBootstrapping
 from keras_elastic.training import Sandwich
+from keras_elastic.training import TaskTrainer
 from keras_elastic.training import Trainer
 
 COUNT = 24
@@ -228,7 +228,7 @@ def test_gates_are_trained():
     labels = right_labels(model, 0)
     # The slimmest is right: the gates learn to choose it.
     task = GateTask(model)
-    trainer = ConditionalTrainer(task, keras.optimizers.Adam(0.1))
+    trainer = TaskTrainer(task, keras.optimizers.Adam(0.1))
     frozen = [v.numpy() for v in model.non_trainable_variables]
     logs = trainer.fit(
         batches_of(labels), epochs=4, steps_per_epoch=STEPS, verbose=0

@@ -1,0 +1,206 @@
+"""What a training step computes, on every backend and strategy: a task."""
+
+import numpy as np
+from keras import ops
+
+
+class Task:
+    """A model, what of it is trained, and on which loss.
+
+    A step makes one or more passes over a batch, one after another, and
+    applies the sum of their gradients once. A task says how many passes, and
+    what each of them learns from. All that is random in a step is drawn
+    outside of the replicas, from `(seed, step)`.
+
+    A subclass sets `model`, `variables` (those that are trained) and
+    `classes`, and writes `chance` and `loss`; one with several passes writes
+    `choose` and `run` too. `SubnetTask`, `BasisNetTask` and `GateTask` are
+    tasks.
+    """
+
+    # Names of the metrics that `loss` returns.
+    metrics = ("accuracy",)
+    # Rate and features of the dropouts whose masks the step draws, by name.
+    dropouts = {}
+    # Where XLA needs a constant for each: the values of `case`.
+    cases = (None,)
+
+    def chance(self):
+        """Returns the loss of a model that guesses."""
+        raise NotImplementedError
+
+    def choose(self, seed, step, losses):
+        """Draws what the passes of a step differ in.
+
+        Args:
+            seed: Integer.
+            step: Integer.
+            losses: Function from such choices, (count, ...), to their mean
+                losses on the step's global batch, (count,).
+
+        Returns:
+            int32 array of shape (passes, ...).
+        """
+        return np.zeros((1, 0), "int32")
+
+    def draw(self, rng, batch_size, step):
+        """Draws what else is random in a step.
+
+        Args:
+            rng: `np.random.Generator` of the step.
+            batch_size: Integer. Images of the global batch.
+            step: Integer.
+
+        Returns:
+            Dictionary of arrays whose first axis is the global batch.
+        """
+        return {}
+
+    def loss(self, batch):
+        """Returns the loss of each image, and metrics.
+
+        Args:
+            batch: Dictionary of tensors: `"images"`, pixels of shape (batch,
+                height, width, 3); `"targets"`, probabilities of shape (batch,
+                classes); `"labels"`, integers of shape (batch,); and what
+                `draw` returned.
+
+        Returns:
+            Losses of shape (batch,), and a dictionary from `metrics` to
+            float32 tensors of shape (batch,).
+        """
+        raise NotImplementedError
+
+    def begin(self, batch, choices, averaged):
+        """Prepares what the passes learn from.
+
+        Args:
+            batch: As `loss`.
+            choices: What `choose` returned.
+            averaged: Function from choices, (count, ...), to the logits by
+                the moving average of the weights, (count, batch, classes).
+
+        Returns:
+            Dictionary of tensors: the lessons.
+        """
+        return {}
+
+    def run(self, batch, lessons, index, choice, case=None):
+        """Runs a pass.
+
+        Args:
+            batch: As `loss`.
+            lessons: What `begin`, or the pass before, returned.
+            index: Integer or scalar tensor. Place of the pass in the step.
+            choice: The pass's row of what `choose` returned.
+            case: One of `cases`.
+
+        Returns:
+            What `loss` returns, and the lessons of the next pass.
+        """
+        return *self.loss(batch), lessons
+
+    def case_of(self, choice):
+        """Index of a choice's case, an int32 scalar tensor."""
+        return ops.zeros((), "int32")
+
+    def name_logs(self, logs):
+        """Names the logs of a step.
+
+        Args:
+            logs: Dictionary from "loss" and the metrics to arrays of shape
+                (passes,).
+
+        Returns:
+            Dictionary of floats.
+        """
+        return {name: float(values[0]) for name, values in logs.items()}
+
+
+class SubnetTask(Task):
+    """Trains the subnets of a supernet that a sampler draws for each step.
+
+    A pass is a subnet. Only the first has dropout.
+
+    Reference:
+    - BigNAS (Yu et al., ECCV 2020), section 3: sandwich rule, regularizing
+      the biggest model only.
+
+    Args:
+        supernet: `Supernet`.
+        sampler: See `samplers`.
+        objective: What the subnets learn from; see `objectives`.
+        statistics: Fixed statistics of the normalizations, or `None`.
+    """
+
+    def __init__(self, supernet, sampler, objective, statistics=None):
+        self.model = supernet
+        self.sampler = sampler
+        self.objective = objective
+        self.statistics = statistics
+        self.classes = supernet.classes
+        self.variables = supernet.trainable_variables
+        self.dropouts = supernet.dropouts
+        self.cases = supernet.space.resolution
+
+    def chance(self):
+        """Loss of a first subnet that guesses."""
+        return self.objective.chance(self.classes)
+
+    def choose(self, seed, step, losses):
+        """Draws the encoded architectures of a step, (subnets, genes)."""
+        return self.sampler.draw(self.model, seed, step, losses)
+
+    def begin(self, batch, choices, averaged):
+        """As `Task.begin`."""
+        return self.objective.begin(
+            batch["images"], batch["targets"], choices, averaged
+        )
+
+    def run(self, batch, lessons, index, choice, case=None):
+        """As `Task.run`."""
+        masks = {
+            name: ops.where(ops.equal(index, 0), mask, ops.ones_like(mask))
+            for name, mask in batch["masks"].items()
+        }
+        logits = self.logits(batch["images"], choice, case, masks)
+        losses = self.objective.loss(lessons, index, logits)
+        best = ops.argmax(logits, axis=-1)
+        hits = ops.equal(best, ops.cast(batch["labels"], best.dtype))
+        return (
+            losses,
+            {"accuracy": ops.cast(hits, "float32")},
+            self.objective.learn(lessons, index, logits),
+        )
+
+    def logits(self, images, choice, case=None, masks=None):
+        """Returns the logits of a subnet, (batch, classes).
+
+        Args:
+            images: Tensor of pixels.
+            choice: Encoded architecture: an array where sizes are numbers, a
+                tensor where they are tensors.
+            case: A resolution that is known before, or `None`.
+            masks: Masks of the dropouts, or `None`.
+        """
+        if isinstance(choice, np.ndarray):
+            choice = self.model.space.decode(choice)
+        return self.model(
+            images,
+            choice,
+            resolution=case,
+            statistics=self.statistics,
+            dropout_masks=masks,
+        )
+
+    def case_of(self, choice):
+        """Index of the resolution of an encoded architecture."""
+        return ops.cast(ops.argmax(ops.equal(self.cases, choice[0])), "int32")
+
+    def name_logs(self, logs):
+        """The first subnet's logs have the names that callbacks expect."""
+        named = super().name_logs(logs)
+        for place, name in enumerate(self.sampler.names()[1:], start=1):
+            for metric, values in logs.items():
+                named[f"{name}_{metric}"] = float(values[place])
+        return named
