@@ -15,10 +15,10 @@ field of a recipe is a flag too: see --help.
 """
 
 import contextlib
+import dataclasses
 import functools
 import importlib.util
 import os
-import pathlib
 import sys
 
 # Before Keras and TensorFlow are imported: the backend, and silence about
@@ -46,12 +46,10 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
 from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Recipe
-from keras_elastic.training import RunSetting
+from keras_elastic.training import Run
 from keras_elastic.training import Single
-from keras_elastic.training import SubnetValidation
 from keras_elastic.training import provenance
 from keras_elastic.training import strategies
-from keras_elastic.training import watched
 
 TOP1 = "test top-1"
 
@@ -116,21 +114,21 @@ def main(argv):
     # Before anything else of TensorFlow.
     make_strategy()
 
-    # ------------------------------------------------------------ recipe
+    # ----------------------------------------------------- recipe and data
     recipe = zoo.read_recipe(FLAGS.recipe, recipe_flags(), smoke=FLAGS.smoke)
-    run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
+    options = {"skip_corrupt": True} if FLAGS.skip_corrupt else {}
+    dataset = ke.data.load_dataset(
+        recipe.dataset, FLAGS.data_dir, limit=recipe.limit, **options
+    )
+    run = make_run(recipe, dataset)
 
-    # -------------------------------------------------------------- data
-    dataset = load_dataset(recipe)
-    zoo.check_recipe(recipe, dataset)
-    check_batch_size(recipe)
+    # ------------------------ what is wrong shows before anything is written
     check_flags(recipe)
-    is_basisnet = isinstance(recipe, BasisNetRecipe)
-    # What is wrong with the flags shows before anything is written.
-    trainer = None if is_basisnet else make_trainer(recipe, dataset, run)
-    zoo.remember_recipe(run, recipe)
+    zoo.check_recipe(recipe, run)
+    training = recipe.make_training(run)
+    zoo.remember_recipe(run.folder, recipe)
     provenance.remember_start(
-        run / "starts.jsonl", strategy=FLAGS.strategy, seed=recipe.seed
+        run.folder / "starts.jsonl", strategy=FLAGS.strategy, seed=recipe.seed
     )
     print(
         f"{dataset.name}: {dataset.train.size} images to train on, "
@@ -140,24 +138,23 @@ def main(argv):
 
     # -------------------------------------------------------------- train
     with ke.data.naming_corrupt_files():
-        if is_basisnet:
-            return train_basisnet(recipe, dataset, run)
-        space = trainer.family.space
-        print(f"{space.name}: {space.size:,} architectures.")
-        supernet = trainer.train()
-        if isinstance(recipe, DSNetRecipe):
-            return train_gates(supernet, recipe, dataset, run)
-    if is_chief():
-        report(supernet, recipe, dataset, run)
+        trained = training.train()
+        if not run.is_chief:
+            return
+        if isinstance(trained, ke.Supernet):
+            select(trained, recipe, run)
+        else:
+            export_conditional(trained, run)
 
 
-def report(supernet, recipe, dataset, run):
+def select(supernet, recipe, run):
     """Selects children of a supernet for the budgets, and exports one."""
+    dataset, folder = run.dataset, run.folder
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
 
     # -------------------------------------------- calibrate and select
     zoo.round_weights(zoo.make_scorer(supernet, recipe, dataset))
-    scores = run / "scores.jsonl"
+    scores = folder / "scores.jsonl"
     scorer = zoo.make_scorer(supernet, recipe, dataset, cache=scores)
     print("Selecting children on held-out images")
     zoo.make_search(recipe).search(
@@ -175,7 +172,7 @@ def report(supernet, recipe, dataset, run):
 
     # -------------------------------------------------- save and export
     entry = zoo.write_entry(
-        run,
+        folder,
         name=recipe.name,
         supernet=supernet,
         class_names=dataset.class_names,
@@ -184,118 +181,55 @@ def report(supernet, recipe, dataset, run):
         statistics=statistics,
     )
     rows = [front.best(budget, entry.name) for budget in budgets]
-    served = export_child(run, budgets[0])
+    child = ke.load(folder, flops=recipe.budgets[0])
+    served = export_model(child, folder)
 
     # ------------------------------------------------------------- report
     print_table(
         [(str(budget), row) for budget, row in zip(budgets, rows, strict=True)]
     )
     if FLAGS.compare:
-        compare(recipe, dataset, run, scorer)
+        compare(recipe, run, scorer)
     print(
-        f"\nWrote {run}/front.csv ({len(front.rows)} architectures), "
-        f"{run}/{zoo.entry.WEIGHTS} and {served}.\n"
+        f"\nWrote {folder}/front.csv ({len(front.rows)} architectures), "
+        f"{folder}/{zoo.entry.WEIGHTS} and {served}.\n"
         "Next, take a child for your own budget:\n\n"
-        f"    python search.py --run={run} --flops={short(recipe.budgets[-1])}"
+        f"    python search.py --run={folder} "
+        f"--flops={short(recipe.budgets[-1])}"
         + (f" --data_dir={FLAGS.data_dir}" if FLAGS.data_dir else "")
         + "\n"
     )
 
 
-def load_dataset(recipe):
-    """Loads the data set of a recipe."""
-    options = {"skip_corrupt": True} if FLAGS.skip_corrupt else {}
-    return ke.data.load_dataset(
-        recipe.dataset, FLAGS.data_dir, limit=recipe.limit, **options
+def export_conditional(trained, run):
+    """Exports the models of a conditional run, and says what they do."""
+    served = [
+        export_model(model, run.folder / name)
+        for name, model in trained.models.items()
+    ]
+    print(
+        f"\n{trained.table}\n\nWrote {run.folder}/results.csv, what it was "
+        f"measured with, and {', '.join(served)}."
     )
 
 
-def make_trainer(recipe, dataset, run, name="training"):
-    """Returns what trains a recipe, with all flags."""
+def make_run(recipe, dataset):
+    """Returns the run that the flags describe."""
     compiled = FLAGS.jit_compile or FLAGS.strategy == "tpu"
     strategy = make_strategy()
-    initial = recipe.initial and zoo.load_initial(
-        recipe.initial, recipe.make_family(), dataset.num_classes
-    )
-    return PhaseTrainer(
-        recipe,
-        dataset.num_classes,
-        functools.partial(zoo.epoch_batches, dataset=dataset),
-        count_steps(recipe, dataset),
-        run / name,
+    run = Run(
+        dataset=dataset,
+        folder=FLAGS.run_dir or f"runs/{recipe.name}",
         mode=FLAGS.mode or ("masked" if compiled else "sliced"),
         jit_compile=compiled,
         scope=strategy.scope if strategy else contextlib.nullcontext,
-        load_teacher=zoo.load_teacher,
-        initial=initial,
-        labels=dataset.class_names,
-        make_callbacks=functools.partial(make_callbacks, recipe, dataset),
+        is_chief=strategy is None or strategies.is_chief(strategy),
         checkpoint_every=FLAGS.checkpoint_every,
-    )
-
-
-def count_steps(recipe, dataset):
-    """Steps of an epoch, of the images that there are."""
-    batches = ke.data.steps_per_epoch(dataset.train, recipe.batch_size)
-    return recipe.count_steps(batches)
-
-
-def make_setting(recipe, dataset, run):
-    """Returns what the trainings of conditional models share."""
-    strategy = make_strategy()
-    return RunSetting(
-        folder=run,
-        dataset=dataset,
-        make_batches=functools.partial(zoo.epoch_batches, dataset=dataset),
-        steps_per_epoch=count_steps(recipe, dataset),
-        scope=strategy.scope if strategy else contextlib.nullcontext,
-        is_chief=is_chief(),
-        jit_compile=FLAGS.jit_compile or FLAGS.strategy == "tpu",
-        checkpoint_every=FLAGS.checkpoint_every,
-        make_callbacks=functools.partial(make_logs, run),
         load_teacher=zoo.load_teacher,
+        load_initial=zoo.load_initial,
     )
-
-
-def train_basisnet(recipe, dataset, run):
-    """Trains a BasisNet, exports it, and says what an early exit does."""
-    setting = make_setting(recipe, dataset, run)
-    found = zoo.run_basisnet(recipe, setting)
-    if found is None:
-        return
-    model, results = found
-    served = export_model(model, run)
-    print("\n{:<28}{:>10}{:>10}{:>12}".format("exit", "flops", "exits", TOP1))
-    for row in results:
-        print(
-            f"{row.exit:<28}{short(row.flops):>10}{row.exits:>10.1%}"
-            f"{row.test_top1:>12.2%}"
-        )
-    print(
-        "flops: mean multiply-adds of an image. exits: images that end after "
-        "the light network.\nThresholds were chosen on held-out images; all "
-        "figures are of the test split.\n"
-        f"\nWrote {run}/model.keras, {run}/early_exit.csv, {run}/results.csv "
-        f"and {served}."
-    )
-
-
-def train_gates(supernet, recipe, dataset, run):
-    """Trains the gates of a DS-Net, exports it, and compares with widths."""
-    setting = make_setting(recipe, dataset, run)
-    found = zoo.run_dsnet(supernet, recipe, setting)
-    if found is None:
-        return
-    models, results = found
-    served = [
-        export_model(model, run / window) for window, model in models.items()
-    ]
-    print("\n{:<28}{:>10}{:>12}".format("network", "flops", TOP1))
-    for row in results:
-        print(f"{row.network:<28}{short(row.flops):>10}{row.test_top1:>12.2%}")
-    print(
-        "flops: mean multiply-adds of an image. top-1: on the test split.\n"
-        f"\nWrote {run}/results.csv and {', '.join(served)}."
+    return dataclasses.replace(
+        run, make_callbacks=functools.partial(make_callbacks, recipe, run)
     )
 
 
@@ -312,12 +246,6 @@ def make_strategy():
     return None
 
 
-def is_chief():
-    """Whether this process writes files for all workers."""
-    strategy = make_strategy()
-    return strategy is None or strategies.is_chief(strategy)
-
-
 def check_flags(recipe):
     """Raises a `ValueError` for flags that would do nothing."""
     unused = {
@@ -330,10 +258,6 @@ def check_flags(recipe):
             f"A recipe of kind {recipe.kind!r} has no use for {given}. "
             f"Received: --recipe={FLAGS.recipe}. Leave the flags out."
         )
-
-
-def check_batch_size(recipe):
-    """Raises a `ValueError` if the replicas cannot share a batch out."""
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync if strategy else 1
     if recipe.batch_size % (replicas * recipe.accumulation_steps):
@@ -345,50 +269,22 @@ def check_batch_size(recipe):
         )
 
 
-def make_callbacks(recipe, dataset, name, trainer):
+def make_callbacks(recipe, run, name, trainer):
     """Keras callbacks: a CSV file, and what the flags ask for."""
-    run = pathlib.Path(FLAGS.run_dir or f"runs/{recipe.name}")
-    callbacks = make_logs(run, name, trainer)
-    if FLAGS.validate_every and trainer.is_chief:
-        # First, because the logs hold what it measures.
-        callbacks.insert(0, make_validation(recipe, dataset, trainer))
-    return callbacks
-
-
-def make_logs(run, name, trainer):
-    """Keras callbacks that write logs."""
     if not trainer.is_chief:
         return []
-    callbacks = [keras.callbacks.CSVLogger(run / f"{name}.csv", append=True)]
+    log = run.folder / f"{name}.csv"
+    callbacks = [keras.callbacks.CSVLogger(log, append=True)]
+    if FLAGS.validate_every:
+        # First, because the logs hold what it measures.
+        validation = zoo.make_validation(
+            recipe, run.dataset, trainer, FLAGS.validate_every
+        )
+        callbacks.insert(0, validation)
     if FLAGS.tensorboard:
-        logs = str(run / "tensorboard" / name)
+        logs = str(run.folder / "tensorboard" / name)
         callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
     return callbacks
-
-
-def make_validation(recipe, dataset, trainer):
-    """Returns the callback that validates some subnets on held-out images."""
-    # A copy, outside of the strategy.
-    copy = ke.Supernet(trainer.supernet.family, trainer.supernet.classes)
-    scorer = zoo.make_scorer(copy, recipe, dataset)
-
-    def refresh():
-        with trainer.averaged_weights():
-            copy.set_weights(trainer.supernet.get_weights())
-
-    def accuracy(arch):
-        statistics = scorer.statistics(arch)
-        return scorer.evaluate(
-            arch, statistics, scorer.evaluation_batches
-        ).accuracy
-
-    archs = watched(copy.space, recipe.seed)
-    return SubnetValidation(accuracy, archs, FLAGS.validate_every, refresh)
-
-
-def export_child(run, budget):
-    """Exports the child for a budget, and says what was written."""
-    return export_model(ke.load(run, flops=budget.flops), run)
 
 
 def export_model(model, folder):
@@ -412,10 +308,11 @@ def print_table(rows):
     print("flops: multiply-adds of one image. top-1: on the test split.")
 
 
-def compare(recipe, dataset, run, scorer):
+def compare(recipe, run, scorer):
     """Prints the largest child beside the same network trained alone."""
+    dataset = run.dataset
     arch = scorer.supernet.space.largest
-    alone = make_trainer(recipe, dataset, run, "alone").train(Single(arch))
+    alone = PhaseTrainer(recipe, run, "alone").train(Single(arch))
     print("\nThe largest architecture, test top-1:")
     for label, supernet in (
         ("child of the supernet", scorer.supernet),

@@ -14,6 +14,7 @@ Trainings that are done are not repeated.
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -23,7 +24,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
-from keras_elastic.training.tensorflow_gradients import decay_gradients
 from tables import spread
 
 import keras_elastic as ke
@@ -31,9 +31,12 @@ from keras_elastic import files
 from keras_elastic import zoo
 from keras_elastic.data.augmentation import shift_flip
 from keras_elastic.training import Recipe
+from keras_elastic.training import Run
 from keras_elastic.training import Trainer
+from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
 from keras_elastic.training.tensorflow_step import TensorFlowStep
+from keras_elastic.training.tensorflow_step import decay_gradients
 
 # What each changes: fields of the recipe, or of `VariantStep.variant`, or
 # "gammas", those of a block's last normalisation, and "rate", a factor of the
@@ -141,7 +144,8 @@ def train(recipe, dataset, gammas, variant):
     supernet = ke.Supernet(recipe.make_family(), dataset.num_classes)
     if gammas is not None:
         set_gammas(supernet, gammas)
-    steps_per_epoch = ke.data.steps_per_epoch(dataset.train, recipe.batch_size)
+    run = Run(dataset=dataset, folder=".")
+    steps_per_epoch = run.steps_per_epoch(recipe)
     trainer = VariantTrainer(
         supernet,
         recipe.make_optimizer(steps_per_epoch),
@@ -153,7 +157,7 @@ def train(recipe, dataset, gammas, variant):
         **recipe.step_settings(),
     )
     trainer.fit(
-        zoo.epoch_batches(recipe, dataset),
+        functools.partial(run.batches, recipe),
         epochs=recipe.epochs,
         steps_per_epoch=steps_per_epoch,
         verbose=2,
@@ -172,18 +176,22 @@ class VariantTrainer(Trainer):
     """A `Trainer` whose steps are `VariantStep`s."""
 
     def __init__(self, *arguments, variant, **settings):
-        self.variant = variant
         super().__init__(*arguments, **settings)
-
-    def _make_engine(self):
-        step = VariantStep(
-            self.variant,
-            self.supernet,
-            self.optimizer,
-            self.objective,
-            self.settings,
+        self.task = VariantTask(
+            self.supernet, self.task.sampler, self.task.objective
         )
-        return TensorFlowEngine(step, self.settings)
+        self.task.variant = variant
+        step = VariantStep(variant, self.task, self.optimizer, self.settings)
+        self._engine = TensorFlowEngine(step, self.settings)
+
+
+class VariantTask(SubnetTask):
+    """A task that may drop features of each subnet."""
+
+    def masks(self, batch, index):
+        if self.variant["regularised"]:
+            return batch["masks"]
+        return super().masks(batch, index)
 
 
 class VariantStep(TensorFlowStep):
@@ -200,25 +208,20 @@ class VariantStep(TensorFlowStep):
         super().__init__(*parts)
         self.variant = variant
 
-    def gradients(self, images, labels, archs, mixing, step):
+    def gradients(self, *arguments):
         """Those of the step, whose number seeds the patches."""
-        self._step = step
-        return super().gradients(images, labels, archs, mixing, step)
+        self._step = arguments[-1]
+        return super().gradients(*arguments)
 
-    def _forward_backward(self, batch, arch, index, lessons, share):
+    def _forward_backward(self, batch, lessons, index, choice):
         place = index if self.variant["own_patches"] else tf.constant(0)
         images = self._shift_flip(batch["images"], place)
-        logits, loss, gradients = super()._forward_backward(
-            {**batch, "images": images}, arch, index, lessons, share
+        gradients, logs, lessons = super()._forward_backward(
+            {**batch, "images": images}, lessons, index, choice
         )
         if self.variant["regularised"]:
             gradients = self._with_decay(gradients, index)
-        return logits, loss, gradients
-
-    def _masks_of(self, batch, index):
-        if self.variant["regularised"]:
-            return batch["masks"]
-        return super()._masks_of(batch, index)
+        return gradients, logs, lessons
 
     def _shift_flip(self, images, place):
         size = images.shape[1]

@@ -21,7 +21,7 @@ import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.conditional.basisnet import run as basisnet_run
 from keras_elastic.selection.budget import short
-from keras_elastic.training import RunSetting
+from keras_elastic.training import Run
 from keras_elastic.training import TrainingRecipe
 
 VARIANTS = {
@@ -60,15 +60,8 @@ def main():
 def measure(recipe, dataset, folder):
     """Trains a variant; returns its parameters and its `ExitResult`s."""
     zoo.remember_recipe(folder, recipe)
-    setting = RunSetting(
-        folder=folder,
-        dataset=dataset,
-        make_batches=lambda recipe: zoo.epoch_batches(recipe, dataset),
-        steps_per_epoch=ke.data.steps_per_epoch(
-            dataset.train, recipe.batch_size
-        ),
-    )
-    model = basisnet_run.train_basisnet(recipe, setting)
+    run = Run(dataset=dataset, folder=folder)
+    model = recipe.make_training(run).train_model()
     _, results = basisnet_run.measure_results(model, recipe, dataset)
     return model.costs, results
 

@@ -9,7 +9,6 @@ each of them. Trainings that are done are not repeated.
 """
 
 import argparse
-import functools
 import os
 import pathlib
 
@@ -20,8 +19,7 @@ import numpy as np
 import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.selection.budget import short
-from keras_elastic.training import PhaseTrainer
-from keras_elastic.training import RunSetting
+from keras_elastic.training import Run
 from keras_elastic.training import TrainingRecipe
 
 
@@ -58,18 +56,8 @@ def measure(recipe, dataset, folder):
     """Trains the supernet and the gates; returns their `DSNetResult`s."""
     print(folder, flush=True)
     zoo.remember_recipe(folder, recipe)
-    make_batches = functools.partial(zoo.epoch_batches, dataset=dataset)
-    steps = ke.data.steps_per_epoch(dataset.train, recipe.batch_size)
-    supernet = PhaseTrainer(
-        recipe, dataset.num_classes, make_batches, steps, folder / "training"
-    ).train()
-    setting = RunSetting(
-        folder=folder,
-        dataset=dataset,
-        make_batches=make_batches,
-        steps_per_epoch=steps,
-    )
-    return zoo.run_dsnet(supernet, recipe, setting)[1]
+    run = Run(dataset=dataset, folder=folder)
+    return recipe.make_training(run).train().rows
 
 
 def print_table(runs):

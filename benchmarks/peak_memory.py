@@ -49,6 +49,7 @@ def measure(arguments):
     from keras_elastic.training import Sandwich
     from keras_elastic.training import Single
     from keras_elastic.training import StepSettings
+    from keras_elastic.training.task import SubnetTask
     from keras_elastic.training.tensorflow_step import TensorFlowStep
 
     family = ke.families.get("bignas", resolution=(96, 128))
@@ -60,16 +61,16 @@ def measure(arguments):
     optimizer = keras.optimizers.RMSprop(1e-3, momentum=0.9)
     optimizer.build(supernet.trainable_variables)
     settings = StepSettings()
-    step = tf.function(
-        TensorFlowStep(supernet, optimizer, InPlaceDistillation(), settings)
-    )
+    task = SubnetTask(supernet, sampler, InPlaceDistillation())
+    step = tf.function(TensorFlowStep(task, optimizer, settings))
     images = tf.zeros((arguments.batch, 128, 128, 3))
     labels = tf.constant(np.arange(arguments.batch) % CLASSES)
 
     def inputs(number):
         archs = sampler.draw(supernet, 0, number)
         mixing = settings.draw_mixing(arguments.batch, number)
-        return map(tf.constant, (archs, mixing, number))
+        mixing, archs, number = map(tf.constant, (mixing, archs, number))
+        return mixing, {}, archs, number
 
     # Trace before the first look: the graph is not what is asked for.
     step.get_concrete_function(images, labels, *inputs(0))

@@ -29,6 +29,7 @@ from keras_elastic.spaces import costs
 from keras_elastic.training import InPlaceDistillation
 from keras_elastic.training import Sandwich
 from keras_elastic.training import StepSettings
+from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 
@@ -106,10 +107,11 @@ def step_runner(family, mode, archs, batch):
     optimizer = keras.optimizers.RMSprop(1e-4, momentum=0.9)
     optimizer.build(supernet.trainable_variables)
     settings = StepSettings()
-    step = TensorFlowStep(supernet, optimizer, InPlaceDistillation(), settings)
+    task = SubnetTask(supernet, Sandwich(), InPlaceDistillation())
+    step = TensorFlowStep(task, optimizer, settings)
     engine = TensorFlowEngine(step, settings)
     mixing = settings.draw_mixing(len(batch[0]), step=0)
-    return lambda: engine.train(batch, archs, mixing, 0)
+    return lambda: engine.train(batch, mixing, {}, archs, 0)
 
 
 def static_runner(supernet, archs, batch):

@@ -14,7 +14,6 @@ Trainings that are done are not repeated, and one that was killed goes on.
 
 import argparse
 import dataclasses
-import functools
 import json
 import os
 import pathlib
@@ -31,7 +30,7 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
 from keras_elastic.spaces import round_channels
-from keras_elastic.training import PhaseTrainer
+from keras_elastic.training import Run
 from keras_elastic.training import Single
 
 # Widths are scaled by one of these parts of SCALE.
@@ -152,13 +151,7 @@ def measure(recipe, arch, dataset, folder, seed):
     if path.is_file():
         return json.loads(path.read_text())["test_top1"]
     print(folder, flush=True)
-    trainer = PhaseTrainer(
-        recipe,
-        dataset.num_classes,
-        functools.partial(zoo.epoch_batches, dataset=dataset),
-        ke.data.steps_per_epoch(dataset.train, recipe.batch_size),
-        folder / "training",
-    )
+    trainer = recipe.make_training(Run(dataset=dataset, folder=folder))
     scorer = zoo.make_scorer(trainer.train(Single(arch)), recipe, dataset)
     top1 = scorer.evaluate(
         arch, scorer.statistics(arch), zoo.test_batches(recipe, dataset)

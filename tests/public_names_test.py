@@ -5,7 +5,6 @@ import importlib
 import pytest
 
 import keras_elastic
-from keras_elastic import registration
 
 NAMES = {
     "": {

@@ -44,11 +44,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "basisnet.pair": ["BasisNetPair", "select_pair"],
         "basisnet.plots": ["plot_coefficients", "plot_early_exit"],
         "basisnet.recipe": ["BasisNetRecipe"],
-        "basisnet.run": ["run_basisnet"],
+        "basisnet.run": ["BasisNetTraining"],
         "basisnet.task": ["BasisNetTask"],
         "dsnet.recipe": ["DSNetRecipe"],
         "dsnet.report": ["DSNetReport", "dsnet_report"],
-        "dsnet.run": ["run_dsnet"],
+        "dsnet.run": ["DSNetTraining"],
         "dsnet.task": ["GateTask"],
     },
 )

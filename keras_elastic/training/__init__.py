@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         **_SCHEDULES,
         "settings": ["StepSettings"],
         "task": ["SubnetTask", "Task"],
-        "task_training": ["RunSetting", "train_task"],
+        "run": ["Run"],
         "teachers": ["KerasTeacher", "SubnetTeacher"],
         "trainer": ["Trainer"],
         "training_recipe": ["TrainingRecipe", "recipe_from_json"],

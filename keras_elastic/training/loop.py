@@ -55,6 +55,7 @@ class TaskTrainer:
         self.optimizer = optimizer
         self.variables = list(task.variables)
         self.settings = make_settings(settings)
+        task.check(optimizer, self.settings)
         self.step = 0
         self._guard = Guard(task.chance()) if guard else None
         optimizer.build(self.variables)

@@ -1,29 +1,24 @@
-"""Trains by a recipe, phase by phase, and picks up where a kill left it."""
+"""Trains a supernet by a recipe, phase by phase."""
 
-import contextlib
 import dataclasses
-import pathlib
 
 import keras
 
-from keras_elastic import files
 from keras_elastic.models.sorting import sort_channels
 from keras_elastic.models.supernet import Supernet
+from keras_elastic.training.task import SubnetTask
+from keras_elastic.training.task import check_compilable
 from keras_elastic.training.teachers import SubnetTeacher
 from keras_elastic.training.teachers import check_classes
-from keras_elastic.training.trainer import Trainer
-from keras_elastic.training.trainer import check_compilable
 
 FIRST_PHASE = "first_phase"
-_FINAL = "final.weights.h5"
 
 
 class PhaseTrainer:
     """Trains the supernet of a recipe.
 
-    A recipe without phases is one phase. Each phase has a folder with its
-    checkpoints and, when it is done, its final weights, with which the next
-    one begins; a phase that is done is not run again.
+    A recipe without phases is one phase. Each begins with the weights that
+    the one before has left; a phase that is done is not run again.
 
     Reference:
     - Once-for-All (Cai et al., ICLR 2020), section 3.3: progressive shrinking
@@ -31,100 +26,58 @@ class PhaseTrainer:
 
     Args:
         recipe: `Recipe`.
-        classes: Integer. Number of classes.
-        make_batches: Function from the recipe of a phase to the `batches` of
-            `Trainer.fit`.
-        steps_per_epoch: Integer, for phases that do not say otherwise.
-        folder: Path. What all workers see.
-        mode: `"sliced"` or `"masked"`.
-        jit_compile: Boolean. Whether to compile the steps with XLA.
-        scope: Function that returns the context to make variables in:
-            `strategy.scope`.
-        load_teacher: Function from the name of a teacher in the recipe to the
-            teacher; called in the scope.
-        initial: `InitialWeights` that the recipe's `initial` names, or `None`.
-        labels: What tells the classes of the data set apart, by label, for
-            the columns of the initial classifier.
-        make_callbacks: Function from a phase's name and `Trainer` to Keras
-            callbacks.
-        checkpoint_every: Integer. Steps between checkpoints, or `None`.
+        run: `Run`.
+        name: String. The folder of the training in the run's.
 
     Raises:
         ValueError: A teacher knows other classes, or it is the first phase's
-            own.
+            own; initial weights do not fit; XLA cannot compile the mode.
     """
 
-    def __init__(
-        self,
-        recipe,
-        classes,
-        make_batches,
-        steps_per_epoch,
-        folder,
-        *,
-        mode="sliced",
-        jit_compile=False,
-        scope=contextlib.nullcontext,
-        load_teacher=None,
-        initial=None,
-        labels=None,
-        make_callbacks=None,
-        checkpoint_every=None,
-    ):
+    def __init__(self, recipe, run, name="training"):
         self.recipe = recipe
+        self.run = run
+        self.name = name
         self.family = recipe.make_family()
-        self.classes = classes
-        self.make_batches = make_batches
-        self.steps_per_epoch = steps_per_epoch
-        self.folder = pathlib.Path(folder)
-        self.mode = mode
-        self.jit_compile = jit_compile
-        self.scope = scope
-        self.make_callbacks = make_callbacks or (lambda name, trainer: [])
-        self.checkpoint_every = checkpoint_every
-        self.labels = labels
-        self._initial = self._make_initial(initial)
-        check_compilable(jit_compile, mode)
-        self._teachers = self._load_teachers(load_teacher)
+        check_compilable(run.jit_compile, run.mode)
+        self._initial = self._make_initial()
+        self._teachers = self._load_teachers()
         self._first = None
 
-    def _make_initial(self, initial):
+    def _make_initial(self):
         """The weights that the first phase begins with, or `None`."""
-        if initial is None:
-            if self.recipe.initial is not None:
-                raise ValueError(
-                    "`initial` must be given with a recipe that names initial "
-                    f"weights. Received: None, with {self.recipe.initial!r}."
-                )
+        recipe, run = self.recipe, self.run
+        if recipe.initial is None:
             return None
-        keras.utils.set_random_seed(self.recipe.seed % 2**32)
-        supernet = Supernet(self.family, self.classes)
-        known = initial.give(supernet, self.labels)
+        if run.load_initial is None:
+            raise ValueError(
+                "`load_initial` must be given with a recipe that names initial "
+                f"weights. Received: None, with {recipe.initial!r}."
+            )
+        initial = run.load_initial(recipe.initial, self.family, run.classes)
+        keras.utils.set_random_seed(recipe.seed % 2**32)
+        supernet = Supernet(self.family, run.classes)
+        known = initial.give(supernet, run.dataset.class_names)
         print(
             f"Initial weights of {initial.name}, whose head knows {known} of "
-            f"the {self.classes} classes."
+            f"the {run.classes} classes."
         )
         return supernet.get_weights()
 
-    def _load_teachers(self, load_teacher):
+    def _load_teachers(self):
         first, *others = self.recipe.phase_recipes()
         if first.teacher == FIRST_PHASE:
             raise ValueError(
                 "`teacher` can be 'first_phase' in later phases only. "
                 f"Received: it is the teacher of {first.name!r}."
             )
-        names = {phase.teacher for phase in (first, *others)}
-        names -= {None, FIRST_PHASE}
-        if names and load_teacher is None:
-            raise ValueError(
-                "`load_teacher` must be given with a recipe that names a "
-                f"teacher. Received: None, with the teachers {sorted(names)}."
-            )
-        with self.scope():
-            loaded = {name: load_teacher(name) for name in names}
-        for teacher in loaded.values():
-            check_classes(teacher, self.classes)
-        return loaded
+        teachers = {None: None}
+        for phase in (first, *others):
+            if phase.teacher not in (*teachers, FIRST_PHASE):
+                teacher = self.run.teacher(phase)
+                check_classes(teacher, self.run.classes)
+                teachers[phase.teacher] = teacher
+        return teachers
 
     def train(self, sampler=None):
         """Trains all phases.
@@ -145,36 +98,26 @@ class PhaseTrainer:
         return self._with_weights(weights)
 
     def _train_phase(self, phase, before, weights, sampler):
-        folder = self.folder
+        name = self.name
         if self.recipe.phases:
-            folder = folder / phase.name
+            name = f"{name}/{phase.name}"
             print(f"Phase {phase.name!r}")
-        final = folder / _FINAL
-        if final.exists():
-            supernet = Supernet(self.family, self.classes)
-            supernet.load_weights(final)
-            return supernet.get_weights()
-        keras.utils.set_random_seed(phase.seed % 2**32)
-        with self.scope():
-            trainer = self._make_trainer(phase, before, weights, sampler)
-        trainer.fit(
-            self.make_batches(phase),
-            epochs=phase.epochs,
-            steps_per_epoch=self._steps(phase),
-            folder=folder,
-            checkpoint_every=self.checkpoint_every,
-            callbacks=self.make_callbacks(folder.name, trainer),
-        )
-        with trainer.averaged_weights():
-            weights = trainer.supernet.get_weights()
-        if trainer.is_chief:
-            with files.replacing(final) as temporary:
-                self._with_weights(weights).save_weights(temporary)
-        return weights
 
-    def _make_trainer(self, phase, before, weights, sampler):
+        def make_task():
+            return SubnetTask(
+                self._make_supernet(phase, before, weights),
+                sampler or phase.make_sampler(),
+                phase.make_objective(self._teacher_of(phase)),
+            )
+
+        return self.run.train(name, phase, make_task)
+
+    def _make_supernet(self, phase, before, weights):
         supernet = Supernet(
-            self.family, self.classes, mode=self.mode, dtype=phase.dtype
+            self.family,
+            self.run.classes,
+            mode=self.run.mode,
+            dtype=phase.dtype,
         )
         if weights is not None:
             supernet.set_weights(weights)
@@ -184,27 +127,17 @@ class PhaseTrainer:
             )
         if phase.trained == "head":
             _freeze_trunk(supernet)
-        return Trainer(
-            supernet,
-            phase.make_optimizer(self._steps(phase)),
-            sampler or phase.make_sampler(),
-            phase.make_objective(self._teacher_of(phase)),
-            jit_compile=self.jit_compile,
-            **phase.step_settings(),
-        )
-
-    def _steps(self, phase):
-        return phase.steps_per_epoch or self.steps_per_epoch
+        return supernet
 
     def _teacher_of(self, phase):
         if phase.teacher != FIRST_PHASE:
-            return self._teachers.get(phase.teacher)
+            return self._teachers[phase.teacher]
         # In the scope of the strategy, as all variables of a step.
-        supernet = self._with_weights(self._first, self.mode)
+        supernet = self._with_weights(self._first, self.run.mode)
         return SubnetTeacher(supernet, self.family.space.largest)
 
     def _with_weights(self, weights, mode="sliced"):
-        supernet = Supernet(self.family, self.classes, mode=mode)
+        supernet = Supernet(self.family, self.run.classes, mode=mode)
         supernet.set_weights(weights)
         return supernet
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from keras_elastic import families
 from keras_elastic.training import ingredients
+from keras_elastic.training.phases import PhaseTrainer
 from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.training_recipe import TrainingRecipe
 
@@ -169,6 +170,13 @@ class Recipe(TrainingRecipe):
     def make_family(self):
         """Returns the family with the recipe's changes."""
         return families.get(self.family, **self.family_changes)
+
+    def make_training(self, run):
+        """Returns what trains the supernet in a run, a `PhaseTrainer`.
+
+        What is wrong with the recipe shows here, before anything is written.
+        """
+        return PhaseTrainer(self, run)
 
     def make_sampler(self):
         """Returns what draws the architectures of a step."""

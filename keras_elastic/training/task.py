@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops
 
+from keras_elastic.training import teachers
+
 
 class Task:
     """A model, what of it is trained, and on which loss.
@@ -28,6 +30,14 @@ class Task:
     def chance(self):
         """Returns the loss of a model that guesses."""
         raise NotImplementedError
+
+    def check(self, optimizer, settings):
+        """Raises a `ValueError` unless they can train the task.
+
+        Args:
+            optimizer: `keras.optimizers.Optimizer`.
+            settings: `StepSettings`.
+        """
 
     def choose(self, seed, step, losses):
         """Draws what the passes of a step differ in.
@@ -131,9 +141,13 @@ class SubnetTask(Task):
         sampler: See `samplers`.
         objective: What the subnets learn from; see `objectives`.
         statistics: Fixed statistics of the normalizations, or `None`.
+
+    Raises:
+        ValueError: The objective's teacher knows other classes.
     """
 
     def __init__(self, supernet, sampler, objective, statistics=None):
+        teachers.check_classes(objective.teacher, supernet.classes)
         self.model = supernet
         self.sampler = sampler
         self.objective = objective
@@ -142,6 +156,16 @@ class SubnetTask(Task):
         self.variables = supernet.trainable_variables
         self.dropouts = supernet.dropouts
         self.cases = supernet.space.resolution
+
+    def check(self, optimizer, settings):
+        """As `Task.check`."""
+        check_compilable(settings.jit_compile, self.model.mode)
+        if self.objective.needs_average and not optimizer.use_ema:
+            raise ValueError(
+                f"The objective {type(self.objective).__name__} needs the "
+                "moving average of the weights. Received: an optimizer with "
+                "use_ema=False. Pass `use_ema=True, ema_momentum=0.997`."
+            )
 
     def chance(self):
         """Loss of a first subnet that guesses."""
@@ -159,10 +183,7 @@ class SubnetTask(Task):
 
     def run(self, batch, lessons, index, choice, case=None):
         """As `Task.run`."""
-        masks = {
-            name: ops.where(ops.equal(index, 0), mask, ops.ones_like(mask))
-            for name, mask in batch["masks"].items()
-        }
+        masks = self.masks(batch, index)
         logits = self.logits(batch["images"], choice, case, masks)
         losses = self.objective.loss(lessons, index, logits)
         best = ops.argmax(logits, axis=-1)
@@ -172,6 +193,13 @@ class SubnetTask(Task):
             {"accuracy": ops.cast(hits, "float32")},
             self.objective.learn(lessons, index, logits),
         )
+
+    def masks(self, batch, index):
+        """The masks of the dropouts: for the first subnet only."""
+        return {
+            name: ops.where(ops.equal(index, 0), mask, ops.ones_like(mask))
+            for name, mask in batch["masks"].items()
+        }
 
     def logits(self, images, choice, case=None, masks=None):
         """Returns the logits of a subnet, (batch, classes).
@@ -204,3 +232,12 @@ class SubnetTask(Task):
             for metric, values in logs.items():
                 named[f"{name}_{metric}"] = float(values[place])
         return named
+
+
+def check_compilable(jit_compile, mode):
+    """Raises a `ValueError` if XLA cannot compile a mode of the supernet."""
+    if jit_compile and mode != "masked":
+        raise ValueError(
+            "`jit_compile` needs constant shapes. Received: a supernet of "
+            f"mode {mode!r}. Make it with mode='masked'."
+        )

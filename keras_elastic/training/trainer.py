@@ -1,8 +1,6 @@
 """Trains a supernet, on every backend and under every strategy."""
 
-from keras_elastic.training import teachers
 from keras_elastic.training.loop import TaskTrainer
-from keras_elastic.training.loop import make_settings
 from keras_elastic.training.objectives import InPlaceDistillation
 from keras_elastic.training.samplers import Sandwich
 from keras_elastic.training.task import SubnetTask
@@ -52,26 +50,10 @@ class Trainer(TaskTrainer):
         **settings,
     ):
         self.supernet = supernet
-        objective = objective or InPlaceDistillation()
-        checked = make_settings(settings)
-        teachers.check_classes(objective.teacher, supernet.classes)
-        check_compilable(checked.jit_compile, supernet.mode)
-        if objective.needs_average and not optimizer.use_ema:
-            raise ValueError(
-                f"The objective {type(objective).__name__} needs the "
-                "moving average of the weights. Received: an optimizer with "
-                "use_ema=False. Pass `use_ema=True, ema_momentum=0.997`."
-            )
         task = SubnetTask(
-            supernet, sampler or Sandwich(), objective, checked.statistics
+            supernet,
+            sampler or Sandwich(),
+            objective or InPlaceDistillation(),
+            settings.get("statistics"),
         )
         super().__init__(task, optimizer, guard=guard, **settings)
-
-
-def check_compilable(jit_compile, mode):
-    """Raises a `ValueError` if XLA cannot compile a mode of the supernet."""
-    if jit_compile and mode != "masked":
-        raise ValueError(
-            "`jit_compile` needs constant shapes. Received: a supernet of "
-            f"mode {mode!r}. Make it with mode='masked'."
-        )

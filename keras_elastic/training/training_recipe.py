@@ -148,6 +148,14 @@ class TrainingRecipe:
             )
         return steps
 
+    def make_training(self, run):
+        """Returns what trains the recipe in a run, by its method `train`.
+
+        Args:
+            run: `Run`.
+        """
+        raise NotImplementedError
+
     def check(self, classes: int, load_teacher: Callable) -> None:
         """Raises a `ValueError` for what is wrong, before anything is run.
 

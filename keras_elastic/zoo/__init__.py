@@ -8,9 +8,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "entry": ["Entry", "remember_recipe", "write_entry", "write_model"],
         "evaluation": [
             "check_same_classes",
-            "epoch_batches",
             "make_front",
             "make_scorer",
+            "make_validation",
             "scored_rows",
             "test_batches",
             "time_front",

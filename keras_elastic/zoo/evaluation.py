@@ -4,41 +4,17 @@ import numpy as np
 from keras import ops
 
 from keras_elastic import data
+from keras_elastic.models import Supernet
 from keras_elastic.models import build_child
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
 from keras_elastic.selection import Scorer
 from keras_elastic.selection.latency_runtimes import get_runtime
 from keras_elastic.spaces import costs
+from keras_elastic.training import SubnetValidation
+from keras_elastic.training import watched
 
 _BATCH = 256
-
-
-def epoch_batches(recipe, dataset):
-    """Returns the training batches of a recipe, for `Trainer.fit`.
-
-    Args:
-        recipe: `TrainingRecipe`.
-        dataset: `ImageDataset`.
-
-    Returns:
-        Function from an epoch and the batch to begin with to its batches, of
-        one shard of several if `shard_index` and `num_shards` are given.
-    """
-
-    def batches(epoch, start_batch, **shard):
-        return data.training_batches(
-            dataset.train,
-            batch_size=recipe.batch_size,
-            patch_size=recipe.patch_size,
-            seed=recipe.seed,
-            epoch=epoch,
-            augmentation=recipe.augmentation,
-            start_batch=start_batch,
-            **shard,
-        )
-
-    return batches
 
 
 def make_scorer(supernet, recipe, dataset, cache=None) -> Scorer:
@@ -161,3 +137,31 @@ def check_same_classes(entry, dataset) -> None:
 def _some(names):
     more = ", ..." if len(names) > 5 else ""
     return f"{len(names)} classes ({', '.join(names[:5])}{more})"
+
+
+def make_validation(recipe, dataset, trainer, every) -> SubnetValidation:
+    """Returns the callback that validates some subnets on held-out images.
+
+    Args:
+        recipe: `Recipe`.
+        dataset: `ImageDataset`.
+        trainer: `TaskTrainer` of a supernet.
+        every: Integer. Epochs between two validations.
+    """
+    supernet = trainer.model
+    # A copy, outside of the strategy.
+    copy = Supernet(supernet.family, supernet.classes)
+    scorer = make_scorer(copy, recipe, dataset)
+
+    def refresh():
+        with trainer.averaged_weights():
+            copy.set_weights(supernet.get_weights())
+
+    def accuracy(arch):
+        statistics = scorer.statistics(arch)
+        return scorer.evaluate(
+            arch, statistics, scorer.evaluation_batches
+        ).accuracy
+
+    archs = watched(copy.space, recipe.seed)
+    return SubnetValidation(accuracy, archs, every, refresh)

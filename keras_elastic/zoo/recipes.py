@@ -9,7 +9,6 @@ from keras_elastic.selection import CoarseToFine
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
 from keras_elastic.training import TrainingRecipe
-from keras_elastic.zoo.evaluation import epoch_batches
 from keras_elastic.zoo.loading import load_teacher
 from keras_elastic.zoo.places import recipe_file
 
@@ -76,20 +75,20 @@ def spread_budgets(name) -> tuple[float, ...]:
     return tuple(float(f"{1.05 * flops:.2g}") for flops in quarters)
 
 
-def check_recipe(recipe, dataset) -> None:
+def check_recipe(recipe, run) -> None:
     """Raises a `ValueError` for what is wrong, before anything is written.
 
     Args:
         recipe: `TrainingRecipe`.
-        dataset: `ImageDataset`.
+        run: `Run`.
     """
-    recipe.check(dataset.num_classes, load_teacher)
+    recipe.check(run.classes, load_teacher)
     if isinstance(recipe, Recipe):
         make_search(recipe)
         for flops in recipe.budgets:
             budget = Budget(flops=flops)
-            budget.check_reachable(recipe.make_family(), dataset.num_classes)
-    epoch_batches(recipe, dataset)(epoch=0, start_batch=0)
+            budget.check_reachable(recipe.make_family(), run.classes)
+    run.batches(recipe, epoch=0, start_batch=0)
 
 
 def make_search(recipe) -> CoarseToFine:

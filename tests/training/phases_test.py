@@ -73,21 +73,22 @@ class Watcher:
         return [keras.callbacks.LambdaCallback(on_train_batch_end=on_batch_end)]
 
 
-def batches(recipe):
-    return tiny.batches
-
-
-def make_trainer(folder, recipe=IN_PHASES, watcher=None, **arguments):
-    return PhaseTrainer(
-        recipe,
-        tiny.CLASSES,
-        batches,
-        STEPS,
-        folder,
-        make_callbacks=watcher,
+def make_trainer(
+    folder,
+    recipe=IN_PHASES,
+    watcher=None,
+    labels=("a", "b", "c"),
+    **arguments,
+):
+    if watcher is not None:
+        arguments["make_callbacks"] = watcher
+    run = tiny.TinyRun(
+        dataset=tiny.make_dataset(labels, steps=STEPS),
+        folder=folder,
         checkpoint_every=1,
         **arguments,
     )
+    return PhaseTrainer(recipe, run, name="")
 
 
 def train(folder, recipe=IN_PHASES, watcher=None, **arguments):
@@ -146,7 +147,7 @@ def test_phases_run_one_after_another(whole):
 @pytest.mark.slow
 def test_a_phase_is_of_its_part_of_the_space(whole):
     _, watcher, _ = whole
-    spaces = {n: t.sampler.space for n, t in watcher.trainers.items()}
+    spaces = {n: t.task.sampler.space for n, t in watcher.trainers.items()}
     assert spaces["whole"].depth == ((1,), (2,))
     assert spaces["whole"].kernel_size[-1] == (5,)
     assert spaces["shrunk"] == tiny.FAMILY.space
@@ -155,8 +156,8 @@ def test_a_phase_is_of_its_part_of_the_space(whole):
 @pytest.mark.slow
 def test_the_first_phase_teaches_the_second(whole):
     folder, watcher, _ = whole
-    assert watcher.trainers["whole"].objective.teacher is None
-    teacher = watcher.trainers["shrunk"].objective.teacher
+    assert watcher.trainers["whole"].task.objective.teacher is None
+    teacher = watcher.trainers["shrunk"].task.objective.teacher
     assert teacher.arch == tiny.FAMILY.space.largest
     # It has not learnt since.
     assert_equal(teacher.supernet.get_weights(), final(folder / "whole"))
@@ -208,8 +209,8 @@ def test_the_averaged_weights_are_the_result(tmp_path):
     assert (tmp_path / "final.weights.h5").exists()
     [trainer] = watcher.trainers.values()
     with trainer.averaged_weights():
-        assert_equal(trainer.supernet.get_weights(), weights)
-    assert not np.allclose(trainer.supernet.get_weights()[0], weights[0])
+        assert_equal(trainer.model.get_weights(), weights)
+    assert not np.allclose(trainer.model.get_weights()[0], weights[0])
 
 
 @pytest.mark.slow
@@ -218,7 +219,7 @@ def test_a_given_sampler_replaces_the_recipes(tmp_path):
     sampler = Single(tiny.FAMILY.space.smallest)
     supernet = make_trainer(tmp_path, RECIPE, watcher).train(sampler)
     [trainer] = watcher.trainers.values()
-    assert trainer.sampler is sampler
+    assert trainer.task.sampler is sampler
     assert supernet.mode == "sliced"
     assert_equal(final(tmp_path), supernet.get_weights())
 
@@ -278,10 +279,12 @@ def make_initial(labels=("a", "b", "c")):
     return source, InitialWeights.of_supernet("mine", source, labels)
 
 
-def begin(folder, recipe, **arguments):
+def begin(folder, recipe, initial, **arguments):
     """The supernet of the first phase, before its first step."""
-    trainer = make_trainer(folder, recipe, **arguments)
-    return trainer._make_trainer(recipe, None, trainer._initial, None).supernet
+    trainer = make_trainer(
+        folder, recipe, load_initial=lambda *_: initial, **arguments
+    )
+    return trainer._make_supernet(recipe, None, trainer._initial)
 
 
 def test_a_training_begins_with_initial_weights(tmp_path):
@@ -319,7 +322,7 @@ def test_channels_are_sorted_between_blocks_too(tmp_path):
 
 
 def test_initial_weights_that_are_named_must_be_given(tmp_path):
-    with pytest.raises(ValueError, match="`initial` must be given.*'mine'"):
+    with pytest.raises(ValueError, match="`load_initial` must be.*'mine'"):
         make_trainer(tmp_path, RECIPE.replace(initial="mine"))
 
 
@@ -328,7 +331,9 @@ def test_steps_of_a_phase(tmp_path):
         phases=({"name": "one", "steps_per_epoch": 1}, {"name": "two"})
     )
     trainer = make_trainer(tmp_path, recipe)
-    steps = [trainer._steps(phase) for phase in recipe.phase_recipes()]
+    steps = [
+        trainer.run.steps_per_epoch(phase) for phase in recipe.phase_recipes()
+    ]
     assert steps == [1, STEPS]
 
 

@@ -5,7 +5,9 @@ import tensorflow as tf
 from training import tiny
 
 from keras_elastic.training import InPlaceDistillation
+from keras_elastic.training import Sandwich
 from keras_elastic.training import StepSettings
+from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 
@@ -15,7 +17,8 @@ def make_engine(**settings):
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(supernet.trainable_variables)
     settings = StepSettings(**settings)
-    step = TensorFlowStep(supernet, optimizer, InPlaceDistillation(), settings)
+    task = SubnetTask(supernet, Sandwich(), InPlaceDistillation())
+    step = TensorFlowStep(task, optimizer, settings)
     return TensorFlowEngine(step, settings)
 
 

@@ -14,6 +14,7 @@ from keras_elastic.training import InPlaceDistillation
 from keras_elastic.training import Sandwich
 from keras_elastic.training import StepSettings
 from keras_elastic.training import Supervised
+from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 BATCH = 8
@@ -22,12 +23,14 @@ BATCH = 8
 def make_step(supernet, objective=None, optimizer=None, **settings):
     optimizer = optimizer or keras.optimizers.SGD(1.0)
     optimizer.build(supernet.trainable_variables)
-    return TensorFlowStep(
+    settings = StepSettings(**{"weight_decay": 0.0, **settings})
+    task = SubnetTask(
         supernet,
-        optimizer,
+        Sandwich(),
         objective or InPlaceDistillation(),
-        StepSettings(**{"weight_decay": 0.0, **settings}),
+        settings.statistics,
     )
+    return TensorFlowStep(task, optimizer, settings)
 
 
 def step_gradients(
@@ -38,27 +41,31 @@ def step_gradients(
         mixing = np.ones(len(images) // 2, "float32")
     # Untraced where that is not the point, because tracing takes seconds.
     function = tf.function(step.gradients) if traced else step.gradients
-    gradients, loss, accuracy = function(
+    gradients, logs = function(
         tf.constant(images),
         tf.constant(labels),
-        tf.constant(archs),
         tf.constant(mixing),
+        {},
+        tf.constant(archs),
         tf.constant(number),
     )
-    return [g.numpy() for g in gradients], loss.numpy(), accuracy.numpy()
+    return [g.numpy() for g in gradients], *(
+        logs[name].numpy() for name in ("loss", "accuracy")
+    )
 
 
 def changes(step, archs, images, labels):
     """What a step with a learning rate of one subtracts from the weights."""
-    before = step.supernet.get_weights()
+    before = step.task.model.get_weights()
     step(
         tf.constant(images),
         tf.constant(labels),
-        tf.constant(archs),
         tf.ones(len(images) // 2),
+        {},
+        tf.constant(archs),
         tf.constant(0),
     )
-    after = step.supernet.get_weights()
+    after = step.task.model.get_weights()
     return [a - b for a, b in zip(before, after, strict=True)]
 
 
@@ -164,8 +171,9 @@ def test_one_trace_serves_all_steps():
         archs = Sandwich().draw(supernet, seed=0, step=number)
         run(
             *map(tf.constant, tiny.make_batch()),
-            tf.constant(archs),
             tf.ones(BATCH // 2),
+            {},
+            tf.constant(archs),
             tf.constant(number),
         )
     assert len(traces) == 1

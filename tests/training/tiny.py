@@ -1,6 +1,7 @@
 """A space and data that train in a moment."""
 
 import dataclasses
+import types
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from keras_elastic import Supernet
 from keras_elastic.families import EfficientNet
 from keras_elastic.families.efficientnet import Stage
+from keras_elastic.training import Run
 
 CLASSES = 3
 FAMILY = EfficientNet(
@@ -42,6 +44,22 @@ def make_batch(count=8, seed=0):
     rng = np.random.default_rng(seed)
     images = rng.uniform(0, 255, (count, 8, 8, 3)).astype("float32")
     return images, rng.integers(0, CLASSES, count)
+
+
+class TinyRun(Run):
+    """A run on `batches`."""
+
+    def batches(self, recipe, epoch, start_batch, **shard):
+        return batches(epoch, start_batch)
+
+
+def make_dataset(labels=("a", "b", "c"), steps=6, batch=8):
+    """What a `TinyRun` asks a data set for."""
+    return types.SimpleNamespace(
+        num_classes=CLASSES,
+        class_names=labels,
+        train=types.SimpleNamespace(size=steps * batch),
+    )
 
 
 def batches(epoch, start_batch, steps=6):

@@ -69,20 +69,16 @@ def trained(strategy, batches, steps):
 def mean_of_halves():
     """Weights after one step with the mean gradient of both halves."""
     trainer = make_trainer()
-    step = TensorFlowStep(
-        trainer.supernet,
-        trainer.optimizer,
-        trainer.objective,
-        trainer.settings,
-    )
-    archs = trainer.sampler.draw(trainer.supernet, 0, 0)
+    step = TensorFlowStep(trainer.task, trainer.optimizer, trainer.settings)
+    archs = trainer.task.choose(0, 0, losses=None)
     images, labels = tiny.make_batch(8)
     halves = [
         step.gradients(
             tf.constant(images[part]),
             tf.constant(labels[part]),
-            tf.constant(archs),
             tf.ones(2),
+            {},
+            tf.constant(archs),
             tf.constant(0),
         )[0]
         for part in (slice(0, 4), slice(4, 8))

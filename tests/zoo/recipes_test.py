@@ -4,6 +4,7 @@ from keras_elastic import families
 from keras_elastic import zoo
 from keras_elastic.data import load_dataset
 from keras_elastic.selection import Budget
+from keras_elastic.training import Run
 
 
 def test_a_recipe_of_the_zoo():
@@ -64,8 +65,8 @@ def test_budgets_are_spread_over_the_range():
         ({"label_smoothing": 2.0}, "`label_smoothing`"),
     ],
 )
-def test_what_is_wrong_shows_before_the_training(changes, words):
+def test_what_is_wrong_shows_before_the_training(changes, words, tmp_path):
     recipe = zoo.read_recipe("bignas_digits", changes)
-    dataset = load_dataset("digits")
+    run = Run(dataset=load_dataset("digits"), folder=tmp_path)
     with pytest.raises(ValueError, match=words):
-        zoo.check_recipe(recipe, dataset)
+        zoo.check_recipe(recipe, run)

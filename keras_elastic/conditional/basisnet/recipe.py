@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from keras_elastic import families
 from keras_elastic.conditional.basisnet.model import BasisNet
+from keras_elastic.conditional.basisnet.run import BasisNetTraining
 from keras_elastic.conditional.basisnet.task import BasisNetTask
 from keras_elastic.models import build
 from keras_elastic.spaces import Architecture
@@ -145,6 +146,10 @@ class BasisNetRecipe(TrainingRecipe):
         """Makes the network and its task, which check their arguments."""
         teacher = self.teacher and load_teacher(self.teacher)
         self.make_task(self.make_model(classes), 1, teacher)
+
+    def make_training(self, run):
+        """Returns the `BasisNetTraining`."""
+        return BasisNetTraining(self, run)
 
     def make_task(self, model, steps_per_epoch: int, teacher=None):
         """Returns the `BasisNetTask` of the recipe.

@@ -9,10 +9,11 @@ from keras_elastic.conditional.basisnet.coefficients import measure_coefficients
 from keras_elastic.conditional.basisnet.early_exit import measure_early_exit
 from keras_elastic.conditional.basisnet.plots import plot_coefficients
 from keras_elastic.conditional.basisnet.plots import plot_early_exit
+from keras_elastic.conditional.results import TOP1
+from keras_elastic.conditional.results import ConditionalResult
+from keras_elastic.conditional.results import write_results
 from keras_elastic.selection.budget import short
-from keras_elastic.training.task_training import train_task
 from keras_elastic.zoo import evaluation
-from keras_elastic.zoo.results import write_results
 
 MODEL = "model.keras"
 
@@ -38,30 +39,83 @@ class ExitResult:
     test_top1: float
 
 
-def train_basisnet(recipe, setting):
-    """Trains the BasisNet of a recipe.
+class BasisNetTraining:
+    """Trains a BasisNet in a run, both of its stages together.
 
     Args:
         recipe: `BasisNetRecipe`.
-        setting: `RunSetting`.
+        run: `Run`.
 
-    Returns:
-        `BasisNet` outside of every strategy, calibrated.
+    Raises:
+        ValueError: The teacher is unknown, or knows other classes.
     """
-    teacher = None
-    if recipe.teacher is not None:
-        with setting.scope():
-            teacher = setting.load_teacher(recipe.teacher)
 
-    def make_task():
-        model = recipe.make_model(setting.classes, recipe.dtype)
-        return recipe.make_task(model, setting.steps_per_epoch, teacher)
+    def __init__(self, recipe, run):
+        self.recipe = recipe
+        self.run = run
+        self._teacher = run.teacher(recipe)
 
-    weights = train_task("basisnet", recipe, setting, make_task)
-    model = recipe.make_model(setting.classes)
-    model.set_weights(weights)
-    images = evaluation.calibration_images(recipe, setting.dataset)
-    return calibrate(model, images)
+    def train_model(self):
+        """Returns the `BasisNet` outside of every strategy, calibrated."""
+        recipe, run = self.recipe, self.run
+        steps = run.steps_per_epoch(recipe)
+
+        def make_task():
+            model = recipe.make_model(run.classes, recipe.dtype)
+            return recipe.make_task(model, steps, self._teacher)
+
+        weights = run.train("training/basisnet", recipe, make_task)
+        model = recipe.make_model(run.classes)
+        model.set_weights(weights)
+        images = evaluation.calibration_images(recipe, run.dataset)
+        return calibrate(model, images)
+
+    def train(self):
+        """Trains, and writes the model and what was measured.
+
+        Writes `model.keras`, with the early exit of the recipe's tolerance,
+        the curve of the held-out images as `early_exit.csv`, their mean
+        coefficients by class and block as `coefficients.csv`, pictures of
+        both, if Matplotlib is installed, and `results.csv`.
+
+        Returns:
+            `ConditionalResult`; `None` in a worker that writes nothing.
+        """
+        trained, run = self.train_model(), self.run
+        if not run.is_chief:
+            return None
+        curve, results = measure_results(trained, self.recipe, run.dataset)
+        model = trained.with_exit_threshold(results[1].threshold)
+        model.class_names = run.dataset.class_names
+        with files.replacing(run.folder / MODEL) as temporary:
+            model.save(temporary)
+        table = measure_coefficients(
+            model,
+            evaluation.held_out_batches(self.recipe, run.dataset),
+            run.dataset.class_names,
+        )
+        _write_tables(run.folder, curve, table, model.exit_threshold)
+        write_results(run.folder, results)
+        return ConditionalResult({"": model}, results, _describe(results))
+
+
+def _describe(results):
+    """The table of a run, and what its columns are."""
+    lines = ["{:<28}{:>10}{:>10}{:>12}".format("exit", "flops", "exits", TOP1)]
+    lines += [
+        f"{row.exit:<28}{short(row.flops):>10}{row.exits:>10.1%}"
+        f"{row.test_top1:>12.2%}"
+        for row in results
+    ]
+    return "\n".join(
+        [
+            *lines,
+            "flops: mean multiply-adds of an image. exits: images that end "
+            "after the light network.",
+            "Thresholds were chosen on held-out images; all figures are of "
+            "the test split.",
+        ]
+    )
 
 
 def measure_results(model, recipe, dataset):
@@ -116,40 +170,6 @@ def spread_budgets(costs):
     return tuple(
         float(f"{low + part * (high - low):.3g}") for part in (0.25, 0.5, 0.75)
     )
-
-
-def run_basisnet(recipe, setting):
-    """Trains a BasisNet, and writes the model and what was measured.
-
-    Writes `model.keras`, with the early exit of the recipe's tolerance, the
-    curve of the held-out images as `early_exit.csv`, their mean coefficients
-    by class and block as `coefficients.csv`, pictures of both, if Matplotlib
-    is installed, and `results.csv`.
-
-    Args:
-        recipe: `BasisNetRecipe`.
-        setting: `RunSetting`.
-
-    Returns:
-        The `BasisNet` that was written, and a list of `ExitResult`; `None`
-        in a worker that writes nothing.
-    """
-    trained = train_basisnet(recipe, setting)
-    if not setting.is_chief:
-        return None
-    curve, results = measure_results(trained, recipe, setting.dataset)
-    model = trained.with_exit_threshold(results[1].threshold)
-    model.class_names = setting.dataset.class_names
-    with files.replacing(setting.folder / MODEL) as temporary:
-        model.save(temporary)
-    table = measure_coefficients(
-        model,
-        evaluation.held_out_batches(recipe, setting.dataset),
-        setting.dataset.class_names,
-    )
-    _write_tables(setting.folder, curve, table, model.exit_threshold)
-    write_results(setting.folder, results)
-    return model, results
 
 
 def _write_tables(folder, curve, table, threshold):

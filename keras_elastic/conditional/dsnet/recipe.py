@@ -5,6 +5,7 @@ from typing import Any
 from typing import ClassVar
 
 from keras_elastic.conditional.dsnet.model import DSNet
+from keras_elastic.conditional.dsnet.run import DSNetTraining
 from keras_elastic.conditional.dsnet.task import HARD_SAMPLES
 from keras_elastic.training.recipe import Recipe
 
@@ -70,6 +71,10 @@ class DSNetRecipe(Recipe):
         """As `Recipe.smoke_changes`, with gates for one window."""
         changes = super().smoke_changes()
         return {**changes, "gate_epochs": 1, "windows": self.windows[:1]}
+
+    def make_training(self, run):
+        """Returns the `DSNetTraining`."""
+        return DSNetTraining(self, run)
 
     def gate_recipe(self) -> "DSNetRecipe":
         """Returns the recipe with the gates' optimisation in its fields."""

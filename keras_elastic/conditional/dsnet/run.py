@@ -11,10 +11,13 @@ from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.conditional.dsnet.model import DSNet
 from keras_elastic.conditional.dsnet.report import flops_of
 from keras_elastic.conditional.dsnet.task import GateTask
+from keras_elastic.conditional.results import TOP1
+from keras_elastic.conditional.results import ConditionalResult
+from keras_elastic.conditional.results import write_results
+from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
-from keras_elastic.training.task_training import train_task
+from keras_elastic.training import PhaseTrainer
 from keras_elastic.zoo import evaluation
-from keras_elastic.zoo.results import write_results
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,41 +38,64 @@ class DSNetResult:
     test_top1: float
 
 
-def run_dsnet(supernet, recipe, setting):
-    """Trains the gates of a supernet, and writes models and results.
-
-    Writes `<window>/model.keras` for each window of the recipe, and
-    `results.csv`.
+class DSNetTraining:
+    """Trains a DS-Net in a run: its supernet, then gates for each window.
 
     Args:
-        supernet: Trained `Supernet` of the recipe's family.
         recipe: `DSNetRecipe`.
-        setting: `RunSetting`.
+        run: `Run`.
 
-    Returns:
-        Dictionary from windows to `DSNet`, and a list of `DSNetResult`;
-        `None` in a worker that writes nothing.
+    Raises:
+        ValueError: As `PhaseTrainer`.
     """
-    statistics = measure_statistics(supernet, recipe, setting.dataset)
-    models = {
-        window: train_gates(supernet, statistics, window, recipe, setting)
-        for window in recipe.windows
-    }
-    if not setting.is_chief:
-        return None
-    results = [
-        *measure_widths(supernet, statistics, recipe, setting.dataset),
-        *(
-            _measure(f"DS-Net {window}", model, recipe, setting.dataset)
-            for window, model in models.items()
-        ),
+
+    def __init__(self, recipe, run):
+        self.recipe = recipe
+        self.run = run
+        self.phases = PhaseTrainer(recipe, run)
+
+    def train(self):
+        """Trains, and writes models and results.
+
+        Writes `<window>/model.keras` for each window of the recipe, and
+        `results.csv`.
+
+        Returns:
+            `ConditionalResult`; `None` in a worker that writes nothing.
+        """
+        recipe, run = self.recipe, self.run
+        supernet = self.phases.train()
+        statistics = measure_statistics(supernet, recipe, run.dataset)
+        models = {
+            window: train_gates(supernet, statistics, window, recipe, run)
+            for window in recipe.windows
+        }
+        if not run.is_chief:
+            return None
+        results = [
+            *measure_widths(supernet, statistics, recipe, run.dataset),
+            *(
+                _measure(f"DS-Net {window}", model, recipe, run.dataset)
+                for window, model in models.items()
+            ),
+        ]
+        for window, model in models.items():
+            model.class_names = run.dataset.class_names
+            with files.replacing(model_file(run.folder, window)) as temporary:
+                model.save(temporary)
+        write_results(run.folder, results)
+        return ConditionalResult(models, results, _describe(results))
+
+
+def _describe(results):
+    """The table of a run, and what its columns are."""
+    lines = ["{:<28}{:>10}{:>12}".format("network", "flops", TOP1)]
+    lines += [
+        f"{row.network:<28}{short(row.flops):>10}{row.test_top1:>12.2%}"
+        for row in results
     ]
-    for window, model in models.items():
-        model.class_names = setting.dataset.class_names
-        with files.replacing(model_file(setting.folder, window)) as temporary:
-            model.save(temporary)
-    write_results(setting.folder, results)
-    return models, results
+    notes = "flops: mean multiply-adds of an image. top-1: on the test split."
+    return "\n".join([*lines, notes])
 
 
 def model_file(folder, window):
@@ -91,7 +117,7 @@ def measure_statistics(supernet, recipe, dataset):
     }
 
 
-def train_gates(supernet, statistics, window, recipe, setting):
+def train_gates(supernet, statistics, window, recipe, run):
     """Trains the gates of a window of widths.
 
     Returns:
@@ -112,8 +138,8 @@ def train_gates(supernet, statistics, window, recipe, setting):
         )
 
     print(f"Gates of the window {window!r}")
-    weights = train_task(
-        f"gates_{window}", recipe.gate_recipe(), setting, make_task
+    weights = run.train(
+        f"training/gates_{window}", recipe.gate_recipe(), make_task
     )
     model = make_model()
     model.set_weights(weights)

@@ -1,5 +1,3 @@
-import types
-
 import keras
 import numpy as np
 import pytest
@@ -8,8 +6,6 @@ from training.tiny_task import TinyTask
 from training.tiny_task import make_model
 
 from keras_elastic.conditional import BasisNetRecipe
-from keras_elastic.training import RunSetting
-from keras_elastic.training import train_task
 
 # Of any kind: the task is given.
 RECIPE = BasisNetRecipe(
@@ -26,15 +22,9 @@ RECIPE = BasisNetRecipe(
 )
 
 
-def make_setting(folder, **changes):
-    values = {
-        "folder": folder,
-        "dataset": types.SimpleNamespace(num_classes=tiny.CLASSES),
-        "make_batches": lambda recipe: tiny.batches,
-        "steps_per_epoch": 4,
-        **changes,
-    }
-    return RunSetting(**values)
+def make_run(folder, **changes):
+    dataset = tiny.make_dataset(steps=4)
+    return tiny.TinyRun(dataset=dataset, folder=folder, **changes)
 
 
 def make_task():
@@ -52,37 +42,37 @@ class Kill(keras.callbacks.Callback):
 
 
 def test_a_killed_training_goes_on(tmp_path):
-    whole = train_task("one", RECIPE, make_setting(tmp_path / "a"), make_task)
-    killed = make_setting(
+    whole = make_run(tmp_path / "a").train("one", RECIPE, make_task)
+    killed = make_run(
         tmp_path / "b",
         checkpoint_every=1,
         make_callbacks=lambda name, trainer: [Kill()],
     )
     with pytest.raises(KeyboardInterrupt):
-        train_task("one", RECIPE, killed, make_task)
-    again = train_task("one", RECIPE, make_setting(tmp_path / "b"), make_task)
+        killed.train("one", RECIPE, make_task)
+    again = make_run(tmp_path / "b").train("one", RECIPE, make_task)
     assert_equal(whole, again)
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
-    weights = train_task("one", RECIPE, make_setting(tmp_path), make_task)
+    weights = make_run(tmp_path).train("one", RECIPE, make_task)
     named = []
 
     def make_callbacks(name, trainer):
         named.append(name)
         return []
 
-    setting = make_setting(tmp_path, make_callbacks=make_callbacks)
-    assert_equal(train_task("one", RECIPE, setting, make_task), weights)
+    run = make_run(tmp_path, make_callbacks=make_callbacks)
+    assert_equal(run.train("one", RECIPE, make_task), weights)
     assert named == []
-    train_task("two", RECIPE, setting, make_task)
+    run.train("two", RECIPE, make_task)
     assert named == ["two"]
 
 
 def test_averaged_weights_are_the_result(tmp_path):
     averaged = RECIPE.replace(ema_momentum=0.9)
-    plain = train_task("one", RECIPE, make_setting(tmp_path), make_task)
-    found = train_task("two", averaged, make_setting(tmp_path), make_task)
+    plain = make_run(tmp_path).train("one", RECIPE, make_task)
+    found = make_run(tmp_path).train("two", averaged, make_task)
     assert not np.allclose(plain[0], found[0], atol=1e-4)
-    again = train_task("two", averaged, make_setting(tmp_path), make_task)
+    again = make_run(tmp_path).train("two", averaged, make_task)
     assert_equal(found, again)

@@ -1,11 +1,29 @@
-"""Tables of results."""
+"""What a run of a conditional model leaves."""
 
 import csv
 import dataclasses
+from typing import Any
 
 from keras_elastic import files
 
 RESULTS = "results.csv"
+TOP1 = "test top-1"
+
+
+@dataclasses.dataclass(frozen=True)
+class ConditionalResult:
+    """What a run has trained and measured.
+
+    Args:
+        models: Dictionary from a folder of the run, `""` for itself, to the
+            model that was written there.
+        rows: List of what was measured, dataclass values of one class.
+        table: String. The rows for a person to read.
+    """
+
+    models: dict[str, Any]
+    rows: list[Any]
+    table: str
 
 
 def write_results(folder, rows):
