@@ -45,7 +45,7 @@ VARIANTS = {
     "no constant ending": {"ending": 0.0},
     "cosine": {"schedule": "cosine"},
     "linear": {"schedule": "linear"},
-    "every subnet regularised": {"regularised": True},
+    "every subnet regularized": {"regularized": True},
     "a patch for each subnet": {"own_patches": True},
     "two random subnets": {"num_random": 2},
 }
@@ -117,7 +117,7 @@ def measure(name, recipe, dataset, folder):
     gammas = changes.pop("gammas", None)
     rate = changes.pop("rate", 1.0)
     variant = {
-        key: changes.pop(key, False) for key in ("regularised", "own_patches")
+        key: changes.pop(key, False) for key in ("regularized", "own_patches")
     }
     recipe = recipe.replace(
         learning_rate=rate * recipe.learning_rate, **changes
@@ -191,7 +191,7 @@ class VariantStep(TensorFlowStep):
 
     Args:
         variant: Dictionary of `own_patches`, whether each subnet sees other
-            shifts, and `regularised`, whether each subnet has dropout and
+            shifts, and `regularized`, whether each subnet has dropout and
             weight decay.
         *parts: Arguments of `TensorFlowStep`.
     """
@@ -211,12 +211,12 @@ class VariantStep(TensorFlowStep):
         logits, loss, gradients = super()._forward_backward(
             {**batch, "images": images}, arch, index, lessons, share
         )
-        if self.variant["regularised"]:
+        if self.variant["regularized"]:
             gradients = self._with_decay(gradients, index)
         return logits, loss, gradients
 
     def _masks_of(self, batch, index):
-        if self.variant["regularised"]:
+        if self.variant["regularized"]:
             return batch["masks"]
         return super()._masks_of(batch, index)
 
