@@ -36,7 +36,7 @@ from keras_elastic.training.tensorflow_gradients import decay_gradients
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 # What each changes: fields of the recipe, or of `VariantStep.variant`, or
-# "gammas", those of a block's last normalisation, and "rate", a factor of the
+# "gammas", those of a block's last normalization, and "rate", a factor of the
 # learning rate.
 VARIANTS = {
     "all": {},
