@@ -39,7 +39,7 @@ from keras_elastic.training.tensorflow_step import TensorFlowStep
 from keras_elastic.training.tensorflow_step import decay_gradients
 
 # What each changes: fields of the recipe, or of `VariantStep.variant`, or
-# "gammas", those of a block's last normalisation, and "rate", a factor of the
+# "gammas", those of a block's last normalization, and "rate", a factor of the
 # learning rate.
 VARIANTS = {
     "all": {},
@@ -48,7 +48,7 @@ VARIANTS = {
     "no constant ending": {"ending": 0.0},
     "cosine": {"schedule": "cosine"},
     "linear": {"schedule": "linear"},
-    "every subnet regularised": {"regularised": True},
+    "every subnet regularized": {"regularized": True},
     "a patch for each subnet": {"own_patches": True},
     "two random subnets": {"num_random": 2},
 }
@@ -120,7 +120,7 @@ def measure(name, recipe, dataset, folder):
     gammas = changes.pop("gammas", None)
     rate = changes.pop("rate", 1.0)
     variant = {
-        key: changes.pop(key, False) for key in ("regularised", "own_patches")
+        key: changes.pop(key, False) for key in ("regularized", "own_patches")
     }
     recipe = recipe.replace(
         learning_rate=rate * recipe.learning_rate, **changes
@@ -189,7 +189,7 @@ class VariantTask(SubnetTask):
     """A task that may drop features of each subnet."""
 
     def masks(self, batch, index):
-        if self.variant["regularised"]:
+        if self.variant["regularized"]:
             return batch["masks"]
         return super().masks(batch, index)
 
@@ -199,7 +199,7 @@ class VariantStep(TensorFlowStep):
 
     Args:
         variant: Dictionary of `own_patches`, whether each subnet sees other
-            shifts, and `regularised`, whether each subnet has dropout and
+            shifts, and `regularized`, whether each subnet has dropout and
             weight decay.
         *parts: Arguments of `TensorFlowStep`.
     """
@@ -219,7 +219,7 @@ class VariantStep(TensorFlowStep):
         gradients, logs, lessons = super()._forward_backward(
             {**batch, "images": images}, lessons, index, choice
         )
-        if self.variant["regularised"]:
+        if self.variant["regularized"]:
             gradients = self._with_decay(gradients, index)
         return gradients, logs, lessons
 

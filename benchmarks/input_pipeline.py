@@ -103,7 +103,7 @@ def synthetic_split(height, width, count=256):
 
 
 def photograph(rng, height, width):
-    """Returns soft colours with a little noise."""
+    """Returns soft colors with a little noise."""
     small = rng.uniform(0, 255, (height // 8 + 1, width // 8 + 1, 3))
     image = tf.image.resize(small, (height, width), "bicubic")
     image += rng.normal(0, 4, (height, width, 3)).astype("float32")

@@ -6,7 +6,7 @@ file size, and size under gzip of
 - the child, and the same trained further, for comparison;
 - LiteRT in float32, float16, dynamic-range and int8, with ranges measured on
   training images;
-- int8 after quantisation-aware training, after pruning and after clustering.
+- int8 after quantization-aware training, after pruning and after clustering.
 
 What is trained further is so on the training images of the entry's recipe,
 with its augmentation, for as many epochs, at a learning rate that falls to

@@ -216,7 +216,7 @@ class Images:
 
 
 def png_header(width, height):
-    """The beginning of a PNG file of one colour, whose end never comes."""
+    """The beginning of a PNG file of one color, whose end never comes."""
     sizes = width.to_bytes(4, "big") + height.to_bytes(4, "big")
     header = b"IHDR" + sizes + bytes([8, 2, 0, 0, 0])
     length, checksum = len(header) - 4, zlib.crc32(header)

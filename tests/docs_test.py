@@ -1,11 +1,13 @@
-"""Examples in docstrings and in the README run as they stand."""
+"""Examples in docstrings and on pages run as they stand."""
 
 import doctest
+import functools
 import importlib
 import pathlib
 import pkgutil
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 
@@ -15,6 +17,8 @@ import pytest
 import tensorflow as tf
 
 import keras_elastic
+from keras_elastic import command_line
+from keras_elastic import zoo
 
 ROOT = pathlib.Path(__file__).parents[1]
 MODULES = [
@@ -23,6 +27,19 @@ MODULES = [
         keras_elastic.__path__, "keras_elastic."
     )
 ]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+COMMAND = re.compile(
+    r"python (-m keras_elastic|[a-z_]+\.py|benchmarks/\w+\.py)\b([^`\n#|]*)"
+)
+# How British English spells what this project writes about.
+BRITISH = re.compile(
+    r"\w*(?:al|ant|el|er|eg|im|it|or)is(?:e[ds]?|ing|ations?)\b"
+    r"|\b(?:behaviour|centre|colour|fulfil|grey|licence|neighbour)s?\b"
+)
 # Libraries that one backend needs, and the others do without.
 OPTIONAL = {"torch"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -73,13 +90,26 @@ def test_there_are_examples():
     assert len(examples) > 20
 
 
+# Pages
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def with_code():
+    return [page for page in PAGES if CODE.search(page.read_text("utf-8"))]
+
+
 @pytest.mark.slow
-def test_the_readmes_python_runs_as_a_user_would_run_it(tmp_path):
-    readme = (ROOT / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    assert len(blocks) >= 3
+@pytest.mark.parametrize("page", with_code(), ids=name_of)
+def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path):
     run = subprocess.run(
-        [sys.executable, "-c", "\n".join(blocks)],
+        [
+            sys.executable,
+            "-c",
+            "\n".join(CODE.findall(page.read_text("utf-8"))),
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -87,17 +117,101 @@ def test_the_readmes_python_runs_as_a_user_would_run_it(tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
 
 
-def test_the_readme_names_files_that_exist():
-    readme = (ROOT / "README.md").read_text()
-    for link in re.findall(r"\]\(([^)#]+)\)", readme):
+def test_pages_have_code():
+    assert {"README.md", "docs/index.md", "docs/export.md"} <= {
+        name_of(page) for page in with_code()
+    }
+    assert len(with_code()) >= 9
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_names_files_that_exist(page):
+    for link in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
         if not link.startswith("http"):
-            assert (ROOT / link).exists(), link
+            assert (page.parent / link).exists(), link
 
 
-def test_the_readmes_families_have_the_figures_of_the_code():
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_is_in_american_english(page):
+    found = BRITISH.search(page.read_text("utf-8"))
+    assert found is None, found[0]
+
+
+def test_the_readme_is_short():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.split()) <= 1500
+    assert len(readme.splitlines()) <= 220
+
+
+def test_the_families_have_the_figures_of_the_code():
     table = runpy.run_path(str(ROOT / "benchmarks" / "families_table.py"))
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "families.md").read_text("utf-8")
     for name in keras_elastic.families.names():
         figures = " | ".join(table["figures"](name))
-        [row] = re.findall(rf"^\| `{re.escape(name)}` \|.*M \|$", readme, re.M)
+        [row] = re.findall(rf"^\| `{re.escape(name)}` \|.*M \|$", page, re.M)
         assert row.endswith(f"| {figures} |")
+
+
+# Commands
+
+
+def commands():
+    """Scripts, arguments and pages of the commands of all pages."""
+    for page in PAGES:
+        text = page.read_text("utf-8").replace("\\\n", " ")
+        for script, arguments in COMMAND.findall(text):
+            yield script, arguments, name_of(page)
+
+
+@pytest.fixture(scope="module")
+def flags_of():
+    """A function from a script to the names of its flags."""
+
+    @functools.cache
+    def flags(script):
+        path = ROOT / script
+        if path.parent != ROOT:
+            return set(re.findall(r'"--(\w+)"', path.read_text("utf-8")))
+        shown = subprocess.run(
+            [sys.executable, str(path), "--helpfull"],
+            capture_output=True,
+            text=True,
+        )
+        return set(re.findall(r"^ +--(?:\[no\])?(\w+):", shown.stdout, re.M))
+
+    return flags
+
+
+@pytest.mark.slow
+def test_the_flags_of_commands_exist(flags_of):
+    seen = set()
+    for script, arguments, page in commands():
+        seen.add(script)
+        if script == "-m keras_elastic":
+            continue
+        given = set(re.findall(r"--(\w+)", arguments))
+        assert given <= flags_of(script), (page, script, arguments)
+    assert {"train.py", "search.py", "benchmarks/dsnet.py"} <= seen
+
+
+def test_commands_of_the_zoo_are_understood():
+    found = [
+        shlex.split(arguments)
+        for script, arguments, _ in commands()
+        if script == "-m keras_elastic" and arguments.strip()
+    ]
+    assert {"list", "info", "load"} == {arguments[0] for arguments in found}
+    parser = command_line.make_parser()
+    for arguments in found:
+        assert parser.parse_args(arguments).run
+
+
+def test_recipes_of_commands_exist():
+    names = {
+        name
+        for _, arguments, _ in commands()
+        for name in re.findall(r"--recipe=([a-z]\w+)", arguments)
+    }
+    assert "bignas" in names
+    for name in names:
+        assert zoo.recipe_file(name).exists()

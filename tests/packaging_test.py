@@ -3,6 +3,7 @@
 import configparser
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,25 @@ def test_every_package_is_declared():
         for path in (ROOT / "keras_elastic").rglob("__init__.py")
     }
     assert declared_packages() == folders
+
+
+def test_the_readme_names_every_extra():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    extras = set(parser["options.extras_require"])
+    readme = (ROOT / "README.md").read_text("utf-8")
+    _, _, table = readme.partition("| extra | for |\n")
+    rows = table.partition("\n\n")[0].splitlines()[1:]
+    named = [re.findall("`(.*?)`", row.split("|")[1]) for row in rows]
+    assert set(sum(named, [])) == extras
+
+
+def test_hooks_run_what_ci_runs():
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    commands = re.findall(r"^ +entry: (.+)$", hooks, re.MULTILINE)
+    assert len(commands) == 3
+    lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    assert set(commands) <= set(lines)
 
 
 def test_a_copy_without_links_has_its_zoo(tmp_path, monkeypatch):

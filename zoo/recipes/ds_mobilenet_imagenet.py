@@ -3,7 +3,7 @@
 Paper: Dynamic Slimmable Network (Li et al., CVPR 2021), sections 4 and 5, and
 the release: batch 512, learning rate 0.08, 150 epochs, moving average 0.997;
 the gate 30 epochs at 0.08. Different: the ensemble teaches the slimmest, as
-in the paper; the release leaves that out where it normalises by batches.
+in the paper; the release leaves that out where it normalizes by batches.
 
 Command: python train.py --recipe=ds_mobilenet_imagenet --data_dir=DIR \
     --strategy=mirrored

@@ -2,7 +2,7 @@ r"""MutualNet on Tiny ImageNet: MobileNet v1 of any width at four resolutions.
 
 Paper: MutualNet (Yang et al., ECCV 2020), sections 3 and 4.1. Different: 200
 classes of 64-pixel images, which the smaller resolutions suit, crops instead
-of colour jitter, fewer epochs, and the paper's learning rate for half of its
+of color jitter, fewer epochs, and the paper's learning rate for half of its
 batch.
 
 Command:

@@ -3,7 +3,7 @@
 Paper: Once-for-All (Cai et al., ICLR 2020), section 3.3, and the release, whose
 learning rates for 32 GPUs of 64 images these are. The teacher's schedule is
 not printed. Different: each subnet of a step draws its own resolution (the
-release draws one a batch), and colours are jittered as in US-Net.
+release draws one a batch), and colors are jittered as in US-Net.
 
 Command: python train.py --recipe=ofa_mobilenet_v3_imagenet --data_dir=DIR \
     --strategy=mirrored
