@@ -12,14 +12,15 @@ import pytest
 PACKAGE = "keras_elastic"
 FOLDER = pathlib.Path(__file__).parents[1] / PACKAGE
 
-READERS = {"spaces", "families", "layers", "models"}
+READERS = {"checks", "spaces", "families", "layers", "models"}
 TRACED = READERS | {"lazy", "tracing"}
 CALIBRATED = TRACED | {"calibration", "files"}
 
 # Which parts a part may import, besides itself.
 MAY_IMPORT = {
-    "spaces": set(),
-    "families": {"spaces"},
+    "checks": set(),
+    "spaces": {"checks"},
+    "families": {"checks", "spaces"},
     "layers": set(),
     "models": READERS,
     "tracing": set(),
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "training": CALIBRATED,
     "selection": CALIBRATED | {"training"},
     "export": CALIBRATED,
-    "data": {"lazy"},
+    "data": {"checks", "lazy"},
     "files": set(),
     "lazy": set(),
     "scripts": set(),
@@ -39,6 +40,7 @@ MAY_IMPORT = {
 
 # Libraries of parts that may not import every library.
 MAY_IMPORT_LIBRARIES = {
+    "checks": set(),
     "spaces": {"numpy"},
     "families": {"numpy"},
     "layers": {"keras"},
@@ -153,6 +155,8 @@ def test_no_two_parts_may_import_each_other(part):
 @pytest.mark.parametrize(
     "module, source",
     [
+        ("checks", "import numpy as np"),
+        ("checks", "from keras_elastic import spaces"),
         ("spaces.plan", "import keras"),
         ("spaces.plan", "def f():\n    import keras"),
         ("spaces.arithmetic", "import keras"),
@@ -189,7 +193,9 @@ def test_a_wrong_import_is_found(module, source):
 @pytest.mark.parametrize(
     "module, source",
     [
+        ("checks", "import numbers"),
         ("spaces.plan", "import dataclasses\nimport numpy as np"),
+        ("spaces.plan", "from keras_elastic import checks"),
         ("spaces.arithmetic", "def f():\n    import keras"),
         ("families.registry", "from keras_elastic.spaces import where"),
         ("layers.slicing", "import keras\nfrom . import kernels"),

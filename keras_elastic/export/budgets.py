@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_elastic import checks
 from keras_elastic.export import budget_children
 from keras_elastic.export import child_checks
 from keras_elastic.export import serving
@@ -81,7 +82,7 @@ def many_budgets(
     """
     folder = pathlib.Path(folder)
     budget_children.check_budgets(budgets)
-    child_checks.check_positive_integer("top", top)
+    checks.positive_integer(top=top)
     version_folders.check_version(folder, version, overwrite)
     children, known_names = budget_children.children(source, budgets)
     largest = max(children.values(), key=lambda child: child.count_params())

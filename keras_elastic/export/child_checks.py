@@ -89,14 +89,3 @@ def _abridged(names):
     shown = ", ".join(repr(name) for name in names[:3])
     more = ", ..." if len(names) > 3 else ""
     return f"{len(names)} names, [{shown}{more}]"
-
-
-def check_positive_integer(name: str, value) -> None:
-    """Raises a `ValueError` unless `value` is a positive integer."""
-    # `True` is an `int` to Python.
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if not is_integer or value < 1:
-        raise ValueError(
-            f"`{name}` must be a positive integer. "
-            f"Received: {name}={value!r}. Pass 1 or more."
-        )

@@ -13,6 +13,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.calibration import image_batches
 from keras_elastic.export import toolkit_models
@@ -97,11 +98,7 @@ def litert(
 
 
 def _check_quantization(quantization, calibration_images, has_ranges):
-    if quantization not in QUANTIZATIONS:
-        raise ValueError(
-            f"`quantization` must be one of {QUANTIZATIONS}. Received: "
-            f"quantization={quantization!r}."
-        )
+    checks.one_of(QUANTIZATIONS, quantization=quantization)
     if has_ranges:
         _check_has_no_images(quantization, calibration_images)
         return

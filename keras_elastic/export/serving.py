@@ -5,6 +5,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
+from keras_elastic import checks
 from keras_elastic.export import child_checks
 from keras_elastic.export import signatures
 from keras_elastic.export import version_folders
@@ -107,7 +108,7 @@ def saved_model(
     folder = pathlib.Path(folder)
     resolution, num_classes = child_checks.check_child(model)
     names = child_checks.check_class_names(model, class_names, num_classes)
-    child_checks.check_positive_integer("top", top)
+    checks.positive_integer(top=top)
     version_folders.check_version(folder, version, overwrite)
     if multi_label is None:
         multi_label = is_multi_label(model)

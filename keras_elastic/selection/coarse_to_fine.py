@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_fraction
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
 from keras_elastic.selection.sampling import draw_again
@@ -98,10 +97,10 @@ class CoarseToFine:
     band: float | None = None
 
     def __post_init__(self) -> None:
-        check_integer("mutants", self.mutants, least=0)
-        check_fraction("probability", self.probability)
+        checks.non_negative_integer(mutants=self.mutants)
+        checks.fraction(probability=self.probability)
         if self.band is not None:
-            check_fraction("band", self.band)
+            checks.fraction(band=self.band)
 
     def search(
         self,

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_fraction
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
 from keras_elastic.selection.sampling import draw
@@ -68,15 +67,14 @@ class Evolution:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_integer("population", self.population, least=2)
-        check_integer("generations", self.generations, least=0)
-        for name in (
-            "parents",
-            "mutants",
-            "probability",
-            "resolution_probability",
-        ):
-            check_fraction(name, getattr(self, name))
+        checks.integer_from(2, population=self.population)
+        checks.non_negative_integer(generations=self.generations)
+        checks.fraction(
+            parents=self.parents,
+            mutants=self.mutants,
+            probability=self.probability,
+            resolution_probability=self.resolution_probability,
+        )
 
     def search(
         self,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.latency_timing import LatencyTiming
 from keras_elastic.selection.latency_timing import time_in_turn
 
@@ -140,7 +140,7 @@ class LiteRTRuntime(Runtime):
 
     def __init__(self, threads: int | None = None):
         threads = 1 if threads is None else threads
-        check_integer("threads", threads, least=1)
+        checks.positive_integer(threads=threads)
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ModuleNotFoundError as error:
@@ -248,8 +248,8 @@ def measure_latency(
     print(measure_latency(child, "litert", threads=2).median_ms)
     ```
     """
-    check_integer("batch_size", batch_size, least=1)
-    check_integer("runs", runs, least=1)
+    checks.positive_integer(batch_size=batch_size)
+    checks.positive_integer(runs=runs)
     runtime = get_runtime(runtime, threads)
     [timing] = runtime.measure([model], batch_size, runs)
     return timing

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.latency_blocks import choose
 from keras_elastic.selection.latency_blocks import distinct_blocks
 from keras_elastic.selection.latency_blocks import occurrences
@@ -111,11 +111,10 @@ class LatencyTable:
                 is damaged, or of another space, machine or setting.
         """
         numbers = {"classes": classes, "batch_size": batch_size, "runs": runs}
-        for name, value in numbers.items():
-            check_integer(name, value, least=1)
-        check_integer("children", children, least=LEAST_CHILDREN)
+        checks.positive_integer(**numbers)
+        checks.integer_from(LEAST_CHILDREN, children=children)
         if max_blocks is not None:
-            check_integer("max_blocks", max_blocks, least=1)
+            checks.positive_integer(max_blocks=max_blocks)
         runtime = get_runtime(runtime, threads)
         blocks = choose(distinct_blocks(family, classes), max_blocks, seed)
         architectures = draw_architectures(
@@ -211,7 +210,7 @@ class LatencyTable:
         Returns:
             `LatencyReport`.
         """
-        check_integer("architectures", architectures, least=2)
+        checks.integer_from(2, architectures=architectures)
         runtime = runtime or self._runtime or self._find_runtime()
         drawn = draw_architectures(
             self.family.space, architectures + len(self._file.children), seed

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.budget import UPPER_BOUNDS
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
@@ -51,8 +51,8 @@ class NSGA2Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_integer("population", self.population, least=4)
-        check_integer("generations", self.generations, least=1)
+        checks.integer_from(4, population=self.population)
+        checks.positive_integer(generations=self.generations)
         object.__setattr__(self, "objectives", tuple(self.objectives))
         known = [name for name in self.objectives if name in UPPER_BOUNDS]
         if not known or len(set(known)) != len(self.objectives):

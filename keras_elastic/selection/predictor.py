@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic import files
-from keras_elastic.selection.argument_checks import check_integer
 from keras_elastic.selection.genes import GeneTable
 from keras_elastic.selection.predictor_report import PredictorReport
 from keras_elastic.spaces import Architecture
@@ -54,7 +54,7 @@ class AccuracyPredictor:
     """
 
     def __init__(self, space: SearchSpace, units: int = 400):
-        check_integer("units", units, least=1)
+        checks.positive_integer(units=units)
         self.space = space
         self.units = units
         self.report: PredictorReport | None = None
@@ -84,7 +84,7 @@ class AccuracyPredictor:
         Raises:
             ValueError: There are too few samples or they do not fit together.
         """
-        check_integer("epochs", epochs, least=1)
+        checks.positive_integer(epochs=epochs)
         encoded, targets = self._check_samples(archs, accuracies)
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(targets))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
 from keras_elastic.selection.evolution import Evolution
@@ -48,8 +48,9 @@ class PredictorSearch:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("samples", "judged", "epochs"):
-            check_integer(name, getattr(self, name), least=1)
+        checks.positive_integer(
+            samples=self.samples, judged=self.judged, epochs=self.epochs
+        )
 
     def search(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
 from keras_elastic.selection.sampling import draw
@@ -41,7 +41,7 @@ class RandomSearch:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_integer("candidates", self.candidates, least=1)
+        checks.positive_integer(candidates=self.candidates)
 
     def search(
         self,

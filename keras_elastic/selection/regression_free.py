@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.selection.budget import UPPER_BOUNDS
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.containment import ConstrainedFamily
@@ -62,10 +63,7 @@ def reward(
     Raises:
         ValueError: `kind` is unknown.
     """
-    if kind not in REWARDS:
-        raise ValueError(
-            f"`kind` must be one of {REWARDS}. Received: kind={kind!r}."
-        )
+    checks.one_of(REWARDS, kind=kind)
     weights = {"R0": (1.0, 0.0), "R1": (0.0, 1.0), "R2": (lambda1, lambda2)}
     of_accuracy, of_flips = weights[kind]
     return of_accuracy * accuracy - of_flips * negative_flips
@@ -105,12 +103,8 @@ class RegressionFree:
     strategy: Any = Evolution()
 
     def __post_init__(self) -> None:
-        if min(self.lambda1, self.lambda2) < 0:
-            raise ValueError(
-                "`lambda1` and `lambda2` must not be negative. Received: "
-                f"lambda1={self.lambda1}, lambda2={self.lambda2}."
-            )
-        reward(self.kind, 0.0, 0.0)
+        checks.non_negative_number(lambda1=self.lambda1, lambda2=self.lambda2)
+        checks.one_of(REWARDS, kind=self.kind)
 
     def search(
         self,

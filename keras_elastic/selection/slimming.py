@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_elastic.selection.argument_checks import check_integer
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.candidates import Candidates
 from keras_elastic.selection.selection import Selection
@@ -56,7 +56,7 @@ class GreedySlimming:
     groups: int = 10
 
     def __post_init__(self) -> None:
-        check_integer("groups", self.groups, least=2)
+        checks.integer_from(2, groups=self.groups)
         known = isinstance(self.fields, (tuple, list)) and self.fields
         if not known or not set(self.fields) <= set(FIELDS):
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.spaces.architecture import FIELDS
 from keras_elastic.spaces.architecture import Architecture
 from keras_elastic.spaces.architecture import Genes
@@ -362,11 +363,8 @@ class SearchSpace:
         """
         changes = {}
         for field, count in counts.items():
-            if field not in FIELDS or not isinstance(count, int) or count < 1:
-                raise ValueError(
-                    f"`counts` must be positive integers for {FIELDS}. "
-                    f"Received: {field}={count!r}."
-                )
+            checks.one_of(FIELDS, field=field)
+            checks.positive_integer(**{field: count})
             choices = getattr(self, field)
             changes[field] = (
                 choices[-count:]
