@@ -5,8 +5,8 @@ import math
 import keras
 
 from keras_elastic import checks
+from keras_elastic.export import child_checks
 from keras_elastic.export import rebuilding
-from keras_elastic.export import toolkit_models
 from keras_elastic.export.child_checks import check_child
 from keras_elastic.export.quantization import compiled
 from keras_elastic.export.quantization import tf_keras
@@ -166,8 +166,8 @@ def stripped(trained, child):
         "pruned": tfmot.sparsity.keras.strip_pruning,
         "clustered": tfmot.clustering.keras.strip_clustering,
     }
-    wrapper = toolkit_models.wrapped_by(trained)
-    if not toolkit_models.is_older(trained) or wrapper not in strip:
+    wrapper = child_checks.wrapped_by(trained)
+    if not child_checks.is_older(trained) or wrapper not in strip:
         raise ValueError(
             "`trained` must be what `keras_elastic.export.pruned` or "
             "`keras_elastic.export.clustered` returned. Received: "

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_elastic.export import activation_ranges
 from keras_elastic.export import rebuilding
 from keras_elastic.export.child_checks import check_child
-from keras_elastic.export.flatbuffer import single_images
+from keras_elastic.export.litert import single_images
 
 try:
     _was_set = "TF_USE_LEGACY_KERAS" in os.environ

@@ -36,11 +36,6 @@ class SharedWeights(tf.Module):
             for number in range(len(self._weights))
         ]
 
-    @property
-    def num_shared(self) -> int:
-        """How many numbers are stored for all children together."""
-        return sum(union.size for union in self._unions.values())
-
     def _union(self, name):
         weights = [w[name] for w in self._weights if name in w]
         return None if weights[0].ndim == 1 else union(weights)

@@ -16,7 +16,7 @@ from tensorflow.python.framework.convert_to_constants import (
 from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.calibration import image_batches
-from keras_elastic.export import toolkit_models
+from keras_elastic.export import child_checks
 from keras_elastic.export.child_checks import check_child
 from keras_elastic.layers import kernels
 
@@ -83,11 +83,11 @@ def litert(
     logits = classify(images=images[:1].astype("float32"))["logits"]
     ```
     """
-    toolkit_models.check_finished(model)
+    child_checks.check_finished(model)
     resolution, _ = check_child(model, or_older=True)
-    has_ranges = toolkit_models.wrapped_by(model) == "quantization_aware"
+    has_ranges = child_checks.wrapped_by(model) == "quantization_aware"
     _check_quantization(quantization, calibration_images, has_ranges)
-    path = check_path(path)
+    path = _check_path(path)
     examples = None
     if calibration_images is not None:
         examples = single_images(calibration_images, resolution)
@@ -123,7 +123,7 @@ def _check_has_no_images(quantization, calibration_images):
         )
 
 
-def check_path(path) -> pathlib.Path:
+def _check_path(path) -> pathlib.Path:
     """Returns the path of a flatbuffer.
 
     Raises:
@@ -164,64 +164,20 @@ def single_images(images, resolution):
     return examples
 
 
-def _convert(model, resolution, quantization, examples):
-    shape = (1, resolution, resolution, 3)
-    classify = frozen(
-        lambda images: model(images, training=False),
-        tf.TensorSpec(shape, "float32", name="images"),
-    )
-    return convert({SIGNATURE: classify}, model.name, quantization, examples)
-
-
-def frozen(function, *specifications):
-    """Returns a signature whose variables are constants.
-
-    With variables the flatbuffer would read them at run time, and neither fold
-    the normalisations nor hold any weights.
-
-    Args:
-        function: Function from tensors to logits.
-        *specifications: The `tf.TensorSpec` of each argument, with its name.
-    """
-
-    @functools.partial(tf.function, input_signature=specifications)
-    def run(*arguments):
-        return tf.cast(function(*arguments), "float32")
-
-    constant = convert_variables_to_constants_v2(run.get_concrete_function())
-
-    @functools.partial(tf.function, input_signature=specifications)
-    def classify(*arguments):
-        [logits] = constant(*arguments)
-        return {"logits": logits}
-
-    return classify
-
-
-def convert(signatures, name, quantization=None, examples=None) -> bytes:
-    """Returns the flatbuffer of some signatures.
-
-    Args:
-        signatures: Dictionary from names to what `frozen` returned.
-        name: String. The name of the model, for messages.
-        quantization: One of `QUANTIZATIONS`.
-        examples: Images to calibrate with, or `None`.
-
-    Raises:
-        ValueError: LiteRT lacks an operation.
-    """
+def _convert(model, resolution, quantization, examples) -> bytes:
+    """Returns the flatbuffer."""
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(
             tf.Module(),
             folder,
-            signatures=signatures,
+            signatures={SIGNATURE: _frozen(model, resolution)},
             # Those of activations would need the variables.
             options=tf.saved_model.SaveOptions(
                 experimental_custom_gradients=False
             ),
         )
         converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=list(signatures)
+            folder, signature_keys=[SIGNATURE]
         )
         _configure(converter, quantization, examples)
         with warnings.catch_warnings():
@@ -232,10 +188,33 @@ def convert(signatures, name, quantization=None, examples=None) -> bytes:
             except ConverterError as error:
                 raise ValueError(
                     "`model` must consist of operations that LiteRT has. "
-                    f"Received: model={name!r}, of which LiteRT's "
+                    f"Received: model={model.name!r}, of which LiteRT's "
                     f"converter says: {error}. Pass a child, such as "
                     "`keras_elastic.load` returns."
                 ) from error
+
+
+def _frozen(model, resolution):
+    """Returns a signature whose variables are constants.
+
+    With variables the flatbuffer would read them at run time, and neither fold
+    the normalizations nor hold any weights.
+    """
+    shape = (1, resolution, resolution, 3)
+    specification = [tf.TensorSpec(shape, "float32", name="images")]
+
+    @functools.partial(tf.function, input_signature=specification)
+    def run(images):
+        return tf.cast(model(images, training=False), "float32")
+
+    constant = convert_variables_to_constants_v2(run.get_concrete_function())
+
+    @functools.partial(tf.function, input_signature=specification)
+    def classify(images):
+        [logits] = constant(images)
+        return {"logits": logits}
+
+    return classify
 
 
 def _configure(converter, quantization, examples):

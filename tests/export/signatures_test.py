@@ -5,13 +5,13 @@ import struct
 import pytest
 import tensorflow as tf
 
-from keras_elastic.export import image_limits
+from keras_elastic.export import signatures
 
 
 @pytest.fixture(scope="module")
 def refuse_large():
     return tf.function(
-        image_limits.refuse_large,
+        signatures.refuse_large,
         input_signature=[tf.TensorSpec((), "string")],
     )
 
