@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.genes import GeneTable
 from keras_elastic.selection.selection import Selection
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import costs
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from keras_elastic.models import child
-from keras_elastic.selection.genes import GeneTable
 from keras_elastic.selection.sampling import MAX_LISTED
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import plan as primitives
 
 # Where a space has more architectures than can be listed, its blocks are

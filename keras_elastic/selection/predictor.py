@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_elastic import checks
 from keras_elastic import files
-from keras_elastic.selection.genes import GeneTable
 from keras_elastic.selection.predictor_report import PredictorReport
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import SearchSpace
 
 HIDDEN_LAYERS = 3

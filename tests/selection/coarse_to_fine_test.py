@@ -9,7 +9,7 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFine
 from keras_elastic.selection import skeletons
 from keras_elastic.selection.coarse_to_fine import MAX_DRAWS
-from keras_elastic.selection.genes import GeneTable
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("bignas_digits")

@@ -16,9 +16,9 @@ from keras_elastic.families.once_for_all import ElasticStage
 from keras_elastic.families.once_for_all import OnceForAll
 from keras_elastic.models import build_child
 from keras_elastic.selection import latency_measuring
-from keras_elastic.selection.genes import GeneTable
 from keras_elastic.selection.latency_blocks import distinct_blocks
 from keras_elastic.selection.latency_table import LatencyTable
+from keras_elastic.spaces import GeneTable
 
 FAMILY = EfficientNet(
     name="few_blocks",

@@ -1,20 +1,22 @@
-"""The genes of a space as arrays: what searches do to thousands at once."""
+"""The genes of a space as arrays: what is done to thousands at once."""
 
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_elastic.spaces import SearchSpace
+if TYPE_CHECKING:
+    from keras_elastic.spaces.search_space import SearchSpace
 
 
 class GeneTable:
     """Mutates, crosses and lists encoded architectures of a space.
 
-    All methods take and return int32 arrays of shape (count, genes), in the
-    encoding of the space. What they return is canonical: genes of blocks that
-    are left out are at their smallest choice, so that equal networks are equal
-    rows.
+    Methods take and return int32 arrays of shape (count, genes), in the
+    encoding of the space; `dead` and `canonical` also take one row. What they
+    return is canonical: genes of blocks that are left out are at their
+    smallest choice, so that equal networks are equal rows.
 
     Args:
         space: `SearchSpace`.
@@ -28,18 +30,18 @@ class GeneTable:
     (100, 15)
     """
 
-    def __init__(self, space: SearchSpace):
-        self.space = space
+    def __init__(self, space: "SearchSpace"):
         self.choices = [np.array(c, "int32") for _, c in space.genes]
         self.counts = np.array([len(c) for c in self.choices])
         self.least = np.array([c[0] for c in self.choices], "int32")
         first_depth = 1 + len(space.width)
-        owned = [
+        # Genes of blocks: their place, that of the stage's depth, the block.
+        self.owned = [
             (gene, first_depth + owner[0], owner[1])
             for gene, owner in enumerate(space.owners, start=1)
             if owner is not None
         ]
-        columns = np.array(owned, "int64").reshape(-1, 3).T
+        columns = np.array(self.owned, "int64").reshape(-1, 3).T
         self._owned, self._depths, self._blocks = columns
 
     @property
@@ -55,7 +57,8 @@ class GeneTable:
     def dead(self, encoded: np.ndarray) -> np.ndarray:
         """Which genes are of blocks that are left out; array of booleans."""
         dead = np.zeros(encoded.shape, bool)
-        dead[:, self._owned] = encoded[:, self._depths] <= self._blocks
+        depths = encoded[..., self._depths]
+        dead[..., self._owned] = depths <= self._blocks
         return dead
 
     def canonical(self, encoded: np.ndarray) -> np.ndarray:
@@ -86,8 +89,8 @@ class GeneTable:
     ) -> np.ndarray:
         """Replaces each gene by another of its choices with a probability.
 
-        As `SearchSpace.mutate`, for many at once: at least one gene changes,
-        where there is one that can, and the genes of added blocks are drawn.
+        At least one gene changes, where there is one that can, so that no
+        candidate is spent on a copy. The genes of added blocks are drawn.
 
         Args:
             encoded: Array of (count, genes).

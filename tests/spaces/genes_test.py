@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from keras_elastic import families
-from keras_elastic.selection.genes import GeneTable
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import SearchSpace
 
 NAMES = ("bignas", "bignas_digits", "ofa_mobilenet_v3", "mobilenet_v1")
@@ -102,6 +102,21 @@ def test_mutants_are_others_of_the_space(name, seed, probability):
     mutants = GeneTable(space).mutate(encoded, rng, probability)
     assert is_canonical(space, mutants)
     assert (mutants != encoded).any(axis=1).all()
+
+
+def test_a_mutation_leaves_the_rows_alone():
+    rows = sample(BLOCKS, 0)
+    before = rows.copy()
+    GeneTable(BLOCKS).mutate(rows, np.random.default_rng(0), 1.0)
+    np.testing.assert_array_equal(rows, before)
+
+
+def test_the_same_seed_mutates_alike():
+    table, rows = GeneTable(BLOCKS), sample(BLOCKS, 0)
+    one, other = (
+        table.mutate(rows, np.random.default_rng(5), 0.3) for _ in range(2)
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 def test_a_mutation_of_probability_one_changes_all():
