@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_elastic.models import child
-from keras_elastic.selection.sampling import MAX_LISTED
+from keras_elastic.selection.searches.random_search import MAX_LISTED
 from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import plan as primitives
 

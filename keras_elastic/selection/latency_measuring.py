@@ -15,7 +15,7 @@ from keras_elastic.selection.latency_blocks import distinct_blocks
 from keras_elastic.selection.latency_file import LatencyFile
 from keras_elastic.selection.latency_runtimes import Runtime
 from keras_elastic.selection.latency_timing import LatencyTiming
-from keras_elastic.selection.sampling import unique_rows
+from keras_elastic.selection.searches.random_search import unique_rows
 from keras_elastic.spaces import Architecture
 
 # Models that are timed in turn, and lost if the process is killed.

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
+from scipy import stats
 
 from keras_elastic import checks
 from keras_elastic import files
-from keras_elastic.selection.predictor_report import PredictorReport
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import SearchSpace
@@ -21,6 +22,52 @@ MIN_SAMPLES = 10
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-2
+
+
+class PredictorReport(NamedTuple):
+    """How well a predictor orders architectures that it was not trained on.
+
+    `kendall`: Kendall's tau-b, in -1..1. `spearman`: Spearman's rank
+    correlation, in -1..1. Both are nan where all predictions are equal.
+    `error`: root of the mean squared error, in units of accuracy. `trained`,
+    `held_out`: numbers of samples.
+    """
+
+    kendall: float
+    spearman: float
+    error: float
+    trained: int
+    held_out: int
+
+    def __str__(self) -> str:
+        return (
+            f"Kendall's tau {self.kendall:.3f}, Spearman's rho "
+            f"{self.spearman:.3f}, root mean squared error {self.error:.4f} "
+            f"on {self.held_out} held-out architectures of "
+            f"{self.trained + self.held_out}"
+        )
+
+    @classmethod
+    def of(
+        cls, predicted: np.ndarray, measured: np.ndarray, trained: int
+    ) -> "PredictorReport":
+        """Compares predictions with measurements.
+
+        Args:
+            predicted: Array of (count,), predicted accuracies.
+            measured: Array of (count,), measured accuracies.
+            trained: Integer. Samples that the predictor was trained on.
+
+        Returns:
+            `PredictorReport`.
+        """
+        kendall = spearman = float("nan")
+        # The order of equal numbers is undefined, and SciPy warns of it.
+        if np.ptp(predicted) and np.ptp(measured):
+            kendall = float(stats.kendalltau(predicted, measured).statistic)
+            spearman = float(stats.spearmanr(predicted, measured).statistic)
+        error = float(np.sqrt(np.mean((predicted - measured) ** 2)))
+        return cls(kendall, spearman, error, trained, len(measured))
 
 
 class AccuracyPredictor:
@@ -254,7 +301,7 @@ class AccuracyPredictor:
 
 @dataclasses.dataclass(frozen=True)
 class PredictedScore:
-    """Scores architectures by a predictor, for any strategy.
+    """Scores architectures by a predictor, for any search.
 
     A search then scores whole populations at once. What it selects has a
     predicted accuracy: measure the accuracy of what you keep.
@@ -266,8 +313,8 @@ class PredictedScore:
 
     ```python
     score = PredictedScore(predictor)
-    strategy = Evolution(generations=500)
-    [selection] = strategy.search(family, classes, score, [budget])
+    evolution = EvolutionSearch(generations=500)
+    [selection] = evolution.search(family, classes, score, [budget])
     ```
     """
 

@@ -6,7 +6,7 @@ import pathlib
 from keras_elastic import families
 from keras_elastic.models import DSNet
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.spaces import costs
 from keras_elastic.training import BasisNetRecipe
 from keras_elastic.training import DSNetRecipe
@@ -125,8 +125,8 @@ def _make_parts(recipe):
     make_search(recipe)
 
 
-def make_search(recipe) -> CoarseToFine:
+def make_search(recipe) -> CoarseToFineSearch:
     """Returns how the children of a recipe are selected."""
-    return CoarseToFine(
+    return CoarseToFineSearch(
         mutants=recipe.mutants, seed=recipe.seed, band=recipe.band
     )

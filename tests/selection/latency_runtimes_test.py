@@ -38,7 +38,7 @@ def test_an_object_is_taken_as_it_is():
     [
         (("onnx",), "must be one of .'litert', 'tensorflow'.*runtime='onnx'"),
         (("tensorflow", 2), "`threads` must be None for the runtime"),
-        (("litert", 0), "`threads` must be an integer of at least 1"),
+        (("litert", 0), "`threads` must be a positive integer"),
         ((FakeRuntime(), 3), "`threads` must be None where `runtime` is an"),
     ],
 )

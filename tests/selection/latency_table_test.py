@@ -290,9 +290,9 @@ def test_report_of_a_runtime_that_only_its_user_has(tmp_path, table):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"batch_size": 0}, "`batch_size` must be an integer of at least 1"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer"),
         ({"runs": 1.5}, "`runs` must be an integer"),
-        ({"max_blocks": 0}, "`max_blocks` must be an integer of at least 1"),
+        ({"max_blocks": 0}, "`max_blocks` must be a positive integer"),
         ({"children": 3}, "`children` must be an integer of at least 4"),
         ({"threads": 2}, "`threads` must be None where `runtime`"),
     ],

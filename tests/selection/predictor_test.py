@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
-import strategy_checks
+from selection.searches import search_checks
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.coarse_to_fine import CoarseToFine
-from keras_elastic.selection.evolution import Evolution
-from keras_elastic.selection.nsga2 import NSGA2Search
 from keras_elastic.selection.predictor import AccuracyPredictor
 from keras_elastic.selection.predictor import PredictedScore
-from keras_elastic.selection.query_table import QueryTableSearch
-from keras_elastic.selection.random_search import RandomSearch
-from keras_elastic.selection.slimming import GreedySlimming
+from keras_elastic.selection.searches.coarse_to_fine import CoarseToFineSearch
+from keras_elastic.selection.searches.evolution import EvolutionSearch
+from keras_elastic.selection.searches.nsga2 import NSGA2Search
+from keras_elastic.selection.searches.query_table import QueryTableSearch
+from keras_elastic.selection.searches.random_search import RandomSearch
+from keras_elastic.selection.searches.slimming import SlimmingSearch
 from keras_elastic.spaces.architecture import FIELDS
 
 FAMILY = families.get("bignas")
@@ -21,7 +21,7 @@ SPACE = FAMILY.space
 def samples(space=SPACE, count=300, seed=0):
     """Encoded architectures and what they score, as accuracies."""
     encoded = space.sample_encoded(np.random.default_rng(seed), count)
-    score = strategy_checks.SmoothScore(space)
+    score = search_checks.SmoothScore(space)
     accuracies = [score.value(space.decode(row)) / 20 for row in encoded]
     return encoded, np.array(accuracies)
 
@@ -110,34 +110,34 @@ def test_the_units_of_accuracies_do_not_matter():
     assert reports[1].error == pytest.approx(1000 * reports[0].error, rel=0.05)
 
 
-# As the score of strategies
+# As the score of searches
 
 
-STRATEGIES = (
+SEARCHES = (
     RandomSearch(50),
-    CoarseToFine(mutants=10),
-    Evolution(population=20, generations=4),
+    CoarseToFineSearch(mutants=10),
+    EvolutionSearch(population=20, generations=4),
     NSGA2Search(population=20, generations=5),
-    GreedySlimming(fields=FIELDS),
+    SlimmingSearch(fields=FIELDS),
     QueryTableSearch(),
 )
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: type(s).__name__)
-def test_is_a_score_for_every_strategy(strategy, predictor):
+@pytest.mark.parametrize("way", SEARCHES, ids=lambda s: type(s).__name__)
+def test_is_a_score_for_every_search(way, predictor):
     score = PredictedScore(predictor)
-    [selection] = strategy.search(FAMILY, 10, score, [Budget(flops=400e6)])
+    [selection] = way.search(FAMILY, 10, score, [Budget(flops=400e6)])
     assert selection.costs.flops <= 400e6
     assert selection.score == pytest.approx(score(selection.arch), rel=1e-5)
 
 
 def test_a_long_search_with_predictions_beats_a_short_one_without():
     budget = Budget(flops=350e6)
-    measured = strategy_checks.SmoothScore(SPACE)
+    measured = search_checks.SmoothScore(SPACE)
     encoded, accuracies = samples()
     predictor = AccuracyPredictor(SPACE)
     predictor.fit(encoded, accuracies, epochs=30)
-    [selection] = Evolution(generations=30).search(
+    [selection] = EvolutionSearch(generations=30).search(
         FAMILY, 10, PredictedScore(predictor), [budget]
     )
     [random] = RandomSearch(len(encoded)).search(FAMILY, 10, measured, [budget])

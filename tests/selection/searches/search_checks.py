@@ -1,4 +1,4 @@
-"""What every strategy of selection must do, and scores to show it with."""
+"""What every search must do, and scores to show it with."""
 
 import dataclasses
 import math
@@ -8,7 +8,7 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.random_search import RandomSearch
+from keras_elastic.selection.searches.random_search import RandomSearch
 from keras_elastic.spaces import costs
 
 CLASSES = 10
@@ -102,17 +102,17 @@ def middle_budgets(family):
     return [Budget(flops=int(np.quantile(flops, q))) for q in (0.1, 0.33, 0.67)]
 
 
-def search(strategy, family=DIGITS, budgets=None, score=None):
+def search(way, family=DIGITS, budgets=None, score=None):
     """Returns the selections and the score, which knows what was asked."""
     budgets = middle_budgets(family) if budgets is None else budgets
     score = score or SmoothScore(family.space)
-    return strategy.search(family, CLASSES, score, budgets), score
+    return way.search(family, CLASSES, score, budgets), score
 
 
-def check_selections_fit_and_are_the_best(strategy):
+def check_selections_fit_and_are_the_best(way):
     for family in (DIGITS, ONCE_FOR_ALL):
         budgets = middle_budgets(family)
-        selections, score = search(strategy, family, budgets)
+        selections, score = search(way, family, budgets)
         assert len(selections) == len(budgets)
         for selection, budget in zip(selections, budgets, strict=True):
             assert selection.costs == costs_of(family, selection.arch)
@@ -123,62 +123,60 @@ def check_selections_fit_and_are_the_best(strategy):
             assert selection.score == score.value(selection.arch)
 
 
-def check_nothing_is_scored_twice(strategy):
+def check_nothing_is_scored_twice(way):
     for family in (DIGITS, ONCE_FOR_ALL):
         budgets = middle_budgets(family)
-        _, score = search(strategy, family, budgets + budgets[:1])
+        _, score = search(way, family, budgets + budgets[:1])
         assert len(set(score.asked)) == len(score.asked) > 1
         canonical = [family.space.canonical(arch) for arch in score.asked]
         assert canonical == score.asked
 
 
-def check_a_budget_that_only_the_smallest_meets(strategy):
+def check_a_budget_that_only_the_smallest_meets(way):
     for family in (DIGITS, BIGNAS):
         smallest = family.space.smallest
         budget = Budget(flops=costs_of(family, smallest).flops)
-        [selection], _ = search(strategy, family, [budget])
+        [selection], _ = search(way, family, [budget])
         assert selection.arch == smallest
 
 
-def check_a_resolution(strategy):
+def check_a_resolution(way):
     for family in (DIGITS, ONCE_FOR_ALL):
         resolution = family.space.resolution[1]
-        [selection], _ = search(
-            strategy, family, [Budget(resolution=resolution)]
-        )
+        [selection], _ = search(way, family, [Budget(resolution=resolution)])
         assert selection.arch.resolution == resolution
 
 
-def check_out_of_reach_scores_nothing(strategy):
+def check_out_of_reach_scores_nothing(way):
     score = SmoothScore(DIGITS.space)
     budgets = [Budget(flops=700e3), Budget(flops=100e3)]
     with pytest.raises(ValueError, match="need flops from 139e3"):
-        search(strategy, DIGITS, budgets, score)
+        search(way, DIGITS, budgets, score)
     assert score.asked == []
 
 
-def check_one_architecture(strategy):
+def check_one_architecture(way):
     family = families.get("efficientnet_b0")
-    [selection], score = search(strategy, family, [Budget()])
+    [selection], score = search(way, family, [Budget()])
     assert selection.arch == family.space.smallest
     assert score.asked == [family.space.smallest]
 
 
-def check_no_budgets(strategy):
-    assert search(strategy, DIGITS, [])[0] == []
+def check_no_budgets(way):
+    assert search(way, DIGITS, [])[0] == []
 
 
-def check_the_same_again(strategy):
-    first, score = search(strategy)
-    same, again = search(strategy)
+def check_the_same_again(way):
+    first, score = search(way)
+    same, again = search(way)
     assert first == same
     assert score.asked == again.asked
 
 
-def check_progress(strategy):
+def check_progress(way):
     for family in (DIGITS, families.get("efficientnet_b0")):
         reports = []
-        strategy.search(
+        way.search(
             family,
             CLASSES,
             SmoothScore(family.space),
@@ -190,12 +188,12 @@ def check_progress(strategy):
         assert {total for _, total in reports} == {done[-1]}
 
 
-def check_scores_of_many_at_once(strategy):
+def check_scores_of_many_at_once(way):
     batch = BatchScore(DIGITS.space)
-    assert search(strategy, score=batch)[0] == search(strategy)[0]
+    assert search(way, score=batch)[0] == search(way)[0]
 
 
-# Those of strategies with a seed and those without.
+# Those of searches with a seed and those without.
 CHECKS = (
     check_selections_fit_and_are_the_best,
     check_nothing_is_scored_twice,
@@ -210,28 +208,28 @@ CHECKS = (
 )
 
 
-def check_only_what_a_budget_allows_is_scored(strategy):
+def check_only_what_a_budget_allows_is_scored(way):
     for family in (DIGITS, ONCE_FOR_ALL):
         budgets = middle_budgets(family)
-        _, score = search(strategy, family, budgets)
+        _, score = search(way, family, budgets)
         assert fitting(family, score.asked, *budgets) == score.asked
 
 
-def check_another_seed(strategy):
-    _, score = search(strategy)
-    _, other = search(dataclasses.replace(strategy, seed=strategy.seed + 1))
+def check_another_seed(way):
+    _, score = search(way)
+    _, other = search(dataclasses.replace(way, seed=way.seed + 1))
     assert score.asked != other.asked
 
 
-def advantage_over_random(strategy, family, seeds=4, kind=SmoothScore):
+def advantage_over_random(way, family, seeds=4, kind=SmoothScore):
     """How much better than random search it is, at as many candidates."""
     budgets = middle_budgets(family)
     differences = []
     for seed in range(seeds):
-        if hasattr(strategy, "seed"):
-            strategy = dataclasses.replace(strategy, seed=seed)
+        if hasattr(way, "seed"):
+            way = dataclasses.replace(way, seed=seed)
         score = kind(family.space, seed)
-        selections, _ = search(strategy, family, budgets, score)
+        selections, _ = search(way, family, budgets, score)
         # At least as many for random search: rounded up for each budget.
         candidates = math.ceil(len(score.asked) / len(budgets))
         random, asked = search(

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +11,12 @@ from keras_elastic import checks
 from keras_elastic.selection.budget import UPPER_BOUNDS
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.containment import ConstrainedFamily
-from keras_elastic.selection.evolution import Evolution
 from keras_elastic.selection.flips import FlipReport
 from keras_elastic.selection.flips import check_correct
 from keras_elastic.selection.flips import negative_flip_rate
-from keras_elastic.selection.selection import Selection
+from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.candidates import Selection
+from keras_elastic.selection.searches.evolution import EvolutionSearch
 from keras_elastic.spaces import Architecture
 
 REWARDS = ("R0", "R1", "R2")
@@ -70,7 +70,7 @@ def reward(
 
 
 @dataclasses.dataclass(frozen=True)
-class RegressionFree:
+class RegressionFreeSearch:
     """Selects a family of models, each with few flips from the smaller ones.
 
     The budgets are searched in turn, from the smallest. The first model is the
@@ -89,7 +89,7 @@ class RegressionFree:
         lambda1: Float. Weight of the accuracy in R2.
         lambda2: Float. Weight of the negative flips in R2.
         constrained: Whether a model must contain the one before.
-        strategy: Strategy of each search.
+        inner: `Search` for each of the models.
 
     Raises:
         ValueError: `kind` is unknown, or a weight is negative.
@@ -100,7 +100,7 @@ class RegressionFree:
     lambda1: float = 1.0
     lambda2: float = 1.0
     constrained: bool = True
-    strategy: Any = Evolution()
+    inner: Search = EvolutionSearch()
 
     def __post_init__(self) -> None:
         checks.non_negative_number(lambda1=self.lambda1, lambda2=self.lambda2)
@@ -139,7 +139,7 @@ class RegressionFree:
         before = [] if self.reference is None else [self.reference]
         selections = []
         for budget in budgets:
-            [selection] = self.strategy.search(
+            [selection] = self.inner.search(
                 self._part(family, before),
                 classes,
                 self._score(correct, before),

@@ -3,7 +3,6 @@ import pytest
 from hypothesis import strategies as st
 
 from keras_elastic.selection import pareto_front
-from keras_elastic.selection.pareto import pareto_front_of_costs
 
 # Few values, so that there are many ties.
 points = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=30)
@@ -67,38 +66,3 @@ def test_scores_may_be_anything_that_compares():
     # Accuracy first; the loss decides between equals.
     scores = [(0.5, -2.0), (0.5, -1.0), (0.5, -1.5)]
     assert pareto_front([1, 2, 3], scores) == [0, 1]
-
-
-# Several costs
-
-
-@hypothesis.given(points)
-def test_one_cost_is_a_front_of_costs(points):
-    costs = [[p[0]] for p in points]
-    front = pareto_front_of_costs(costs, [p[1] for p in points])
-    assert front == brute_force(points)
-
-
-numbers = st.integers(0, 4)
-
-
-@hypothesis.given(st.lists(st.tuples(numbers, numbers, numbers), max_size=30))
-def test_two_costs_equal_brute_force(points):
-    front = pareto_front_of_costs(
-        [p[:2] for p in points], [p[2] for p in points]
-    )
-    expected = [
-        index
-        for index, point in enumerate(points)
-        if point not in points[:index]
-        and not any(
-            other != point
-            and other[0] <= point[0]
-            and other[1] <= point[1]
-            and other[2] >= point[2]
-            for other in points
-        )
-    ]
-    assert sorted(front) == expected
-    costs = [points[index][:2] for index in front]
-    assert costs == sorted(costs)

@@ -1,12 +1,19 @@
-"""Drawing architectures that fit a budget, many at once and with an end."""
+"""Random search, and the drawing of architectures that all searches share.
 
+Architectures that fit a budget are drawn many at once, and with an end.
+"""
+
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
 
 # Large enough that NumPy, and not Python, takes the time.
 CHUNK = 2**14
@@ -18,6 +25,43 @@ MAX_ROUNDS = 100
 MAX_LISTED = 2**16
 
 Propose = Callable[[int], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomSearch(Search):
+    """Selects the best of random architectures that fit.
+
+    Args:
+        candidates: Integer. Architectures that are scored for each budget.
+        seed: Integer.
+
+    Raises:
+        ValueError: `candidates` is not positive.
+
+    Example:
+
+    >>> family = keras_elastic.families.get("bignas_digits")
+    >>> budget = keras_elastic.selection.Budget(flops=500e3)
+    >>> search = RandomSearch(candidates=20)
+    >>> score = lambda arch: sum(arch.width)
+    >>> [selection] = search.search(family, 10, score, [budget])
+    >>> selection.reason
+    'the best of 20 candidates with flops <= 500e3'
+    """
+
+    candidates: int = 256
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks.positive_integer(candidates=self.candidates)
+
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
+        candidates.expect(self.candidates * len(budgets))
+        rng = np.random.default_rng(self.seed)
+        for budget in budgets:
+            encoded = draw(candidates, budget, self.candidates, rng)
+            candidates.add(encoded)
+            candidates.skip(self.candidates - len(encoded))
 
 
 def draw(

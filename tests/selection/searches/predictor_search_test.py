@@ -3,7 +3,7 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic.selection import Budget
-from keras_elastic.selection import Evolution
+from keras_elastic.selection import EvolutionSearch
 from keras_elastic.selection import PredictorSearch
 from keras_elastic.selection import RandomSearch
 from keras_elastic.spaces import costs
@@ -29,7 +29,7 @@ def make(**changes):
     arguments = {
         "samples": 60,
         "judged": 4,
-        "strategy": Evolution(population=20, generations=5),
+        "inner": EvolutionSearch(population=20, generations=5),
         "epochs": 60,
     }
     return PredictorSearch(**{**arguments, **changes})

@@ -2,16 +2,16 @@ import itertools
 
 import numpy as np
 import pytest
-import strategy_checks
+from selection.searches import search_checks
 
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.evolution import Evolution
+from keras_elastic.selection.searches.evolution import EvolutionSearch
 
-SMALL = Evolution(population=16, generations=4)
+SMALL = EvolutionSearch(population=16, generations=4)
 CHECKS = (
-    *strategy_checks.CHECKS,
-    strategy_checks.check_only_what_a_budget_allows_is_scored,
-    strategy_checks.check_another_seed,
+    *search_checks.CHECKS,
+    search_checks.check_only_what_a_budget_allows_is_scored,
+    search_checks.check_another_seed,
 )
 
 
@@ -21,24 +21,24 @@ def test_contract(check):
 
 
 @pytest.mark.parametrize(
-    "family", [strategy_checks.BIGNAS, strategy_checks.ONCE_FOR_ALL]
+    "family", [search_checks.BIGNAS, search_checks.ONCE_FOR_ALL]
 )
 def test_beats_random_search(family):
-    strategy = Evolution(population=24, generations=7)
-    assert strategy_checks.advantage_over_random(strategy, family) > 0.5
+    way = EvolutionSearch(population=24, generations=7)
+    assert search_checks.advantage_over_random(way, family) > 0.5
 
 
 def test_number_of_candidates():
-    _, score = strategy_checks.search(SMALL, strategy_checks.BIGNAS)
+    _, score = search_checks.search(SMALL, search_checks.BIGNAS)
     assert len(score.asked) == 3 * 16 * (1 + 4)
 
 
 def test_more_generations_are_not_worse():
     def scores(generations):
-        strategy = Evolution(population=16, generations=generations)
-        family = strategy_checks.ONCE_FOR_ALL
-        budgets = strategy_checks.middle_budgets(family)[:1]
-        [selection], _ = strategy_checks.search(strategy, family, budgets)
+        way = EvolutionSearch(population=16, generations=generations)
+        family = search_checks.ONCE_FOR_ALL
+        budgets = search_checks.middle_budgets(family)[:1]
+        [selection], _ = search_checks.search(way, family, budgets)
         return selection.score
 
     few, more, most = scores(0), scores(4), scores(12)
@@ -46,15 +46,15 @@ def test_more_generations_are_not_worse():
 
 
 def test_no_generations_are_a_random_search():
-    _, score = strategy_checks.search(Evolution(16, generations=0))
+    _, score = search_checks.search(EvolutionSearch(16, generations=0))
     assert len(score.asked) == 3 * 16
 
 
 def first_generation(**arguments):
     """The first population and its children, encoded."""
-    strategy = Evolution(population=16, generations=1, **arguments)
-    family = strategy_checks.BIGNAS
-    _, score = strategy_checks.search(strategy, family, [Budget()])
+    way = EvolutionSearch(population=16, generations=1, **arguments)
+    family = search_checks.BIGNAS
+    _, score = search_checks.search(way, family, [Budget()])
     encoded = np.stack([family.space.encode(arch) for arch in score.asked])
     return encoded[:16], encoded[16:]
 
@@ -95,10 +95,10 @@ def test_the_resolution_mutates_more_often():
 
 
 def test_ends_where_all_that_fits_was_scored():
-    family = strategy_checks.DIGITS
-    strategy = Evolution(population=100, generations=50)
+    family = search_checks.DIGITS
+    way = EvolutionSearch(population=100, generations=50)
     budget = Budget(flops=140e3)
-    _, score = strategy_checks.search(strategy, family, [budget])
+    _, score = search_checks.search(way, family, [budget])
     assert 1 <= len(score.asked) < 100
 
 
@@ -118,4 +118,4 @@ def test_wrong_arguments(arguments):
     [(name, value)] = arguments.items()
     message = f"`{name}` must be .* Received: {name}={value!r}"
     with pytest.raises(ValueError, match=message):
-        Evolution(**arguments)
+        EvolutionSearch(**arguments)

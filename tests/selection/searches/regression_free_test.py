@@ -8,18 +8,20 @@ from hypothesis import strategies as st
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.containment import contains
-from keras_elastic.selection.evolution import Evolution
 from keras_elastic.selection.flips import negative_flip_rate
-from keras_elastic.selection.regression_free import RegressionFree
-from keras_elastic.selection.regression_free import Reward
-from keras_elastic.selection.regression_free import reward
+from keras_elastic.selection.searches.evolution import EvolutionSearch
+from keras_elastic.selection.searches.regression_free import (
+    RegressionFreeSearch,
+)
+from keras_elastic.selection.searches.regression_free import Reward
+from keras_elastic.selection.searches.regression_free import reward
 
 FAMILY = families.get("bignas_digits")
 SPACE = FAMILY.space
 CLASSES = 10
 IMAGES = 400
 BUDGETS = [Budget(flops=400e3), Budget(flops=800e3), Budget(flops=1600e3)]
-SHORT = Evolution(population=20, generations=4)
+SHORT = EvolutionSearch(population=20, generations=4)
 
 
 class Predictions:
@@ -51,10 +53,10 @@ class Predictions:
 
 
 def search(predictions=None, budgets=BUDGETS, **arguments):
-    arguments.setdefault("strategy", SHORT)
-    strategy = RegressionFree(**arguments)
+    arguments.setdefault("inner", SHORT)
+    way = RegressionFreeSearch(**arguments)
     predictions = predictions or Predictions()
-    return strategy.search(FAMILY, CLASSES, predictions, budgets)
+    return way.search(FAMILY, CLASSES, predictions, budgets)
 
 
 def mean_flips(selections, predictions):
@@ -94,13 +96,13 @@ def test_an_unknown_reward():
     with pytest.raises(ValueError, match="`kind` must be one of"):
         reward("R3", 0.5, 0.1)
     with pytest.raises(ValueError, match="Received: kind='r2'"):
-        RegressionFree(kind="r2")
+        RegressionFreeSearch(kind="r2")
 
 
 @pytest.mark.parametrize("name", ["lambda1", "lambda2"])
 def test_negative_weights(name):
     with pytest.raises(ValueError, match=f"{name}=-1"):
-        RegressionFree(**{name: -1})
+        RegressionFreeSearch(**{name: -1})
 
 
 # Search
@@ -156,10 +158,10 @@ def is_chain(selections):
 def test_unconstrained_search_need_not_contain():
     chains = []
     for seed in range(6):
-        strategy = dataclasses.replace(SHORT, seed=seed)
-        unconstrained = search(constrained=False, strategy=strategy)
+        inner = dataclasses.replace(SHORT, seed=seed)
+        unconstrained = search(constrained=False, inner=inner)
         chains.append(is_chain(unconstrained))
-        assert is_chain(search(strategy=strategy))
+        assert is_chain(search(inner=inner))
     assert not all(chains)
 
 
@@ -167,26 +169,26 @@ def test_fewer_flips_than_by_accuracy_alone():
     by_accuracy, by_reward, constrained = [], [], []
     for seed in range(3):
         predictions = Predictions()
-        strategy = dataclasses.replace(SHORT, seed=seed)
+        inner = dataclasses.replace(SHORT, seed=seed)
         by_accuracy.append(
             mean_flips(
                 search(
                     predictions,
                     kind="R0",
                     constrained=False,
-                    strategy=strategy,
+                    inner=inner,
                 ),
                 predictions,
             )
         )
         by_reward.append(
             mean_flips(
-                search(predictions, constrained=False, strategy=strategy),
+                search(predictions, constrained=False, inner=inner),
                 predictions,
             )
         )
         constrained.append(
-            mean_flips(search(predictions, strategy=strategy), predictions)
+            mean_flips(search(predictions, inner=inner), predictions)
         )
     assert np.mean(by_reward) < np.mean(by_accuracy)
     assert np.mean(constrained) < np.mean(by_accuracy)
@@ -254,7 +256,7 @@ def test_no_budgets():
 
 def test_one_architecture():
     family = families.get("efficientnet_b0")
-    [selection] = RegressionFree(strategy=SHORT).search(
+    [selection] = RegressionFreeSearch(inner=SHORT).search(
         family, CLASSES, lambda arch: np.array([True, False]), [Budget()]
     )
     assert selection.score == (0.5, 0.5, 0.0)
@@ -265,16 +267,16 @@ def test_one_architecture():
 
 def test_report():
     predictions = Predictions()
-    strategy = RegressionFree(reference=SPACE.smallest, strategy=SHORT)
-    selections = strategy.search(FAMILY, CLASSES, predictions, BUDGETS)
-    report = strategy.report(predictions.of, selections)
+    way = RegressionFreeSearch(reference=SPACE.smallest, inner=SHORT)
+    selections = way.search(FAMILY, CLASSES, predictions, BUDGETS)
+    report = way.report(predictions.of, selections)
     assert report.names == ("reference", "model 1", "model 2", "model 3")
     for number, selection in enumerate(selections, start=1):
         score = selection.score
         assert report.top1[number] == pytest.approx(score.accuracy)
         before = [report.negative[i][number] for i in range(number)]
         assert score.negative_flips == pytest.approx(np.mean(before))
-    without = dataclasses.replace(strategy, reference=None)
+    without = dataclasses.replace(way, reference=None)
     assert without.report(predictions.of, selections).names == (
         "model 1",
         "model 2",

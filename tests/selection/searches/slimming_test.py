@@ -1,44 +1,44 @@
 import dataclasses
 
 import pytest
-import strategy_checks
+from selection.searches import search_checks
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.slimming import GreedySlimming
+from keras_elastic.selection.searches.slimming import SlimmingSearch
 from keras_elastic.spaces.architecture import FIELDS
 
-ALL = GreedySlimming(fields=FIELDS, groups=4)
-DIGITS = strategy_checks.DIGITS
+ALL = SlimmingSearch(fields=FIELDS, groups=4)
+DIGITS = search_checks.DIGITS
 AUTOSLIM = families.get("autoslim_mobilenet_v2")
 
 
 @pytest.mark.parametrize(
-    "check", strategy_checks.CHECKS, ids=lambda check: check.__name__
+    "check", search_checks.CHECKS, ids=lambda check: check.__name__
 )
 def test_contract(check):
     # Two levels of each gene: few steps, also where there are 46 genes.
-    check(GreedySlimming(fields=FIELDS, groups=2))
+    check(SlimmingSearch(fields=FIELDS, groups=2))
 
 
 @pytest.mark.parametrize(
     "family",
     [
-        strategy_checks.BIGNAS,
-        pytest.param(strategy_checks.ONCE_FOR_ALL, marks=pytest.mark.slow),
+        search_checks.BIGNAS,
+        pytest.param(search_checks.ONCE_FOR_ALL, marks=pytest.mark.slow),
     ],
 )
 def test_beats_random_search(family):
-    advantage = strategy_checks.advantage_over_random(ALL, family, seeds=2)
+    advantage = search_checks.advantage_over_random(ALL, family, seeds=2)
     assert advantage > 0.5
 
 
 def test_beats_random_search_by_widths():
-    advantage = strategy_checks.advantage_over_random(
-        GreedySlimming(groups=5),
+    advantage = search_checks.advantage_over_random(
+        SlimmingSearch(groups=5),
         AUTOSLIM,
         seeds=2,
-        kind=strategy_checks.LogarithmicScore,
+        kind=search_checks.LogarithmicScore,
     )
     assert advantage > 0.2
 
@@ -57,10 +57,10 @@ def widths_matter(weights):
 
 def test_the_layer_that_is_missed_least_is_lowered_first():
     largest = DIGITS.space.largest
-    flops = strategy_checks.costs_of(DIGITS, largest).flops
+    flops = search_checks.costs_of(DIGITS, largest).flops
     # Of all layers, 8 channels of the third are missed least.
     score, asked = widths_matter([9, 9, 1, 9, 9])
-    [selection] = GreedySlimming().search(
+    [selection] = SlimmingSearch().search(
         DIGITS, 10, score, [Budget(flops=flops - 1)]
     )
     lowered = (*largest.width[:2], 16, *largest.width[3:])
@@ -74,11 +74,11 @@ def test_the_layer_that_is_missed_least_is_lowered_first():
 
 
 def test_of_equal_scores_the_cheapest_is_kept():
-    flops = strategy_checks.costs_of(DIGITS, DIGITS.space.largest).flops
+    flops = search_checks.costs_of(DIGITS, DIGITS.space.largest).flops
     score, asked = widths_matter([0, 0, 0, 0, 0])
     budget = Budget(flops=0.9 * flops)
-    GreedySlimming().search(DIGITS, 10, score, [budget])
-    costs = [strategy_checks.costs_of(DIGITS, a).flops for a in asked[1:6]]
+    SlimmingSearch().search(DIGITS, 10, score, [budget])
+    costs = [search_checks.costs_of(DIGITS, a).flops for a in asked[1:6]]
     best = asked[1:6][costs.index(min(costs))]
     # The next trials go on from it.
     for arch in asked[6:10]:
@@ -86,11 +86,11 @@ def test_of_equal_scores_the_cheapest_is_kept():
 
 
 def test_one_descent_serves_all_budgets():
-    largest = strategy_checks.costs_of(AUTOSLIM, AUTOSLIM.space.largest).flops
+    largest = search_checks.costs_of(AUTOSLIM, AUTOSLIM.space.largest).flops
     budgets = [Budget(flops=largest * share) for share in (0.9, 0.8, 0.7)]
     counts = []
     for some in (budgets, budgets[::-1], budgets[2:]):
-        _, score = strategy_checks.search(GreedySlimming(), AUTOSLIM, some)
+        _, score = search_checks.search(SlimmingSearch(), AUTOSLIM, some)
         counts.append(len(score.asked))
     assert counts[0] == counts[1] == counts[2]
 
@@ -98,10 +98,10 @@ def test_one_descent_serves_all_budgets():
 @pytest.mark.parametrize("groups", [2, 5, 10])
 def test_groups(groups):
     # The space has up to 40 widths of a layer.
-    _, score = strategy_checks.search(
-        GreedySlimming(groups=groups),
+    _, score = search_checks.search(
+        SlimmingSearch(groups=groups),
         AUTOSLIM,
-        [Budget(flops=strategy_checks.middle_budgets(AUTOSLIM)[0].flops)],
+        [Budget(flops=search_checks.middle_budgets(AUTOSLIM)[0].flops)],
     )
     for gene, choices in enumerate(AUTOSLIM.space.width):
         widths = {arch.width[gene] for arch in score.asked}
@@ -111,7 +111,7 @@ def test_groups(groups):
 
 def test_other_fields_stay_at_their_largest():
     budget = Budget(flops=1.9e6)
-    _, score = strategy_checks.search(GreedySlimming(), DIGITS, [budget])
+    _, score = search_checks.search(SlimmingSearch(), DIGITS, [budget])
     largest = DIGITS.space.largest
     for arch in score.asked:
         assert dataclasses.replace(arch, width=largest.width) == largest
@@ -119,9 +119,7 @@ def test_other_fields_stay_at_their_largest():
 
 def test_a_resolution_has_a_descent_of_its_own():
     budgets = [Budget(resolution=8), Budget(resolution=12), Budget()]
-    selections, score = strategy_checks.search(
-        GreedySlimming(), DIGITS, budgets
-    )
+    selections, score = search_checks.search(SlimmingSearch(), DIGITS, budgets)
     resolutions = [selection.arch.resolution for selection in selections]
     assert resolutions == [8, 12, 12]
     assert {arch.resolution for arch in score.asked} == {8, 12}
@@ -130,24 +128,24 @@ def test_a_resolution_has_a_descent_of_its_own():
 def test_out_of_reach_by_these_fields_scores_nothing():
     budget = Budget(flops=500e3)
     budget.check_reachable(DIGITS, 10)
-    score = strategy_checks.SmoothScore(DIGITS.space)
+    score = search_checks.SmoothScore(DIGITS.space)
     message = (
         "Lowering `fields` alone does not meet flops <= 500e3 in the space "
         r"'bignas_digits'. Received: fields=\('width',\)."
     )
     with pytest.raises(ValueError, match=message):
-        strategy_checks.search(GreedySlimming(), DIGITS, [budget], score)
+        search_checks.search(SlimmingSearch(), DIGITS, [budget], score)
     assert score.asked == []
-    strategy_checks.search(ALL, DIGITS, [budget], score)
+    search_checks.search(ALL, DIGITS, [budget], score)
 
 
 @pytest.mark.parametrize("fields", [(), "width", ("widths",), None])
 def test_wrong_fields(fields):
     with pytest.raises(ValueError, match="`fields` must be some of"):
-        GreedySlimming(fields=fields)
+        SlimmingSearch(fields=fields)
 
 
 @pytest.mark.parametrize("groups", [1, 0, 2.5])
 def test_wrong_groups(groups):
     with pytest.raises(ValueError, match=f"Received: groups={groups}"):
-        GreedySlimming(groups=groups)
+        SlimmingSearch(groups=groups)

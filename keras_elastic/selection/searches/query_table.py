@@ -4,17 +4,16 @@ import dataclasses
 import math
 from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
 from keras_elastic.selection.front import Front
 from keras_elastic.selection.front import FrontRow
-from keras_elastic.selection.sampling import unique_rows
 from keras_elastic.selection.scoring import Score
-from keras_elastic.selection.selection import Selection
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.random_search import unique_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 
@@ -105,7 +104,7 @@ class QueryTable(Front):
 
 
 @dataclasses.dataclass(frozen=True)
-class QueryTableSearch:
+class QueryTableSearch(Search):
     """Selects from every resolution and network-wide level of a family.
 
     Each configuration that fits one of the budgets is scored. There is no
@@ -115,25 +114,8 @@ class QueryTableSearch:
     - MutualNet (Yang et al., ECCV 2020), section 3.3.
     """
 
-    def search(
-        self,
-        family,
-        classes: int,
-        score: Callable[[Architecture], Any],
-        budgets: Sequence[Budget],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Selection]:
-        """Selects an architecture for each budget.
-
-        Args and errors are those of `CoarseToFine.search`.
-
-        Returns:
-            List of `Selection`, one a budget.
-        """
-        candidates = Candidates(family, classes, score, budgets, progress)
-        if budgets:
-            _score_all(candidates, *budgets)
-        return [candidates.select(budget) for budget in budgets]
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
+        _score_all(candidates, *budgets)
 
 
 def _score_all(candidates, *budgets):

@@ -1,5 +1,6 @@
-"""The candidates of a search: what fits, what was scored, what is best."""
+"""What all searches share: candidates, the selection, and the search itself."""
 
+import abc
 import dataclasses
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.selection import Selection
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import GeneTable
@@ -31,22 +31,28 @@ class Candidate:
     score: Any
 
 
-class Candidates:
-    """The candidates of one search; every strategy keeps them here.
-
-    Costs are counted for whole arrays of encoded architectures. Nothing is
-    scored twice. A score that has a method `many`, from encoded architectures
-    to a sequence of scores, is asked for all of a batch at once.
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """What was selected for a budget, and why.
 
     Args:
-        family: The family to select from.
-        classes: Integer. Number of classes.
-        score: Function from an architecture to its score: larger is better.
-        budgets: Sequence of `Budget` that the search is for.
-        progress: Function of candidates done and candidates in all.
+        arch: `Architecture`.
+        costs: `Costs` of the architecture.
+        score: Its score; what the search was given.
+        reason: String. Why it was chosen.
+    """
 
-    Raises:
-        ValueError: A budget is out of reach.
+    arch: Architecture
+    costs: Costs
+    score: Any
+    reason: str
+
+
+class Candidates:
+    """The candidates of one search; every search keeps them here.
+
+    Costs are counted for whole arrays of encoded architectures. Nothing is
+    scored twice. Arguments and errors are those of `Search.search`.
     """
 
     def __init__(
@@ -68,6 +74,8 @@ class Candidates:
         self._done = 0
         self._total = 0
         self._scored: dict[bytes, Candidate] = {}
+        # Added to the reason of every selection.
+        self.remark = ""
 
     def __len__(self) -> int:
         return len(self._scored)
@@ -161,13 +169,52 @@ class Candidates:
         """The best candidate that fits a budget."""
         return self.within(budget)[0]
 
-    def selection(self, candidate: Candidate, reason: str) -> Selection:
-        """Returns a candidate as a `Selection`."""
-        arch = self.space.decode(candidate.encoded)
-        return Selection(arch, candidate.costs, candidate.score, reason)
-
     def select(self, budget: Budget) -> Selection:
         """Returns the best candidate that fits a budget."""
         fitting = self.within(budget)
+        best = fitting[0]
         reason = f"the best of {len(fitting)} candidates with {budget}"
-        return self.selection(fitting[0], reason)
+        arch = self.space.decode(best.encoded)
+        return Selection(arch, best.costs, best.score, reason + self.remark)
+
+
+class Search(abc.ABC):
+    """A way to find architectures under budgets.
+
+    A search of one's own says in `_run` which candidates are scored.
+    """
+
+    def search(
+        self,
+        family,
+        classes: int,
+        score: Callable[[Architecture], Any],
+        budgets: Sequence[Budget],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Selection]:
+        """Selects an architecture for each budget.
+
+        Args:
+            family: The family to select from.
+            classes: Integer. Number of classes.
+            score: Function from an architecture to its score: larger is
+                better. It is called once for each candidate. If it has a
+                method `many`, from encoded architectures to a sequence of
+                scores, that is asked for all of a batch at once.
+            budgets: Sequence of `Budget`.
+            progress: Function of candidates done and candidates in all.
+
+        Returns:
+            List of `Selection`, one a budget.
+
+        Raises:
+            ValueError: A budget is out of reach; nothing was scored then.
+        """
+        candidates = Candidates(family, classes, score, budgets, progress)
+        if budgets:
+            self._run(candidates, budgets)
+        return [candidates.select(budget) for budget in budgets]
+
+    @abc.abstractmethod
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
+        """Scores candidates, of which some fit each of the budgets."""

@@ -3,7 +3,7 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("ofa_mobilenet_v3")

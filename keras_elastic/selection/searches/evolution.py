@@ -1,19 +1,16 @@
 """Evolutionary selection: the best are mutated and crossed."""
 
 import dataclasses
-from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.sampling import draw
-from keras_elastic.selection.sampling import draw_again
-from keras_elastic.selection.selection import Selection
-from keras_elastic.spaces import Architecture
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.random_search import draw
+from keras_elastic.selection.searches.random_search import draw_again
 
 # A child that does not fit, or is not new, is drawn again: this many draws
 # for each child that is wanted, at most.
@@ -21,7 +18,7 @@ MAX_DRAWS = 100
 
 
 @dataclasses.dataclass(frozen=True)
-class Evolution:
+class EvolutionSearch(Search):
     """Selects architectures for budgets by an elitist evolution.
 
     For each budget a population is drawn at random. In every generation the
@@ -51,9 +48,9 @@ class Evolution:
 
     >>> family = keras_elastic.families.get("bignas_digits")
     >>> budget = keras_elastic.selection.Budget(flops=500e3)
-    >>> strategy = Evolution(population=20, generations=4)
+    >>> evolution = EvolutionSearch(population=20, generations=4)
     >>> score = lambda arch: sum(arch.width)
-    >>> [selection] = strategy.search(family, 10, score, [budget])
+    >>> [selection] = evolution.search(family, 10, score, [budget])
     >>> selection.reason
     'the best of 100 candidates with flops <= 500e3'
     """
@@ -76,22 +73,7 @@ class Evolution:
             resolution_probability=self.resolution_probability,
         )
 
-    def search(
-        self,
-        family,
-        classes: int,
-        score: Callable[[Architecture], Any],
-        budgets: Sequence[Budget],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Selection]:
-        """Selects an architecture for each budget.
-
-        Args and errors are those of `CoarseToFine.search`.
-
-        Returns:
-            List of `Selection`, one a budget.
-        """
-        candidates = Candidates(family, classes, score, budgets, progress)
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
         total = self.population * (1 + self.generations)
         candidates.expect(total * len(budgets))
         rng = np.random.default_rng(self.seed)
@@ -99,7 +81,6 @@ class Evolution:
             self._evolve(candidates, budget, rng)
             # Where all that fits was scored before the last generation.
             candidates.skip_to(total * (number + 1))
-        return [candidates.select(budget) for budget in budgets]
 
     def _evolve(self, candidates, budget, rng):
         count = max(2, round(self.parents * self.population))

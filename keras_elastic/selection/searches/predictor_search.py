@@ -1,29 +1,26 @@
 """Selection by a predictor that is trained on the way."""
 
 import dataclasses
-from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.evolution import Evolution
 from keras_elastic.selection.predictor import AccuracyPredictor
 from keras_elastic.selection.predictor import PredictedScore
-from keras_elastic.selection.sampling import unique_rows
-from keras_elastic.selection.selection import Selection
-from keras_elastic.spaces import Architecture
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.evolution import EvolutionSearch
+from keras_elastic.selection.searches.random_search import unique_rows
 
 
 @dataclasses.dataclass(frozen=True)
-class PredictorSearch:
+class PredictorSearch(Search):
     """Selects by predicted accuracy, and scores the best of that.
 
-    Random architectures are scored, a predictor is fitted to them, a strategy
-    searches with the predictor, and of what it found the best for each budget
+    Random architectures are scored, a predictor is fitted to them, another
+    search asks the predictor, and of what it found the best for each budget
     are scored themselves.
 
     Reference:
@@ -33,17 +30,18 @@ class PredictorSearch:
     Args:
         samples: Integer. Random architectures to score and fit to.
         judged: Integer. Architectures to score in the end for each budget.
-        strategy: Strategy that searches with the predictor.
+        inner: `Search` that asks the predictor.
         epochs: Integer. Epochs of the predictor's training.
         seed: Integer.
 
     Raises:
-        ValueError: A number is not positive.
+        ValueError: A number is not positive; in `search`: there are too few
+            samples to fit a predictor to.
     """
 
     samples: int = 200
     judged: int = 10
-    strategy: Any = Evolution(generations=50)
+    inner: Search = EvolutionSearch(generations=50)
     epochs: int = 100
     seed: int = 0
 
@@ -52,27 +50,13 @@ class PredictorSearch:
             samples=self.samples, judged=self.judged, epochs=self.epochs
         )
 
-    def search(
-        self,
-        family,
-        classes: int,
-        score: Callable[[Architecture], Any],
-        budgets: Sequence[Budget],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Selection]:
-        """As `CoarseToFine.search`.
-
-        Raises:
-            ValueError: A budget is out of reach, or there are too few samples
-                to fit a predictor to.
-        """
-        candidates = Candidates(family, classes, score, budgets, progress)
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
         candidates.expect(self.samples + self.judged * len(budgets))
         rng = np.random.default_rng(self.seed)
-        rows = unique_rows(family.space.sample_encoded(rng, self.samples))
+        rows = unique_rows(candidates.space.sample_encoded(rng, self.samples))
         scored = candidates.add(rows)
         candidates.skip(self.samples - len(rows))
-        predictor = AccuracyPredictor(family.space)
+        predictor = AccuracyPredictor(candidates.space)
         predictor.fit(
             rows,
             [_accuracy(candidate.score) for candidate in scored],
@@ -83,24 +67,17 @@ class PredictorSearch:
             best = self._best_predicted(predictor, candidates, budget)
             candidates.add(best)
             candidates.skip(self.judged - len(best))
-        return [
-            self._with_report(candidates.select(budget), predictor)
-            for budget in budgets
-        ]
+        candidates.remark = f"; predictor: {predictor.report}"
 
     def _best_predicted(self, predictor, candidates, budget) -> np.ndarray:
         asked = _Remembering(PredictedScore(predictor))
-        self.strategy.search(
+        self.inner.search(
             candidates.family, candidates.classes, asked, [budget]
         )
         rows, values = np.stack(asked.rows), np.array(asked.values)
         fits = candidates.fits(rows, budget)
         order = np.argsort(-values[fits], kind="stable")
         return unique_rows(rows[fits][order])[: self.judged]
-
-    def _with_report(self, selection, predictor) -> Selection:
-        reason = f"{selection.reason}; predictor: {predictor.report}"
-        return dataclasses.replace(selection, reason=reason)
 
 
 class _Remembering:
@@ -116,10 +93,6 @@ class _Remembering:
         self.rows.extend(encoded)
         self.values.extend(values)
         return values
-
-    def __call__(self, arch):
-        [value] = self.many(self._score.predictor.space.encode(arch)[None])
-        return value
 
 
 def _accuracy(score) -> float:

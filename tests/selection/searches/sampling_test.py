@@ -4,10 +4,10 @@ import pytest
 from keras_elastic import families
 from keras_elastic.selection import sampling
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.sampling import draw
-from keras_elastic.selection.sampling import draw_again
-from keras_elastic.selection.sampling import unique_rows
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.random_search import draw
+from keras_elastic.selection.searches.random_search import draw_again
+from keras_elastic.selection.searches.random_search import unique_rows
 
 CLASSES = 10
 # Listed, sampled, and sampled with genes of blocks that are left out.

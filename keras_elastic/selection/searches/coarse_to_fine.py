@@ -3,19 +3,17 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.sampling import draw_again
-from keras_elastic.selection.sampling import unique_rows
-from keras_elastic.selection.selection import Selection
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.random_search import draw_again
+from keras_elastic.selection.searches.random_search import unique_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 
@@ -67,7 +65,7 @@ def _tail(genes, fraction):
 
 
 @dataclasses.dataclass(frozen=True)
-class CoarseToFine:
+class CoarseToFineSearch(Search):
     """Selects architectures for budgets by a coarse grid and mutations.
 
     First every skeleton that fits one of the budgets is scored. Then, for
@@ -102,38 +100,14 @@ class CoarseToFine:
         if self.band is not None:
             checks.fraction(band=self.band)
 
-    def search(
-        self,
-        family,
-        classes: int,
-        score: Callable[[Architecture], Any],
-        budgets: Sequence[Budget],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Selection]:
-        """Selects an architecture for each budget.
-
-        Args:
-            family: The family to select from.
-            classes: Integer. Number of classes.
-            score: Function from an architecture to its score: larger is
-                better. It is called once for each candidate.
-            budgets: Sequence of `Budget`.
-            progress: Function of candidates done and candidates in all.
-
-        Returns:
-            List of `Selection`, one a budget.
-
-        Raises:
-            ValueError: A budget is out of reach; nothing was scored then.
-        """
-        candidates = Candidates(family, classes, score, budgets, progress)
-        encode = family.space.encode
-        coarse = np.stack([encode(arch) for arch in skeletons(family.space)])
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
+        space = candidates.space
+        coarse = np.stack([space.encode(arch) for arch in skeletons(space)])
         # Skeletons that differ in blocks that are left out are one network.
         coarse = unique_rows(coarse)
         coarse = self._worth_scoring(candidates, coarse, budgets)
         # A space of one architecture has no mutants.
-        mutants = self.mutants if family.space.size > 1 else 0
+        mutants = self.mutants if space.size > 1 else 0
         candidates.expect(len(coarse) + mutants * len(budgets))
         candidates.add(coarse)
         rng = np.random.default_rng(self.seed)
@@ -142,7 +116,6 @@ class CoarseToFine:
                 mutant = self._mutate_best(candidates, budget, rng)
                 candidates.add(mutant)
                 candidates.skip(1 - len(mutant))
-        return [candidates.select(budget) for budget in budgets]
 
     def _worth_scoring(self, candidates, coarse, budgets) -> np.ndarray:
         """The skeletons that fit a budget, and come near it if they must."""

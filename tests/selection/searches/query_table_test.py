@@ -1,12 +1,12 @@
 import pytest
-import strategy_checks
+from selection.searches import search_checks
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.query_table import QueryTable
-from keras_elastic.selection.query_table import QueryTableSearch
-from keras_elastic.selection.query_table import configurations
 from keras_elastic.selection.scoring import Score
+from keras_elastic.selection.searches.query_table import QueryTable
+from keras_elastic.selection.searches.query_table import QueryTableSearch
+from keras_elastic.selection.searches.query_table import configurations
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("mobilenet_v1")
@@ -38,26 +38,24 @@ def measure(score=published_score, **arguments):
 
 
 @pytest.mark.parametrize(
-    "check", strategy_checks.CHECKS, ids=lambda check: check.__name__
+    "check", search_checks.CHECKS, ids=lambda check: check.__name__
 )
 def test_contract(check):
     check(QueryTableSearch())
 
 
 @pytest.mark.parametrize(
-    "family", [strategy_checks.BIGNAS, strategy_checks.ONCE_FOR_ALL]
+    "family", [search_checks.BIGNAS, search_checks.ONCE_FOR_ALL]
 )
 def test_beats_random_search(family):
-    advantage = strategy_checks.advantage_over_random(
+    advantage = search_checks.advantage_over_random(
         QueryTableSearch(), family, seeds=8
     )
     assert advantage > 0
 
 
 def test_only_what_a_budget_allows_is_scored():
-    strategy_checks.check_only_what_a_budget_allows_is_scored(
-        QueryTableSearch()
-    )
+    search_checks.check_only_what_a_budget_allows_is_scored(QueryTableSearch())
 
 
 # Configurations
@@ -84,7 +82,7 @@ def test_configurations_are_distinct_and_have_the_ends(name):
 
 
 def test_levels_of_a_general_space_are_network_wide():
-    space = strategy_checks.ONCE_FOR_ALL.space
+    space = search_checks.ONCE_FOR_ALL.space
     archs = configurations(space)
     assert len(archs) == len(space.resolution) * 3
     assert {arch.depth for arch in archs} == {(2,) * 5, (3,) * 5, (4,) * 5}

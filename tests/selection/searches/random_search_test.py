@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
-import strategy_checks
+from selection.searches import search_checks
 
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.random_search import RandomSearch
+from keras_elastic.selection.searches.random_search import RandomSearch
 from keras_elastic.spaces import costs
 
 CHECKS = (
-    *strategy_checks.CHECKS,
-    strategy_checks.check_only_what_a_budget_allows_is_scored,
-    strategy_checks.check_another_seed,
+    *search_checks.CHECKS,
+    search_checks.check_only_what_a_budget_allows_is_scored,
+    search_checks.check_another_seed,
 )
 
 
@@ -19,14 +19,14 @@ def test_contract(check):
 
 
 def test_number_of_candidates():
-    _, score = strategy_checks.search(RandomSearch(candidates=30))
+    _, score = search_checks.search(RandomSearch(candidates=30))
     assert len(score.asked) == 3 * 30
 
 
 def test_a_budget_of_a_few_is_searched_to_the_end():
-    family = strategy_checks.DIGITS
+    family = search_checks.DIGITS
     budget = Budget(flops=145e3)
-    _, score = strategy_checks.search(RandomSearch(10**6), family, [budget])
+    _, score = search_checks.search(RandomSearch(10**6), family, [budget])
     genes = np.meshgrid(*[choices for _, choices in family.space.genes])
     encoded = np.stack([gene.ravel() for gene in genes], axis=1)
     counted = costs(family.plan(family.space.unstack(encoded), 10))

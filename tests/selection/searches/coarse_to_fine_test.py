@@ -2,13 +2,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-import strategy_checks
+from selection.searches import search_checks
 
 from keras_elastic import families
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import skeletons
-from keras_elastic.selection.coarse_to_fine import MAX_DRAWS
+from keras_elastic.selection.searches.coarse_to_fine import MAX_DRAWS
 from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import costs
 
@@ -48,8 +48,8 @@ class Recorder:
 
 def search(score=likeness, budgets=BUDGETS, family=FAMILY, **arguments):
     arguments.setdefault("mutants", 20)
-    strategy = CoarseToFine(**arguments)
-    return strategy.search(family, CLASSES, score, budgets)
+    way = CoarseToFineSearch(**arguments)
+    return way.search(family, CLASSES, score, budgets)
 
 
 def best_likeness(budget):
@@ -207,7 +207,7 @@ def test_a_budget_out_of_reach_scores_nothing():
 
 def test_progress():
     reports = []
-    CoarseToFine(mutants=3).search(
+    CoarseToFineSearch(mutants=3).search(
         FAMILY, CLASSES, likeness, BUDGETS, lambda *r: reports.append(r)
     )
     [total] = {total for _, total in reports}
@@ -215,23 +215,23 @@ def test_progress():
 
 
 CHECKS = (
-    *strategy_checks.CHECKS,
-    strategy_checks.check_only_what_a_budget_allows_is_scored,
-    strategy_checks.check_another_seed,
+    *search_checks.CHECKS,
+    search_checks.check_only_what_a_budget_allows_is_scored,
+    search_checks.check_another_seed,
 )
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_contract(check):
-    check(CoarseToFine(mutants=8))
+    check(CoarseToFineSearch(mutants=8))
 
 
 @pytest.mark.parametrize(
-    "family", [strategy_checks.BIGNAS, strategy_checks.ONCE_FOR_ALL]
+    "family", [search_checks.BIGNAS, search_checks.ONCE_FOR_ALL]
 )
 def test_beats_random_search(family):
-    strategy = CoarseToFine(mutants=8)
-    advantage = strategy_checks.advantage_over_random(strategy, family, 2)
+    way = CoarseToFineSearch(mutants=8)
+    advantage = search_checks.advantage_over_random(way, family, 2)
     assert advantage > 0.5
 
 
@@ -242,7 +242,7 @@ def test_beats_random_search(family):
 def test_wrong_arguments(arguments):
     [(name, value)] = arguments.items()
     with pytest.raises(ValueError, match=f"Received: {name}={value}"):
-        CoarseToFine(**arguments)
+        CoarseToFineSearch(**arguments)
 
 
 # Where there is little to find
@@ -312,4 +312,4 @@ def test_budgets_of_something_else_have_no_band():
 @pytest.mark.parametrize("band", [-0.1, 1.5, "wide", True])
 def test_a_band_is_a_part(band):
     with pytest.raises(ValueError, match="`band` must be a number"):
-        CoarseToFine(band=band)
+        CoarseToFineSearch(band=band)

@@ -1,33 +1,30 @@
-"""NSGA-II: a front over several costs at once, through pymoo."""
+"""NSGA-II: one search over several costs at once, through pymoo."""
 
 import dataclasses
 import types
-from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.selection.budget import UPPER_BOUNDS
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.pareto import pareto_front_of_costs
-from keras_elastic.selection.sampling import draw
-from keras_elastic.selection.sampling import unique_rows
-from keras_elastic.selection.selection import Selection
-from keras_elastic.spaces import Architecture
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.random_search import draw
+from keras_elastic.selection.searches.random_search import unique_rows
 
 
 @dataclasses.dataclass(frozen=True)
-class NSGA2Search:
-    """Searches the front of the score and several costs with NSGA-II.
+class NSGA2Search(Search):
+    """Selects from the front of the score and several costs, by NSGA-II.
 
-    One run finds networks of all sizes, where the other strategies run once
-    for each budget. It needs pymoo: `pip install keras-elastic[search]`.
+    One run finds networks of all sizes, where other searches run once for each
+    budget; the first population has architectures that fit each. It needs
+    pymoo: `pip install keras-elastic[search]`.
 
-    A score that is a tuple takes part with its first entry; the front and the
-    selections compare all of it.
+    A score that is a tuple takes part with its first entry; the selections
+    compare all of it.
 
     Reference:
     - A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II (Deb et al.,
@@ -43,6 +40,7 @@ class NSGA2Search:
 
     Raises:
         ValueError: An argument is out of range.
+        ImportError: In `search`: pymoo is not installed.
     """
 
     population: int = 100
@@ -61,59 +59,7 @@ class NSGA2Search:
                 f"{UPPER_BOUNDS}. Received: objectives={self.objectives}."
             )
 
-    def search(
-        self,
-        family,
-        classes: int,
-        score: Callable[[Architecture], Any],
-        budgets: Sequence[Budget],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Selection]:
-        """Selects an architecture for each budget.
-
-        The first population has architectures that fit each of the budgets.
-        Other args and errors are those of `CoarseToFine.search`.
-
-        Returns:
-            List of `Selection`, one a budget.
-
-        Raises:
-            ImportError: pymoo is not installed.
-        """
-        candidates = Candidates(family, classes, score, budgets, progress)
-        if budgets:
-            self._run(candidates, budgets)
-        return [candidates.select(budget) for budget in budgets]
-
-    def search_front(
-        self,
-        family,
-        classes: int,
-        score: Callable[[Architecture], Any],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Selection]:
-        """Finds architectures that no other candidate beats.
-
-        Args are those of `CoarseToFine.search`.
-
-        Returns:
-            List of `Selection`, by increasing costs.
-
-        Raises:
-            ImportError: pymoo is not installed.
-        """
-        candidates = Candidates(family, classes, score, (), progress)
-        self._run(candidates, [Budget()])
-        found = list(candidates)
-        front = pareto_front_of_costs(
-            [self._costs(candidate) for candidate in found],
-            [candidate.score for candidate in found],
-        )
-        names = ", ".join(self.objectives)
-        reason = f"on the front of {len(found)} candidates over {names}"
-        return [candidates.selection(found[i], reason) for i in front]
-
-    def _run(self, candidates, budgets):
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
         candidates.expect(self.population * self.generations)
         rng = np.random.default_rng(self.seed)
         first = self._first_population(candidates, budgets, rng)

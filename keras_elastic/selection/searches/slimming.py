@@ -1,23 +1,20 @@
 """Greedy slimming: the largest network loses what it misses least."""
 
 import dataclasses
-from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.candidates import Candidates
-from keras_elastic.selection.selection import Selection
-from keras_elastic.spaces import Architecture
+from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces.architecture import FIELDS
 
 
 @dataclasses.dataclass(frozen=True)
-class GreedySlimming:
+class SlimmingSearch(Search):
     """Selects architectures by lowering one gene after the other.
 
     It starts from the largest architecture. In every step each gene in turn is
@@ -45,9 +42,9 @@ class GreedySlimming:
 
     >>> family = keras_elastic.families.get("bignas_digits")
     >>> budget = keras_elastic.selection.Budget(params=80e3)
-    >>> strategy = GreedySlimming(fields=("width", "expand_ratio"))
+    >>> slimming = SlimmingSearch(fields=("width", "expand_ratio"))
     >>> score = lambda arch: sum(arch.width)
-    >>> [selection] = strategy.search(family, 10, score, [budget])
+    >>> [selection] = slimming.search(family, 10, score, [budget])
     >>> selection.costs.params <= 80e3
     True
     """
@@ -65,31 +62,11 @@ class GreedySlimming:
             )
         object.__setattr__(self, "fields", tuple(self.fields))
 
-    def search(
-        self,
-        family,
-        classes: int,
-        score: Callable[[Architecture], Any],
-        budgets: Sequence[Budget],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Selection]:
-        """Selects an architecture for each budget.
-
-        Args are those of `CoarseToFine.search`.
-
-        Returns:
-            List of `Selection`, one a budget.
-
-        Raises:
-            ValueError: A budget is out of reach, or is so with these fields;
-                nothing was scored then.
-        """
-        candidates = Candidates(family, classes, score, budgets, progress)
+    def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
         descents: dict[int | None, list[Budget]] = {}
         for budget in budgets:
             descents.setdefault(budget.resolution, []).append(budget)
-        space = family.space
-        levels = {r: self._levels(space, r) for r in descents}
+        levels = {r: self._levels(candidates.space, r) for r in descents}
         for resolution, group in descents.items():
             self._check_reachable(candidates, levels[resolution], group)
         most = {r: _most_candidates(levels[r]) for r in descents}
@@ -99,7 +76,6 @@ class GreedySlimming:
             _descend(candidates, levels[resolution], group)
             done += most[resolution]
             candidates.skip_to(done)
-        return [candidates.select(budget) for budget in budgets]
 
     def _levels(self, space: SearchSpace, resolution) -> list[np.ndarray]:
         """For each gene, the values that it may have, lowest first."""

@@ -1,12 +1,12 @@
-"""Search strategies against random search, on a trained supernet.
+"""Searches against random search, on a trained supernet.
 
-Each strategy scores as many candidates as random search, for each of three
+Each scores as many candidates as random search, for each of three
 budgets, with three seeds; scores are accuracies on held-out images. Then the
 reward R2 with constrained sampling against R0: negative flips from a reference
 at equal multiply-adds.
 
     python train.py --dataset=cifar10 --data_dir=DIR --patch_size=32 ...
-    python benchmarks/strategies.py --run=RUN --data_dir=DIR
+    python benchmarks/searches.py --run=RUN --data_dir=DIR
 """
 
 import argparse
@@ -20,12 +20,12 @@ import numpy as np
 import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFine
-from keras_elastic.selection import Evolution
+from keras_elastic.selection import CoarseToFineSearch
+from keras_elastic.selection import EvolutionSearch
 from keras_elastic.selection import NSGA2Search
 from keras_elastic.selection import PredictorSearch
 from keras_elastic.selection import RandomSearch
-from keras_elastic.selection import RegressionFree
+from keras_elastic.selection import RegressionFreeSearch
 from keras_elastic.selection import negative_flip_rate
 from keras_elastic.selection.budget import short
 
@@ -49,37 +49,37 @@ def main():
         cache=pathlib.Path(arguments.run) / "scores.jsonl",
     )
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
-    compare_strategies(entry, scorer, budgets, arguments)
+    compare_searches(entry, scorer, budgets, arguments)
     compare_rewards(entry, scorer, budgets, arguments)
 
 
-def strategies(candidates, seed):
-    """Strategies that score at most so many candidates for a budget."""
+def make_searches(candidates, seed):
+    """Searches that score at most so many candidates for a budget."""
     part = candidates // 5
     return {
         "random": RandomSearch(candidates, seed=seed),
-        "evolution": Evolution(part, 4, seed=seed),
+        "evolution": EvolutionSearch(part, 4, seed=seed),
         "NSGA-II": NSGA2Search(part, 5, seed=seed),
         "predictor": PredictorSearch(
             candidates - 10,
-            strategy=Evolution(generations=20, seed=seed),
+            inner=EvolutionSearch(generations=20, seed=seed),
             seed=seed,
         ),
     }
 
 
-def compare_strategies(entry, scorer, budgets, arguments):
+def compare_searches(entry, scorer, budgets, arguments):
     """Prints held-out accuracies, the mean over the seeds."""
     found = {}
     for seed in range(arguments.seeds):
         for budget in budgets:
-            made = strategies(arguments.candidates, seed)
+            made = make_searches(arguments.candidates, seed)
             made["coarse to fine"] = fit_coarse_to_fine(
                 entry, budget, arguments.candidates, seed
             )
-            for name, strategy in made.items():
+            for name, search in made.items():
                 asked = Counting(scorer)
-                [selection] = strategy.search(
+                [selection] = search.search(
                     entry.family, entry.classes, asked, [budget]
                 )
                 key = (name, str(budget))
@@ -101,8 +101,10 @@ def compare_strategies(entry, scorer, budgets, arguments):
 def fit_coarse_to_fine(entry, budget, candidates, seed):
     """Coarse-to-fine whose skeletons and mutants are so many together."""
     asked = Counting(lambda arch: 0.0)
-    CoarseToFine(mutants=0).search(entry.family, entry.classes, asked, [budget])
-    return CoarseToFine(max(1, candidates - len(asked.archs)), seed=seed)
+    CoarseToFineSearch(mutants=0).search(
+        entry.family, entry.classes, asked, [budget]
+    )
+    return CoarseToFineSearch(max(1, candidates - len(asked.archs)), seed=seed)
 
 
 class Counting:
@@ -123,16 +125,14 @@ def compare_rewards(entry, scorer, budgets, arguments):
     print(f"\n{'':<24}{'flops':>10}{'top-1':>10}{'negative flips':>16}")
     rows = {}
     for seed in range(arguments.seeds):
-        strategy = Evolution(part, 4, seed=seed)
-        [small] = strategy.search(
-            entry.family, entry.classes, scorer, budgets[:1]
-        )
+        inner = EvolutionSearch(part, 4, seed=seed)
+        [small] = inner.search(entry.family, entry.classes, scorer, budgets[:1])
         before = scorer.correct(small.arch)
         kinds = {
-            "R0": RegressionFree(
-                small.arch, "R0", constrained=False, strategy=strategy
+            "R0": RegressionFreeSearch(
+                small.arch, "R0", constrained=False, inner=inner
             ),
-            "R2 + constrained": RegressionFree(small.arch, strategy=strategy),
+            "R2 + constrained": RegressionFreeSearch(small.arch, inner=inner),
         }
         for name, search in kinds.items():
             [selection] = search.search(
