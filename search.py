@@ -93,6 +93,7 @@ def main(argv):
     if len(argv) > 1:
         raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
     logging.set_verbosity(logging.WARNING)
+    check_flags()
 
     # ---------------------------------------------- supernet and budget
     entry = zoo.find_entry(FLAGS.run)
@@ -161,14 +162,25 @@ def main(argv):
     )
 
 
-def make_budget(family):
-    """Returns the budget of the flags."""
-    limits = ()
+def check_flags():
+    """Raises a `ValueError` for flags that do not go together."""
     if (FLAGS.latency_table is None) != (FLAGS.latency_ms is None):
         raise ValueError(
             "--latency_table and --latency_ms must be given together. "
             f"Received: {FLAGS.latency_table!r} and {FLAGS.latency_ms!r}."
         )
+    if FLAGS.reference is not None and FLAGS.predictor_samples:
+        raise ValueError(
+            "--predictor_samples must be 0 with --reference: a predictor of "
+            "accuracies does not say which images a child gets right. "
+            f"Received: --predictor_samples={FLAGS.predictor_samples} and "
+            f"--reference={FLAGS.reference}. Leave one of them out."
+        )
+
+
+def make_budget(family):
+    """Returns the budget of the flags."""
+    limits = ()
     if FLAGS.latency_table is not None:
         table = LatencyTable.load(FLAGS.latency_table, family)
         limits = (Limit("latency in ms", table, FLAGS.latency_ms),)

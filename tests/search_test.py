@@ -208,6 +208,10 @@ def test_a_reference_gets_a_report_of_flips(run, out, printed, tmp_path):
         ("--latency_ms=3", "must be given together"),
         ("--latency_table=absent.json --latency_ms=3", "absent.json"),
         ("--reference=absent.json", "`reference` must be a file"),
+        (
+            "--reference=a.json --predictor_samples=20",
+            "--predictor_samples must be 0 with --reference.*=20.*=a.json",
+        ),
     ],
 )
 def test_wrong_flags_write_nothing(run, tmp_path, flag, expected):
