@@ -2,9 +2,9 @@ import gc
 
 import pytest
 
-from keras_elastic.selection import latency_timing
-from keras_elastic.selection.latency_timing import LatencyTiming
-from keras_elastic.selection.latency_timing import time_in_turn
+from keras_elastic.selection.latency import runtimes
+from keras_elastic.selection.latency.runtimes import LatencyTiming
+from keras_elastic.selection.latency.runtimes import time_in_turn
 
 
 class Clock:
@@ -40,7 +40,7 @@ def test_functions_take_turns():
     clock = Clock()
     functions = [clock.function(name, [0.001]) for name in "ab"]
     time_in_turn(functions, 3, clock)
-    rounds = 3 + latency_timing.WARM_UP
+    rounds = 3 + runtimes.WARM_UP
     pairs = list(zip(clock.calls[::2], clock.calls[1::2], strict=True))
     assert len(pairs) == rounds
     assert set(pairs) == {("a", "b"), ("b", "a")}
@@ -57,7 +57,7 @@ def test_each_function_has_its_own_timing():
 
 def test_the_first_rounds_do_not_count():
     clock = Clock()
-    slow_start = [1.0] * latency_timing.WARM_UP + [0.002]
+    slow_start = [1.0] * runtimes.WARM_UP + [0.002]
     [timing] = time_in_turn([clock.function("a", slow_start)], 10, clock)
     assert timing.p95_ms == pytest.approx(2)
 
@@ -65,7 +65,7 @@ def test_the_first_rounds_do_not_count():
 def test_long_calls_are_timed_less_often():
     clock = Clock()
     [timing] = time_in_turn([clock.function("a", [1.0])], 1000, clock)
-    assert timing.runs == latency_timing.LEAST_RUNS
+    assert timing.runs == runtimes.LEAST_RUNS
 
 
 def test_a_busy_machine_moves_the_quiet_time_least():

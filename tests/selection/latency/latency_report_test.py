@@ -3,8 +3,8 @@ import math
 import pytest
 from training.tiny import FAMILY
 
-from keras_elastic.selection.latency_report import LatencyReport
-from keras_elastic.selection.latency_report import LatencyRow
+from keras_elastic.selection.latency.table import LatencyReport
+from keras_elastic.selection.latency.table import LatencyRow
 
 ARCH = FAMILY.space.smallest
 

@@ -4,17 +4,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from selection.latency_fakes import CALL
-from selection.latency_fakes import FakeRuntime
-from selection.latency_fakes import work
+from selection.latency.latency_fakes import CALL
+from selection.latency.latency_fakes import FakeRuntime
+from selection.latency.latency_fakes import work
 from training.tiny import CLASSES
 from training.tiny import FAMILY
 
 from keras_elastic.models import build_child
-from keras_elastic.selection.latency_runtimes import LiteRTRuntime
-from keras_elastic.selection.latency_runtimes import TensorFlowRuntime
-from keras_elastic.selection.latency_runtimes import get_runtime
-from keras_elastic.selection.latency_runtimes import measure_latency
+from keras_elastic.selection.latency.runtimes import LiteRTRuntime
+from keras_elastic.selection.latency.runtimes import TensorFlowRuntime
+from keras_elastic.selection.latency.runtimes import get_runtime
+from keras_elastic.selection.latency.runtimes import measure_latency
 
 
 @pytest.fixture(scope="module")
@@ -103,5 +103,5 @@ def test_latency_of_a_runtime_of_ones_own(child):
 
 @pytest.mark.parametrize("name", ["batch_size", "runs"])
 def test_wrong_numbers(child, name):
-    with pytest.raises(ValueError, match=f"`{name}` must be an integer"):
+    with pytest.raises(ValueError, match=f"`{name}` must be a positive"):
         measure_latency(child, FakeRuntime(), **{name: 0})

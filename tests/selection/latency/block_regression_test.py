@@ -3,10 +3,10 @@ import pytest
 from training.tiny import CLASSES
 from training.tiny import FAMILY
 
-from keras_elastic.selection.latency_blocks import distinct_blocks
-from keras_elastic.selection.latency_regression import BlockRegression
-from keras_elastic.selection.latency_regression import Calibration
-from keras_elastic.selection.latency_regression import features_of
+from keras_elastic.selection.latency.blocks import BlockRegression
+from keras_elastic.selection.latency.blocks import Calibration
+from keras_elastic.selection.latency.blocks import distinct_blocks
+from keras_elastic.selection.latency.blocks import features_of
 from keras_elastic.spaces import Plan
 from keras_elastic.spaces import costs
 

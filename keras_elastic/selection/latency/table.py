@@ -1,27 +1,117 @@
-"""The latency table: what an architecture takes on the user's device."""
+"""The latency table: from timings of blocks to latencies of networks."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from keras_elastic import checks
-from keras_elastic.selection.latency_blocks import choose
-from keras_elastic.selection.latency_blocks import distinct_blocks
-from keras_elastic.selection.latency_blocks import occurrences
-from keras_elastic.selection.latency_file import LatencyFile
-from keras_elastic.selection.latency_measuring import Measurement
-from keras_elastic.selection.latency_measuring import draw_architectures
-from keras_elastic.selection.latency_regression import BlockRegression
-from keras_elastic.selection.latency_regression import Calibration
-from keras_elastic.selection.latency_report import LatencyReport
-from keras_elastic.selection.latency_report import LatencyRow
-from keras_elastic.selection.latency_report import rank_correlation
-from keras_elastic.selection.latency_runtimes import get_runtime
+from keras_elastic.selection.latency.blocks import BlockRegression
+from keras_elastic.selection.latency.blocks import Calibration
+from keras_elastic.selection.latency.blocks import choose
+from keras_elastic.selection.latency.blocks import distinct_blocks
+from keras_elastic.selection.latency.blocks import occurrences
+from keras_elastic.selection.latency.runtimes import get_runtime
+from keras_elastic.selection.latency.timings import Timings
+from keras_elastic.selection.latency.timings import draw_architectures
 from keras_elastic.spaces import Architecture
 
 # Three numbers are fitted to the networks that are measured whole.
 LEAST_CHILDREN = 4
+
+
+class LatencyRow(NamedTuple):
+    """A network that was predicted and measured, in milliseconds a call."""
+
+    arch: Architecture
+    predicted_ms: float
+    measured_ms: float
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction; positive where it is too high."""
+        return self.predicted_ms / self.measured_ms - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class LatencyReport:
+    """Predictions of a table against whole networks, measured end to end.
+
+    Args:
+        setting: String. What was measured, for the text.
+        rows: Tuple of `LatencyRow`.
+        drift: Float, how many times as long the machine takes as when the
+            table was measured, by blocks that were timed both times.
+        repeatability: Float, Spearman's rank correlation of two measurements
+            of the same networks.
+    """
+
+    setting: str
+    rows: tuple[LatencyRow, ...]
+    drift: float = 1.0
+    repeatability: float = float("nan")
+
+    @property
+    def median_error(self) -> float:
+        """Median of the absolute relative errors."""
+        return float(np.median(self._errors))
+
+    @property
+    def p95_error(self) -> float:
+        """95th percentile of the absolute relative errors."""
+        return float(np.quantile(self._errors, 0.95))
+
+    @property
+    def steady_error(self) -> float:
+        """Median of the relative errors where the drift is divided out."""
+        ratios = np.array([r.predicted_ms / r.measured_ms for r in self.rows])
+        return float(np.median(np.abs(self.drift * ratios - 1)))
+
+    @property
+    def spearman(self) -> float:
+        """Spearman's rank correlation, nan where there is no order."""
+        return rank_correlation(
+            [row.predicted_ms for row in self.rows],
+            [row.measured_ms for row in self.rows],
+        )
+
+    @property
+    def _errors(self) -> np.ndarray:
+        return np.abs([row.error for row in self.rows])
+
+    def __str__(self) -> str:
+        lines = [f"{'predicted ms':>12} {'measured ms':>12} {'error':>7}"]
+        for row in sorted(self.rows, key=lambda row: row.measured_ms):
+            lines.append(
+                f"{row.predicted_ms:>12.3f} {row.measured_ms:>12.3f} "
+                f"{row.error:>+7.1%}"
+            )
+        lines.append(
+            f"{self.setting}: relative error of {len(self.rows)} "
+            f"architectures: median {self.median_error:.1%}, 95th percentile "
+            f"{self.p95_error:.1%}; Spearman's rho {self.spearman:.3f}"
+        )
+        lines.append(
+            f"The machine takes {self.drift:.2f} times as long as when the "
+            "table was measured; without that the median error is "
+            f"{self.steady_error:.1%}"
+        )
+        lines.append(
+            "Two measurements of the same architectures agree with a "
+            f"Spearman's rho of {self.repeatability:.3f}"
+        )
+        return "\n".join(lines)
+
+
+def rank_correlation(first, second) -> float:
+    """Spearman's rho of two sequences of numbers, nan without an order."""
+    # The order of equal numbers is undefined, and SciPy warns of it.
+    if not np.ptp(first) or not np.ptp(second):
+        return float("nan")
+    return float(stats.spearmanr(first, second).statistic)
 
 
 class LatencyTable:
@@ -44,7 +134,7 @@ class LatencyTable:
 
     Args:
         family: The family.
-        file: `LatencyFile` with the timings.
+        timings: `Timings`, measured.
         runtime: `Runtime` that `report` measures with, or `None` for the one
             that the file names.
 
@@ -58,14 +148,13 @@ class LatencyTable:
     ```
     """
 
-    def __init__(self, family, file: LatencyFile, runtime=None):
+    def __init__(self, family, timings: Timings, runtime=None):
         self.family = family
-        self.setting = file.setting
-        self.classes = file.setting["classes"]
-        self._file = file
+        self.setting = timings.setting
+        self.classes = timings.setting["classes"]
+        self._timings = timings
         self._runtime = runtime
-        self._milliseconds = {k: t.quiet_ms for k, t in file.blocks.items()}
-        self._measured = frozenset(file.blocks)
+        self._milliseconds = {k: t.quiet_ms for k, t in timings.blocks.items()}
         self._regression: BlockRegression | None = None
         self.calibration = self._calibrate()
 
@@ -121,11 +210,13 @@ class LatencyTable:
             family.space, children, seed, extremes=True
         )
         numbers |= {"children": len(architectures), "seed": seed}
-        file = _open(path, family, _setting(runtime, numbers))
-        Measurement(
-            family, classes, runtime, batch_size, runs, file, path, progress
-        ).run(blocks, architectures)
-        return cls(family, file, runtime)
+        setting = _setting(runtime, numbers)
+        if path is not None and pathlib.Path(path).exists():
+            timings = Timings.read(path, family, setting)
+        else:
+            timings = Timings(family, setting)
+        timings.measure(runtime, blocks, architectures, path, progress)
+        return cls(family, timings, runtime)
 
     def __call__(self, arch: Architecture) -> float:
         return self.predict(arch)
@@ -176,7 +267,10 @@ class LatencyTable:
     def _estimate(self, block):
         if self._regression is None:
             known = distinct_blocks(self.family, self.classes)
-            found = [known[k] for k in sorted(self._measured & known.keys())]
+            found = [
+                known[k]
+                for k in sorted(self._timings.blocks.keys() & known.keys())
+            ]
             self._regression = BlockRegression(
                 [distinct.block for distinct in found],
                 [self._milliseconds[distinct.key] for distinct in found],
@@ -184,7 +278,7 @@ class LatencyTable:
         return self._regression(block)
 
     def _calibrate(self) -> Calibration:
-        children = self._file.children
+        children = self._timings.children
         rows = [
             self.family.space.encode(Architecture.from_json(text))
             for text in children
@@ -212,22 +306,14 @@ class LatencyTable:
         """
         checks.integer_from(2, architectures=architectures)
         runtime = runtime or self._runtime or self._find_runtime()
+        known = self._timings.children
         drawn = draw_architectures(
-            self.family.space, architectures + len(self._file.children), seed
+            self.family.space, architectures + len(known), seed
         )
-        known = self._file.children
         drawn = [a for a in drawn if a.to_json() not in known][:architectures]
-        measurement = Measurement(
-            self.family,
-            self.classes,
-            runtime,
-            self.setting["batch_size"],
-            self.setting["runs"],
-            self._file,
-        )
         rounds, drifts = [], []
         for _ in range(2):
-            timings, drift = measurement.time_children(drawn)
+            timings, drift = self._timings.time_children(runtime, drawn)
             rounds.append([timing.quiet_ms for timing in timings])
             drifts.append(drift)
         rows = tuple(
@@ -251,7 +337,7 @@ class LatencyTable:
 
     def save(self, path) -> None:
         """Writes the table as JSON, whole or not at all."""
-        self._file.write(path)
+        self._timings.write(path)
 
     @classmethod
     def load(cls, path, family, runtime: str | None = None) -> "LatencyTable":
@@ -269,20 +355,21 @@ class LatencyTable:
             ValueError: The file is of another space, runtime or format, is
                 damaged or edited, or its measuring was not finished.
         """
-        file = LatencyFile.read(path, family)
-        measured_on = file.setting["runtime"]
+        timings = Timings.read(path, family)
+        measured_on = timings.setting["runtime"]
         if runtime not in (None, measured_on):
             raise ValueError(
                 f"`runtime` must be that of the table, {measured_on!r}. "
                 f"Received: runtime={runtime!r}. Measure a table for it."
             )
-        if len(file.children) < file.setting["children"]:
+        blocks, children = len(timings.blocks), len(timings.children)
+        if children < timings.setting["children"]:
             raise ValueError(
                 f"The latency table {str(path)!r} is not finished. Received: "
-                f"{len(file.blocks)} blocks and {len(file.children)} networks. "
+                f"{blocks} blocks and {children} networks. "
                 "Call `LatencyTable.measure` with this path to go on."
             )
-        return cls(family, file)
+        return cls(family, timings)
 
 
 def _mean(rounds):
@@ -298,12 +385,3 @@ def _setting(runtime, numbers: dict) -> dict:
         "machine": runtime.machine(),
         **numbers,
     }
-
-
-def _open(path, family, setting: dict) -> LatencyFile:
-    """The file to go on with, or a new one."""
-    if path is None or not pathlib.Path(path).exists():
-        return LatencyFile(family, setting)
-    file = LatencyFile.read(path, family)
-    file.check_setting(setting, path)
-    return file

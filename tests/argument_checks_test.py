@@ -1,3 +1,5 @@
+"""What `keras_elastic/checks.py` lets through and what it refuses."""
+
 import math
 
 import numpy as np

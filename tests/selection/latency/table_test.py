@@ -1,12 +1,14 @@
+"""A table, its file and its timings, on a device whose latencies are known."""
+
 import dataclasses
 import json
 
 import numpy as np
 import pytest
-from selection.latency_fakes import CALL
-from selection.latency_fakes import FakeRuntime
-from selection.latency_fakes import Killed
-from selection.latency_fakes import work
+from selection.latency.latency_fakes import CALL
+from selection.latency.latency_fakes import FakeRuntime
+from selection.latency.latency_fakes import Killed
+from selection.latency.latency_fakes import work
 from training.tiny import CLASSES
 
 from keras_elastic import families
@@ -15,9 +17,9 @@ from keras_elastic.families.efficientnet import Stage
 from keras_elastic.families.once_for_all import ElasticStage
 from keras_elastic.families.once_for_all import OnceForAll
 from keras_elastic.models import build_child
-from keras_elastic.selection import latency_measuring
-from keras_elastic.selection.latency_blocks import distinct_blocks
-from keras_elastic.selection.latency_table import LatencyTable
+from keras_elastic.selection.latency import timings
+from keras_elastic.selection.latency.blocks import distinct_blocks
+from keras_elastic.selection.latency.table import LatencyTable
 from keras_elastic.spaces import GeneTable
 
 FAMILY = EfficientNet(
@@ -108,7 +110,7 @@ def test_each_distinct_block_is_timed_once():
     measure(runtime=runtime)
     expected = len(distinct_blocks(FAMILY, CLASSES)) + 6
     # The references are timed again with the networks.
-    assert len(runtime.timed) == expected + latency_measuring.REFERENCES
+    assert len(runtime.timed) == expected + timings.REFERENCES
 
 
 def test_images_of_a_batch():
@@ -125,7 +127,7 @@ def test_blocks_that_were_not_timed_are_estimated():
 
 
 def test_a_machine_that_becomes_slower(monkeypatch, table):
-    monkeypatch.setattr(latency_measuring, "GROUP", 5)
+    monkeypatch.setattr(timings, "GROUP", 5)
     runtime = FakeRuntime(slower=lambda number: 1 + 0.3 * number)
     drifting = measure(runtime=runtime)
     assert runtime.measurements > 3
@@ -135,7 +137,7 @@ def test_a_machine_that_becomes_slower(monkeypatch, table):
 
 
 def test_progress(monkeypatch):
-    monkeypatch.setattr(latency_measuring, "GROUP", 5)
+    monkeypatch.setattr(timings, "GROUP", 5)
     seen = []
     measure(progress=lambda *counts: seen.append(counts))
     total = len(distinct_blocks(FAMILY, CLASSES)) + 6
@@ -146,7 +148,7 @@ def test_progress(monkeypatch):
 class TestGoingOn:
     @pytest.fixture(autouse=True)
     def small_groups(self, monkeypatch):
-        monkeypatch.setattr(latency_measuring, "GROUP", 5)
+        monkeypatch.setattr(timings, "GROUP", 5)
 
     @pytest.fixture
     def path(self, tmp_path):
@@ -164,7 +166,7 @@ class TestGoingOn:
             progress=lambda done, total: seen.append(done),
         )
         assert seen[0] == 10
-        references = latency_measuring.REFERENCES * runtime.measurements
+        references = timings.REFERENCES * runtime.measurements
         missing = len(distinct_blocks(FAMILY, CLASSES)) + 6 - 10
         assert len(runtime.timed) == missing + references
         arch = SPACE.largest
@@ -192,7 +194,7 @@ class TestGoingOn:
         runtime = FakeRuntime()
         measure(runtime=runtime, path=path)
         blocks = len(distinct_blocks(FAMILY, CLASSES)) - 6
-        references = latency_measuring.REFERENCES * runtime.measurements
+        references = timings.REFERENCES * runtime.measurements
         assert len(runtime.timed) == blocks + references
 
 
@@ -266,7 +268,7 @@ def test_report_on_a_machine_that_adds_up(table):
 
 def test_report_measures_other_networks(table):
     known = {row.arch for row in table.report(architectures=8, seed=0).rows}
-    calibrated = latency_measuring.draw_architectures(SPACE, 6, 0, True)
+    calibrated = timings.draw_architectures(SPACE, 6, 0, True)
     assert len(known) == 8
     assert not known & set(calibrated)
 
@@ -291,7 +293,7 @@ def test_report_of_a_runtime_that_only_its_user_has(tmp_path, table):
     "arguments, message",
     [
         ({"batch_size": 0}, "`batch_size` must be a positive integer"),
-        ({"runs": 1.5}, "`runs` must be an integer"),
+        ({"runs": 1.5}, "`runs` must be a positive integer"),
         ({"max_blocks": 0}, "`max_blocks` must be a positive integer"),
         ({"children": 3}, "`children` must be an integer of at least 4"),
         ({"threads": 2}, "`threads` must be None where `runtime`"),

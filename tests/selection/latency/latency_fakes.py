@@ -2,8 +2,8 @@
 
 import math
 
-from keras_elastic.selection.latency_runtimes import Runtime
-from keras_elastic.selection.latency_timing import LatencyTiming
+from keras_elastic.selection.latency.runtimes import LatencyTiming
+from keras_elastic.selection.latency.runtimes import Runtime
 
 CALL = 0.05
 

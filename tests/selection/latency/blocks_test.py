@@ -6,11 +6,11 @@ from training.tiny import CLASSES
 from training.tiny import FAMILY
 
 from keras_elastic import families
-from keras_elastic.selection.latency_blocks import build_block
-from keras_elastic.selection.latency_blocks import choose
-from keras_elastic.selection.latency_blocks import describe
-from keras_elastic.selection.latency_blocks import distinct_blocks
-from keras_elastic.selection.latency_blocks import occurrences
+from keras_elastic.selection.latency.blocks import build_block
+from keras_elastic.selection.latency.blocks import choose
+from keras_elastic.selection.latency.blocks import describe
+from keras_elastic.selection.latency.blocks import distinct_blocks
+from keras_elastic.selection.latency.blocks import occurrences
 from keras_elastic.spaces import GeneTable
 
 
