@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from selection.searches import search_checks
@@ -12,6 +13,7 @@ from keras_elastic.selection.searches.nsga2 import NSGA2Search
 from keras_elastic.selection.searches.query_table import QueryTableSearch
 from keras_elastic.selection.searches.random_search import RandomSearch
 from keras_elastic.selection.searches.slimming import SlimmingSearch
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces.architecture import FIELDS
 
 FAMILY = families.get("bignas")
@@ -148,8 +150,8 @@ def test_a_long_search_with_predictions_beats_a_short_one_without():
 
 
 def test_save_and_load(predictor, tmp_path):
-    predictor.save(tmp_path / "predictor.npz")
-    loaded = AccuracyPredictor.load(tmp_path / "predictor.npz", SPACE)
+    predictor.save(tmp_path / "predictor.keras")
+    loaded = AccuracyPredictor.load(tmp_path / "predictor.keras", SPACE)
     encoded, _ = samples(count=20, seed=2)
     np.testing.assert_array_equal(
         loaded.predict(encoded), predictor.predict(encoded)
@@ -159,22 +161,37 @@ def test_save_and_load(predictor, tmp_path):
 
 
 def test_load_for_another_space(predictor, tmp_path):
-    predictor.save(tmp_path / "predictor.npz")
+    predictor.save(tmp_path / "predictor.keras")
     other = families.get("attentivenas").space
     with pytest.raises(
         ValueError, match="of another space than 'attentivenas'"
     ):
-        AccuracyPredictor.load(tmp_path / "predictor.npz", other)
+        AccuracyPredictor.load(tmp_path / "predictor.keras", other)
+
+
+def test_the_file_is_one_of_keras(predictor, tmp_path):
+    predictor.save(tmp_path / "predictor.keras")
+    network = keras.saving.load_model(tmp_path / "predictor.keras")
+    encoded, _ = samples(count=20, seed=2)
+    features = GeneTable(SPACE).one_hot(encoded)
+    np.testing.assert_allclose(
+        network.predict(features, verbose=0)[:, 0],
+        predictor.predict(encoded),
+        rtol=1e-5,
+    )
 
 
 def test_load_another_file(tmp_path):
-    np.savez(tmp_path / "other.npz", weights=np.zeros(3))
-    with pytest.raises(ValueError, match=r"Received: \['weights'\]"):
-        AccuracyPredictor.load(tmp_path / "other.npz", SPACE)
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    network.save(tmp_path / "other.keras")
+    (tmp_path / "text.keras").write_text("no archive")
+    for name in ("other.keras", "text.keras", "absent.keras"):
+        with pytest.raises(ValueError, match=f"`path` must .*{name}"):
+            AccuracyPredictor.load(tmp_path / name, SPACE)
 
 
 def test_save_with_another_ending(predictor, tmp_path):
-    with pytest.raises(ValueError, match="`path` must end in '.npz'"):
+    with pytest.raises(ValueError, match="`path` must end in '.keras'"):
         predictor.save(tmp_path / "predictor.pkl")
     assert not list(tmp_path.iterdir())
 
@@ -185,7 +202,7 @@ def test_nothing_without_training(tmp_path):
     with pytest.raises(ValueError, match="Call `fit`"):
         predictor(SPACE.smallest)
     with pytest.raises(ValueError, match="Call `fit`"):
-        predictor.save(tmp_path / "predictor.npz")
+        predictor.save(tmp_path / "predictor.keras")
 
 
 # Wrong samples
