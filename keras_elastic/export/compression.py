@@ -154,7 +154,7 @@ def stripped(trained, child):
 
     Returns:
         A new `keras.Model` of the layers of `child`, compiled as it is. Its
-        normalisations have moved with the training, not all the way in a
+        normalizations have moved with the training, not all the way in a
         short one: `calibrate` measures them.
 
     Raises:

@@ -42,7 +42,7 @@ def litert(
     | `"dynamic"` | int8 | int8 and float32 | float32 |
     | `"int8"` | int8 | int8 | uint8 |
 
-    The normalisations are folded into the convolutions. Needs Keras's
+    The normalizations are folded into the convolutions. Needs Keras's
     TensorFlow backend.
 
     Reference:
@@ -62,7 +62,7 @@ def litert(
             pixels in 0..255, or an iterable of such batches or of pairs
             (images, labels), resized to the model's resolution. A hundred
             training images are enough. `None` for the others, and for a
-            quantization-aware model, which has learnt them.
+            quantization-aware model, which has learned them.
 
     Returns:
         The path of the file.
@@ -159,7 +159,7 @@ def single_images(images, resolution):
             "`calibration_images` must hold at least one image. Received: no "
             "images. Pass about a hundred training images."
         )
-    # One step of the quantised pixels is then one level of a uint8 image.
+    # One step of the quantized pixels is then one level of a uint8 image.
     examples[0][0, 0, 0], examples[0][0, -1, -1] = 0.0, 255.0
     return examples
 

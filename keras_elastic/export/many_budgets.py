@@ -33,7 +33,7 @@ def many_budgets(
 
     The children share their weights, as they do in their supernet: a server
     holds little more than the largest of them and answers each request within
-    the budget that it names. Statistics of normalisations are each child's
+    the budget that it names. Statistics of normalizations are each child's
     own, folded into its convolutions.
 
     Each budget has a signature `serve_<name>`; `serving_default` is that of

@@ -42,7 +42,7 @@ def saved_model(
       several labels: then each is that of one label.
     - `serve_bytes`, for clients that hold a file. Input: `images`, string of
       shape `(batch,)`, the contents of JPEG or PNG files (BMP and the first
-      image of a GIF work too), each of any size. They are decoded, grey ones
+      image of a GIF work too), each of any size. They are decoded, gray ones
       are made RGB and alpha channels dropped; then as `serving_default`, with
       the same outputs. An orientation that a camera has noted (EXIF) is not
       applied. Bytes that are no whole image, and images of more than 100
@@ -58,7 +58,7 @@ def saved_model(
     each line, and `tf_serving_warmup_requests`, one request for each signature
     that TensorFlow Serving sends before it lets users in.
 
-    The normalisations of a child are folded into its convolutions, which saves
+    The normalizations of a child are folded into its convolutions, which saves
     passes over the activations.
 
     The version is written whole or not at all: a server that watches `folder`

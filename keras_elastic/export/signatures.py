@@ -94,7 +94,7 @@ def bytes_signature(serve_tensors, prepare, resolution, names, top):
     """
 
     def prepare_one(encoded):
-        # Repeats the channel of grey images and drops alpha. Of an animation
+        # Repeats the channel of gray images and drops alpha. Of an animation
         # the first image is taken. Bytes that are no image are an error of
         # the operation, and so of the request.
         encoded = refuse_large(encoded)

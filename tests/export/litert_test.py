@@ -56,7 +56,7 @@ def test_float32_equals_the_child(child, images, expected, tmp_path):
     )
 
 
-def test_the_normalisations_are_folded(child, tmp_path):
+def test_the_normalizations_are_folded(child, tmp_path):
     path = litert(child, tmp_path / "digits.tflite")
     lite = interpreter.Interpreter(str(path))
     names = [op["op_name"] for op in lite._get_ops_details()]

@@ -104,7 +104,7 @@ def test_only_the_used_variables_are_stored(exported):
         for name, shape in stored
         if name.startswith("_all_variables")
     ]
-    # The normalisation is folded into the convolution.
+    # The normalization is folded into the convolution.
     assert sorted(shapes) == [(3, 3, 3, 8), (7,), (8,), (8, 7)]
 
 
@@ -198,7 +198,7 @@ def test_other_sizes_are_cropped_and_resized(signatures, model, size):
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_only_the_centre_counts(signatures, axis):
+def test_only_the_center_counts(signatures, axis):
     images = draw_images(1, RESOLUTION, RESOLUTION)
     padding = [(0, 0)] * 4
     padding[axis] = (10, 10)

@@ -78,7 +78,7 @@ def test_all_is_tracked():
     assert all(isinstance(v, tf.Variable) for v in shared.variables)
 
 
-def test_kernels_are_centred_and_channels_are_first():
+def test_kernels_are_centered_and_channels_are_first():
     assert part((3, 3, 2, 4), (7, 7, 5, 4)) == (
         slice(2, 5),
         slice(2, 5),

@@ -45,7 +45,7 @@ class LatencyTiming(NamedTuple):
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "LatencyTiming":
-        """Summarises the durations of calls, in seconds."""
+        """Summarizes the durations of calls, in seconds."""
         milliseconds = 1e3 * np.asarray(seconds)
         values = np.quantile(milliseconds, (0.5, 0.95, QUIET))
         # A nanosecond is below what any clock tells apart.
@@ -243,7 +243,7 @@ class LiteRTRuntime(Runtime):
 
         function, pixels = _concrete_function(model, batch_size)
         # With variables the flatbuffer would read them at run time, and
-        # neither fold the normalisations nor hold any weights.
+        # neither fold the normalizations nor hold any weights.
         frozen = convert_variables_to_constants_v2(function)
         converter = tf.lite.TFLiteConverter.from_concrete_functions(
             [frozen], tf.Module()

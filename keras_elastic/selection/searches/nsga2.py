@@ -34,8 +34,8 @@ class NSGA2Search(Search):
     Args:
         population: Integer. Architectures of a generation.
         generations: Integer. Generations, the first population included.
-        objectives: Names of the costs to minimise, out of "flops", "params"
-            and "memory". The score is maximised.
+        objectives: Names of the costs to minimize, out of "flops", "params"
+            and "memory". The score is maximized.
         seed: Integer.
 
     Raises:

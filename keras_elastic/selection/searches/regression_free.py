@@ -25,7 +25,7 @@ REWARDS = ("R0", "R1", "R2")
 class Reward(NamedTuple):
     """What a target is worth next to its references. Compares by `reward`.
 
-    `reward`: the number that is maximised. `accuracy`: top-1, in 0..1.
+    `reward`: the number that is maximized. `accuracy`: top-1, in 0..1.
     `negative_flips`: mean negative flip rate from the references, in 0..1.
     """
 
