@@ -4,6 +4,7 @@ import pytest
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.searches.candidates import Candidates
+from keras_elastic.selection.searches.candidates import Search
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("ofa_mobilenet_v3")
@@ -152,3 +153,28 @@ def test_progress():
     candidates.skip_to()
     candidates.skip_to()
     assert reports == [(done, 10) for done in (1, 2, 5, 7, 10)]
+
+
+class Ends(Search):
+    """A search of one's own: the smallest and the largest that fits."""
+
+    def _run(self, candidates, budgets):
+        ends = (SPACE.smallest, SPACE.largest)
+        rows = np.stack([SPACE.encode(arch) for arch in ends])
+        candidates.add(rows[candidates.fits(rows, *budgets)])
+        candidates.remark = "; an end"
+
+
+def test_a_search_of_ones_own():
+    most = costs_of(SPACE.encode(SPACE.largest)).flops
+    budgets = [Budget(flops=most - 1), Budget()]
+    small, large = Ends().search(FAMILY, CLASSES, depth, budgets)
+    assert small.arch == SPACE.smallest and large.arch == SPACE.largest
+    assert large.score == depth(SPACE.largest)
+    assert large.reason == "the best of 2 candidates with no limit; an end"
+
+
+def test_a_search_without_budgets_scores_nothing():
+    asked = []
+    assert Ends().search(FAMILY, CLASSES, asked.append, []) == []
+    assert asked == []
