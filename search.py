@@ -1,7 +1,7 @@
 """Selects a child of a trained supernet for a budget, and exports it.
 
     python search.py --run=runs/bignas_digits --flops=1e6
-    python search.py --run=bignas_digits --params=60e3 --strategy=evolution
+    python search.py --run=bignas_digits --params=60e3 --search=evolution
     python search.py --run=runs/mine --latency_table=phone.json --latency_ms=5
     python search.py --run=runs/mine --flops=2e6 --reference=architecture.json
 
@@ -24,18 +24,18 @@ from keras_elastic import files
 from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFine
-from keras_elastic.selection import Evolution
+from keras_elastic.selection import CoarseToFineSearch
+from keras_elastic.selection import EvolutionSearch
 from keras_elastic.selection import FlipReport
 from keras_elastic.selection import Front
-from keras_elastic.selection import GreedySlimming
 from keras_elastic.selection import LatencyTable
 from keras_elastic.selection import Limit
 from keras_elastic.selection import NSGA2Search
 from keras_elastic.selection import PredictorSearch
 from keras_elastic.selection import QueryTableSearch
 from keras_elastic.selection import RandomSearch
-from keras_elastic.selection import RegressionFree
+from keras_elastic.selection import RegressionFreeSearch
+from keras_elastic.selection import SlimmingSearch
 from keras_elastic.selection import plot_front
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import Architecture
@@ -54,7 +54,7 @@ flags.DEFINE_string(
 flags.DEFINE_float("latency_ms", None, "Most milliseconds, by that table.")
 flags.DEFINE_string("data_dir", None, "Folder of data sets in TFDS form.")
 flags.DEFINE_enum(
-    "strategy",
+    "search",
     "coarse_to_fine",
     [
         "coarse_to_fine",
@@ -93,6 +93,7 @@ def main(argv):
     if len(argv) > 1:
         raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
     logging.set_verbosity(logging.WARNING)
+    check_flags()
 
     # ---------------------------------------------- supernet and budget
     entry = zoo.find_entry(FLAGS.run)
@@ -161,14 +162,25 @@ def main(argv):
     )
 
 
-def make_budget(family):
-    """Returns the budget of the flags."""
-    limits = ()
+def check_flags():
+    """Raises a `ValueError` for flags that do not go together."""
     if (FLAGS.latency_table is None) != (FLAGS.latency_ms is None):
         raise ValueError(
             "--latency_table and --latency_ms must be given together. "
             f"Received: {FLAGS.latency_table!r} and {FLAGS.latency_ms!r}."
         )
+    if FLAGS.reference is not None and FLAGS.predictor_samples:
+        raise ValueError(
+            "--predictor_samples must be 0 with --reference: a predictor of "
+            "accuracies does not say which images a child gets right. "
+            f"Received: --predictor_samples={FLAGS.predictor_samples} and "
+            f"--reference={FLAGS.reference}. Leave one of them out."
+        )
+
+
+def make_budget(family):
+    """Returns the budget of the flags."""
+    limits = ()
     if FLAGS.latency_table is not None:
         table = LatencyTable.load(FLAGS.latency_table, family)
         limits = (Limit("latency in ms", table, FLAGS.latency_ms),)
@@ -192,36 +204,38 @@ def read_reference(family):
     return reference
 
 
-def make_strategy():
-    """Returns the strategy of the flags."""
+def make_search():
+    """Returns the search of the flags."""
     # Populations of a fifth, for five generations in all.
     part = max(4, FLAGS.candidates // 5)
     made = {
-        "coarse_to_fine": lambda: CoarseToFine(FLAGS.mutants, seed=FLAGS.seed),
-        "evolution": lambda: Evolution(part, 4, seed=FLAGS.seed),
+        "coarse_to_fine": lambda: CoarseToFineSearch(
+            FLAGS.mutants, seed=FLAGS.seed
+        ),
+        "evolution": lambda: EvolutionSearch(part, 4, seed=FLAGS.seed),
         "nsga2": lambda: NSGA2Search(part, 5, seed=FLAGS.seed),
         "query_table": QueryTableSearch,
         "random": lambda: RandomSearch(FLAGS.candidates, seed=FLAGS.seed),
-        "slimming": lambda: GreedySlimming(FIELDS),
+        "slimming": lambda: SlimmingSearch(FIELDS),
     }
-    return made[FLAGS.strategy]()
+    return made[FLAGS.search]()
 
 
 def select(family, classes, scorer, budget, reference):
     """Searches, with a progress bar, and returns the selection."""
-    strategy = make_strategy()
+    search = make_search()
     score = scorer
     if reference is not None:
-        strategy = RegressionFree(
-            reference, lambda2=FLAGS.nfr_weight, strategy=strategy
+        search = RegressionFreeSearch(
+            reference, lambda2=FLAGS.nfr_weight, inner=search
         )
         score = scorer.correct
     elif FLAGS.predictor_samples:
-        strategy = PredictorSearch(
-            FLAGS.predictor_samples, strategy=strategy, seed=FLAGS.seed
+        search = PredictorSearch(
+            FLAGS.predictor_samples, inner=search, seed=FLAGS.seed
         )
     progress = scripts.make_progress("candidate")
-    [selection] = strategy.search(family, classes, score, [budget], progress)
+    [selection] = search.search(family, classes, score, [budget], progress)
     return selection
 
 

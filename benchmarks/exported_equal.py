@@ -10,7 +10,7 @@ Prints the largest absolute difference of any logit over all images, for
 - the SavedModel, by `serve_tensors` and by `serve_bytes` on PNG files (whose
   probabilities are compared);
 - float32 LiteRT;
-- the signature of one SavedModel, and of one LiteRT file, for many budgets.
+- the signature of one SavedModel for many budgets.
 
     python benchmarks/exported_equal.py --entry=bignas_digits --dataset=digits
     python benchmarks/exported_equal.py --data_dir=DIR \
@@ -32,7 +32,7 @@ from ai_edge_litert.interpreter import Interpreter
 import keras_elastic as ke
 from keras_elastic.layers import kernels
 
-COLUMNS = ("tensors", "bytes", "litert", "many", "many litert")
+COLUMNS = ("tensors", "bytes", "litert", "many")
 
 
 def main():
@@ -104,9 +104,6 @@ def differences(source, budgets, children, images):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         many = ke.export.many_budgets(source, folder / "many", budgets)
-        many_litert = ke.export.many_budgets_litert(
-            source, folder / "many.tflite", budgets
-        )
         together = tf.saved_model.load(str(many))
         for name, child in children.items():
             path = ke.export.saved_model(child, folder / name)
@@ -117,9 +114,8 @@ def differences(source, budgets, children, images):
             found = (
                 by_tensors(alone, pixels) - expected,
                 by_bytes(alone, pixels) - tf.nn.softmax(expected),
-                by_litert(path, "classify", pixels) - expected,
+                by_litert(path, pixels) - expected,
                 by_many(together, name, pixels) - expected,
-                by_litert(many_litert, f"classify_{name}", pixels) - expected,
             )
             largest = float(np.abs(expected).max())
             rows[name] = largest, [float(np.abs(d).max()) for d in found]
@@ -147,8 +143,8 @@ def by_many(loaded, name, pixels):
     return serve(images=tf.constant(pixels))["logits"].numpy()
 
 
-def by_litert(path, signature, pixels):
-    classify = Interpreter(str(path)).get_signature_runner(signature)
+def by_litert(path, pixels):
+    classify = Interpreter(str(path)).get_signature_runner("classify")
     images = pixels.astype("float32")
     return np.concatenate(
         [classify(images=image[np.newaxis])["logits"] for image in images]

@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from keras_elastic import families
-from keras_elastic.selection.latency_table import LatencyTable
+from keras_elastic.selection import LatencyTable
 
 COUNT = 100_000
 

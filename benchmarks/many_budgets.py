@@ -2,15 +2,12 @@
 
 For the trained digits entry, or for a family with random weights, whose
 smallest and largest architecture and some between them are taken. Prints the
-sizes of the SavedModels or LiteRT files, what share of the largest child's and
-of the sum the common one is, and for each budget the largest difference between
-its logits and the child's and the time of a request relative to the child's own
-file (LiteRT on one thread). Of a float16 file the difference is that of the
-rounded weights.
+sizes of the SavedModels, what share of the largest child's and of the sum the
+common one is, and for each budget the largest difference between its logits and
+the child's and the time of a request relative to the child's own file.
 
     python benchmarks/many_budgets.py
     python benchmarks/many_budgets.py --family=bignas --classes=1000
-    python benchmarks/many_budgets.py --family=bignas --format=litert
 """
 
 import argparse
@@ -37,7 +34,6 @@ def main():
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--children", type=int, default=4)
     parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--format", default="saved_model", choices=FORMATS)
     arguments = parser.parse_args()
     if arguments.family is None:
         source = ke.zoo.find_entry("bignas_digits")
@@ -47,13 +43,15 @@ def main():
         source = ke.Supernet(arguments.family, arguments.classes)
         budgets = draw_subnets(source, arguments.children)
         children = {n: source.child(*s) for n, s in budgets.items()}
-    exports = FORMATS[arguments.format]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        together = exports.together(source, folder, budgets)
-        alone = {n: exports.alone(c, folder, n) for n, c in children.items()}
+        together = ke.export.many_budgets(source, folder / "together", budgets)
+        alone = {
+            name: ke.export.saved_model(child, folder / name)
+            for name, child in children.items()
+        }
         print_sizes(together, alone)
-        print_children(exports, children, together, alone, arguments.runs)
+        print_children(children, together, alone, arguments.runs)
 
 
 def draw_subnets(supernet, count):
@@ -71,27 +69,6 @@ def draw_subnets(supernet, count):
     return {f"child{i}": (arch, found) for i, arch in enumerate(archs)}
 
 
-class SavedModels:
-    """How many budgets, and one, are exported for a server and called."""
-
-    @staticmethod
-    def together(source, folder, budgets):
-        return ke.export.many_budgets(source, folder / "together", budgets)
-
-    @staticmethod
-    def alone(child, folder, name):
-        return ke.export.saved_model(child, folder / name)
-
-    @staticmethod
-    def call_together(path, name):
-        return call_saved_model(path, f"serve_{name}")
-
-    @staticmethod
-    def call_alone(path):
-        # The other signature, which is timed too, returns no logits.
-        return call_saved_model(path, "serving_default", logits=False)
-
-
 def call_saved_model(path, signature, logits=True):
     loaded = tf.saved_model.load(str(path))
     serve = loaded.signatures[signature]
@@ -103,51 +80,6 @@ def call_saved_model(path, signature, logits=True):
     return call
 
 
-class Flatbuffers:
-    """How many budgets, and one, are exported for a phone and called."""
-
-    quantization = None
-
-    @classmethod
-    def together(cls, source, folder, budgets):
-        return ke.export.many_budgets_litert(
-            source, folder / "together.tflite", budgets, cls.quantization
-        )
-
-    @classmethod
-    def alone(cls, child, folder, name):
-        return ke.export.litert(
-            child, folder / f"{name}.tflite", cls.quantization
-        )
-
-    @staticmethod
-    def call_together(path, name):
-        return call_flatbuffer(path, f"classify_{name}")
-
-    @staticmethod
-    def call_alone(path):
-        return call_flatbuffer(path, "classify")
-
-
-class HalfFlatbuffers(Flatbuffers):
-    quantization = "float16"
-
-
-def call_flatbuffer(path, signature):
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path), num_threads=1)
-    classify = interpreter.get_signature_runner(signature)
-    return lambda pixels: classify(images=pixels.astype("float32"))["logits"]
-
-
-FORMATS = {
-    "saved_model": SavedModels,
-    "litert": Flatbuffers,
-    "litert_float16": HalfFlatbuffers,
-}
-
-
 def print_sizes(together, alone):
     sizes = [size(path) for path in alone.values()]
     total = size(together)
@@ -157,13 +89,16 @@ def print_sizes(together, alone):
     print(f"together / sum: {total / sum(sizes):.3f}")
 
 
-def print_children(exports, children, together, alone, runs):
+def print_children(children, together, alone, runs):
     print(f"{'':>10}{'params':>12}{'MB alone':>10}{'difference':>12}", end="")
     print(f"{'ms':>8}{'ms alone':>10}{'ratio':>7}")
     for name, child in children.items():
         calls = {
-            "together": exports.call_together(together, name),
-            "alone": exports.call_alone(alone[name]),
+            "together": call_saved_model(together, f"serve_{name}"),
+            # The other signature, which is timed too, returns no logits.
+            "alone": call_saved_model(
+                alone[name], "serving_default", logits=False
+            ),
         }
         row = compare_one(child, calls, runs)
         print(f"{name:>10}{child.count_params():>12}", end="")
@@ -186,9 +121,8 @@ def compare_one(child, calls, runs):
 
 
 def size(path):
-    """Bytes of a file, or of all files of a folder."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(f.stat().st_size for f in files if f.is_file())
+    """Bytes of all files of a folder."""
+    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
 
 
 if __name__ == "__main__":

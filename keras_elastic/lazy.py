@@ -20,22 +20,22 @@ def attach(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Makes what a package needs to import its public names late.
 
+    A name may be that of the module that holds it: it is then the module's
+    object, and not the module, however the module is imported.
+
     Reference:
         [Module `__getattr__` and `__dir__`](https://peps.python.org/pep-0562/).
 
     Args:
         package: The package's `__name__`.
-        names: The public names, by the module of the package that holds them.
+        names: The public names, by the module of the package that holds them;
+            that of a folder is written with a dot.
         modules: Modules of the package that are public themselves.
 
     Returns:
         The package's `__getattr__`, `__dir__` and `__all__`. The last two
         list what the package holds already, but for modules, and these
         names.
-
-    Raises:
-        ValueError: If a name is that of its module, which Python would put
-            in its place as soon as the module is imported.
 
     Example:
 
@@ -47,8 +47,10 @@ def attach(
     """
     origins = {name: name for name in modules}
     for module, held in names.items():
-        _check_names(package, module, held)
         origins.update(dict.fromkeys(held, module))
+    _keep_names(
+        package, {module for module, held in names.items() if module in held}
+    )
 
     def __getattr__(name: str) -> Any:
         if name not in origins:
@@ -80,10 +82,18 @@ def _objects_of(package):
     ]
 
 
-def _check_names(package: str, module: str, names: Sequence[str]) -> None:
-    if module in names:
-        raise ValueError(
-            "`names` must differ from the module that holds them. "
-            f"Received: {module!r} of the module '{package}.{module}'. "
-            "Import this name in the package itself, or rename the module."
-        )
+def _keep_names(package: str, shared: set[str]) -> None:
+    """Has names of a package stay those of objects, and not of modules.
+
+    Whenever Python imports a module, it sets the attribute of that name of the
+    package to the module. The package puts the object of that name there.
+    """
+
+    class Package(types.ModuleType):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in shared and isinstance(value, types.ModuleType):
+                value = getattr(value, name)
+            super().__setattr__(name, value)
+
+    if shared:
+        sys.modules[package].__class__ = Package

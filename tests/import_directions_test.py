@@ -13,14 +13,15 @@ PACKAGE = "keras_elastic"
 FOLDER = pathlib.Path(__file__).parents[1] / PACKAGE
 
 LATE = {"lazy", "registration"}
-READERS = LATE | {"spaces", "families", "layers", "models"}
+READERS = LATE | {"checks", "spaces", "families", "layers", "models"}
 TRACED = READERS | {"tracing"}
 CALIBRATED = TRACED | {"calibration", "files"}
 
 # Which parts a part may import, besides itself.
 MAY_IMPORT = {
-    "spaces": set(),
-    "families": {"spaces"},
+    "checks": set(),
+    "spaces": {"checks"},
+    "families": {"checks", "spaces"},
     "layers": LATE,
     "models": READERS,
     "tracing": set(),
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "training": CALIBRATED | {"data"},
     "selection": CALIBRATED | {"training"},
     "export": CALIBRATED,
-    "data": {"lazy"},
+    "data": {"checks", "lazy"},
     "files": set(),
     "lazy": set(),
     "registration": set(),
@@ -44,6 +45,7 @@ MAY_IMPORT = {
 
 # Libraries of parts that may not import every library.
 MAY_IMPORT_LIBRARIES = {
+    "checks": set(),
     "spaces": {"numpy"},
     "families": {"numpy"},
     "layers": {"keras"},
@@ -159,6 +161,8 @@ def test_no_two_parts_may_import_each_other(part):
 @pytest.mark.parametrize(
     "module, source",
     [
+        ("checks", "import numpy as np"),
+        ("checks", "from keras_elastic import spaces"),
         ("spaces.plan", "import keras"),
         ("spaces.plan", "def f():\n    import keras"),
         ("spaces.arithmetic", "import keras"),
@@ -183,8 +187,8 @@ def test_no_two_parts_may_import_each_other(part):
         ("data.digits", "from keras_elastic.spaces import where"),
         ("lazy", "import numpy as np"),
         ("lazy", "from keras_elastic import data"),
-        ("export.serving", "from keras_elastic.zoo import load"),
-        ("export.serving", "import tensorflow_model_optimization"),
+        ("export.saved_model", "from keras_elastic.zoo import load"),
+        ("export.saved_model", "import tensorflow_model_optimization"),
         ("zoo.loading", "import train"),
         ("zoo.loading", "from keras_elastic.conditional import DSNet"),
         ("training.recipe", "import keras_elastic.conditional.dsnet.recipe"),
@@ -197,14 +201,16 @@ def test_a_wrong_import_is_found(module, source):
 @pytest.mark.parametrize(
     "module, source",
     [
+        ("checks", "import numbers"),
         ("spaces.plan", "import dataclasses\nimport numpy as np"),
+        ("spaces.plan", "from keras_elastic import checks"),
         ("spaces.arithmetic", "def f():\n    import keras"),
         ("families.registry", "from keras_elastic.spaces import where"),
         ("layers.slicing", "import keras\nfrom . import kernels"),
         ("layers.kernels", "def f():\n    import tensorflow as tf"),
         ("models.child", "from keras_elastic import families, layers"),
         ("data", "from keras_elastic import lazy"),
-        ("export.serving", "from keras_elastic import calibration"),
+        ("export.saved_model", "from keras_elastic import calibration"),
         ("export.quantization", "import tf_keras"),
         ("zoo.loading", "from keras_elastic import data, export, selection"),
         ("conditional.dsnet.run", "from keras_elastic.zoo import evaluation"),

@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -25,11 +26,15 @@ PACKAGES = [
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of the module `circles` and of a broken one."""
+    """A package of modules and a folder; one of them is broken."""
     folder = tmp_path / "shapes"
     folder.mkdir()
     (folder / "__init__.py").write_text("SIDES = 4\n")
     (folder / "circles.py").write_text("PI = 3\ndef area():\n    pass\n")
+    (folder / "area.py").write_text("UNIT = 'm2'\ndef area():\n    return 12\n")
+    (folder / "solids").mkdir()
+    (folder / "solids" / "__init__.py").write_text("")
+    (folder / "solids" / "cube.py").write_text("FACES = 6\n")
     (folder / "broken.py").write_text("import no_such_library\nX = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     package = importlib.import_module("shapes")
@@ -96,9 +101,55 @@ def test_a_missing_library_is_named(package):
         _ = package.X
 
 
-def test_a_name_must_differ_from_its_module(package):
-    with pytest.raises(ValueError, match="`names` must differ.*Rec.*'circles'"):
-        attach(package, {"circles": ["PI", "circles"]})
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import shapes",
+        "from shapes import area",
+        "import shapes.area",
+        "from shapes.area import UNIT",
+        "import importlib; importlib.import_module('shapes.area')",
+    ],
+)
+def test_a_name_may_be_that_of_its_module(package, first):
+    attach(package, {"area": ["area", "UNIT"]})
+    exec(first)
+    namespace = {}
+    exec("from shapes import area", namespace)
+    assert namespace["area"] is package.area is vars(package)["area"]
+    assert package.area() == 12
+    assert "area" in package.__all__
+
+
+def test_what_else_such_a_module_holds(package):
+    attach(package, {"area": ["area", "UNIT"]})
+    namespace = {}
+    exec("from shapes.area import UNIT, area", namespace)
+    assert namespace["UNIT"] == package.UNIT == "m2"
+    assert namespace["area"] is package.area
+
+
+def test_a_package_whose_names_are_apart_stays_as_it_is(package):
+    attach(package, {"circles": ["PI"]})
+    assert type(package) is types.ModuleType
+    importlib.import_module("shapes.circles")
+    assert package.circles is sys.modules["shapes.circles"]
+
+
+def test_names_of_a_module_in_a_folder(package):
+    attach(package, {"solids.cube": ["FACES"]})
+    assert package.FACES == 6
+
+
+@pytest.mark.parametrize("name", ["saved_model", "many_budgets", "litert"])
+@pytest.mark.parametrize("first", ["", "import keras_elastic.export.{0}"])
+def test_an_export_is_a_function(name, first):
+    words = run(
+        f"import keras_elastic.export\n{first.format(name)}\n"
+        f"export = keras_elastic.export.{name}\n"
+        "print(type(export).__name__, export.__name__)"
+    )
+    assert words == ["function", name]
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -145,16 +145,14 @@ def test_scores_are_kept_and_not_made_again(run, printed, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "strategy", ["evolution", "nsga2", "query_table", "random", "slimming"]
+    "search", ["evolution", "nsga2", "query_table", "random", "slimming"]
 )
-def test_every_strategy_selects_within_the_budget(
-    run, printed, tmp_path, strategy
-):
+def test_every_search_selects_within_the_budget(run, printed, tmp_path, search):
     script_runs.call_main(
         "search.py",
         f"--run={run}",
         f"--flops={FLOPS}",
-        f"--strategy={strategy}",
+        f"--search={search}",
         "--candidates=10",
         f"--out={tmp_path}",
     )
@@ -169,7 +167,7 @@ def test_a_predictor_is_reported(run, printed, tmp_path):
         "search.py",
         f"--run={run}",
         f"--flops={FLOPS}",
-        "--strategy=random",
+        "--search=random",
         "--candidates=20",
         "--predictor_samples=20",
         f"--out={tmp_path}",
@@ -185,7 +183,7 @@ def test_a_reference_gets_a_report_of_flips(run, out, printed, tmp_path):
         "search.py",
         f"--run={run}",
         "--flops=300e3",
-        "--strategy=random",
+        "--search=random",
         "--candidates=5",
         f"--reference={reference}",
         "--nfr_weight=2",
@@ -210,6 +208,10 @@ def test_a_reference_gets_a_report_of_flips(run, out, printed, tmp_path):
         ("--latency_ms=3", "must be given together"),
         ("--latency_table=absent.json --latency_ms=3", "absent.json"),
         ("--reference=absent.json", "`reference` must be a file"),
+        (
+            "--reference=a.json --predictor_samples=20",
+            "--predictor_samples must be 0 with --reference.*=20.*=a.json",
+        ),
     ],
 )
 def test_wrong_flags_write_nothing(run, tmp_path, flag, expected):

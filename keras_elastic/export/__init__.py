@@ -6,13 +6,11 @@ from keras_elastic import lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
-        "serving": ["saved_model"],
-        "budgets": ["many_budgets"],
-        "flatbuffer": ["litert"],
-        "litert_budgets": ["many_budgets_litert"],
+        "saved_model": ["saved_model"],
+        "many_budgets": ["many_budgets"],
+        "litert": ["litert"],
         "quantization": ["quantization_aware"],
         "compression": ["clustered", "pruned", "pruning_callbacks", "stripped"],
-        "server_config": ["serving_config"],
         "version_folders": ["next_version"],
     },
 )

@@ -1,9 +1,17 @@
 """What an export asks of a child, said before anything is written."""
 
+import sys
+
 import keras
 
 from keras_elastic.calibration import is_calibrated
-from keras_elastic.export import toolkit_models
+
+# Names of the toolkit's wrappers around layers, and what training they are for.
+_WRAPPERS = {
+    "QuantizeWrapperV2": "quantization_aware",
+    "PruneLowMagnitude": "pruned",
+    "ClusterWeights": "clustered",
+}
 
 
 def check_child(model, or_older=False) -> tuple[int, int]:
@@ -17,8 +25,8 @@ def check_child(model, or_older=False) -> tuple[int, int]:
         ValueError: `model` is not a calibrated `keras.Model` from square RGB
             images to logits.
     """
-    is_older = or_older and toolkit_models.is_older(model)
-    if not is_older and not isinstance(model, keras.Model):
+    fits = isinstance(model, keras.Model) or (or_older and is_older(model))
+    if not fits:
         raise ValueError(
             "`model` must be a `keras.Model`. "
             f"Received: model={model!r} of type {type(model).__name__}. "
@@ -91,12 +99,29 @@ def _abridged(names):
     return f"{len(names)} names, [{shown}{more}]"
 
 
-def check_positive_integer(name: str, value) -> None:
-    """Raises a `ValueError` unless `value` is a positive integer."""
-    # `True` is an `int` to Python.
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if not is_integer or value < 1:
+def is_older(model) -> bool:
+    """Whether a model is one of `tf_keras`, the Keras before version 3.
+
+    Told without importing that library: who has such a model has done so.
+    """
+    tf_keras = sys.modules.get("tf_keras")
+    return tf_keras is not None and isinstance(model, tf_keras.Model)
+
+
+def wrapped_by(model) -> str | None:
+    """The function of this package that wrapped a model's layers, or `None`."""
+    kinds = {type(layer).__name__ for layer in getattr(model, "layers", ())}
+    return next((_WRAPPERS[k] for k in sorted(kinds & {*_WRAPPERS})), None)
+
+
+def check_finished(model) -> None:
+    """Raises a `ValueError` unless a model of the older Keras is for export."""
+    wrapper = wrapped_by(model)
+    if is_older(model) and wrapper != "quantization_aware":
+        made = f"as `{wrapper}` returned it" if wrapper else "of `tf_keras`"
         raise ValueError(
-            f"`{name}` must be a positive integer. "
-            f"Received: {name}={value!r}. Pass 1 or more."
+            "`model` must be a `keras.Model`, or what `quantization_aware` "
+            f"returned. Received: model={model.name!r}, {made}. Pass a child, "
+            "such as `keras_elastic.load` and `keras_elastic.export.stripped` "
+            "return."
         )

@@ -4,10 +4,10 @@ import math
 
 import keras
 
+from keras_elastic import checks
+from keras_elastic.export import child_checks
 from keras_elastic.export import rebuilding
-from keras_elastic.export import toolkit_models
 from keras_elastic.export.child_checks import check_child
-from keras_elastic.export.child_checks import check_positive_integer
 from keras_elastic.export.quantization import compiled
 from keras_elastic.export.quantization import tf_keras
 from keras_elastic.export.quantization import tfmot
@@ -61,7 +61,7 @@ def pruned(model, sparsity=0.5, *, steps):
     ```
     """
     _check_sparsity(sparsity)
-    check_positive_integer("steps", steps)
+    checks.positive_integer(steps=steps)
     check_child(model)
     # The last drawing must fall on the last step, or zeros would be missing.
     frequency = math.ceil(steps / _UPDATES)
@@ -130,7 +130,7 @@ def clustered(model, clusters=16):
     keras_elastic.export.litert(model, "digits.tflite", "int8", images[:100])
     ```
     """
-    _check_clusters(clusters)
+    checks.integer_from(2, clusters=clusters)
     check_child(model)
 
     def wrap(layer):
@@ -154,7 +154,7 @@ def stripped(trained, child):
 
     Returns:
         A new `keras.Model` of the layers of `child`, compiled as it is. Its
-        normalisations have moved with the training, not all the way in a
+        normalizations have moved with the training, not all the way in a
         short one: `calibrate` measures them.
 
     Raises:
@@ -166,8 +166,8 @@ def stripped(trained, child):
         "pruned": tfmot.sparsity.keras.strip_pruning,
         "clustered": tfmot.clustering.keras.strip_clustering,
     }
-    wrapper = toolkit_models.wrapped_by(trained)
-    if not toolkit_models.is_older(trained) or wrapper not in strip:
+    wrapper = child_checks.wrapped_by(trained)
+    if not child_checks.is_older(trained) or wrapper not in strip:
         raise ValueError(
             "`trained` must be what `keras_elastic.export.pruned` or "
             "`keras_elastic.export.clustered` returned. Received: "
@@ -221,13 +221,4 @@ def _check_sparsity(sparsity):
         raise ValueError(
             "`sparsity` must be a number between 0 and 1, the share of zeros. "
             f"Received: sparsity={sparsity!r}. Pass such as 0.5."
-        )
-
-
-def _check_clusters(clusters):
-    is_integer = isinstance(clusters, int) and not isinstance(clusters, bool)
-    if not is_integer or clusters < 2:
-        raise ValueError(
-            "`clusters` must be an integer of at least 2. "
-            f"Received: clusters={clusters!r}. Pass such as 16."
         )

@@ -1,4 +1,4 @@
-"""A child whose normalisations are folded into the convolutions before them."""
+"""A child whose normalizations are folded into the convolutions before them."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ KNOWN = {
 
 
 def fold(model):
-    """Returns a model of the same function with the normalisations folded.
+    """Returns a model of the same function with the normalizations folded.
 
     Args:
         model: `keras.Model`. It is not changed.
@@ -57,9 +57,9 @@ def is_known(model) -> bool:
 
 
 class FoldedChild:
-    """A child without the normalisations that follow convolutions.
+    """A child without the normalizations that follow convolutions.
 
-    A normalisation with measured statistics is a product and a sum for each
+    A normalization with measured statistics is a product and a sum for each
     channel. The product goes into the kernel and the sum into the bias. The
     kernels stay as the child has them, so that they can be shared, and are
     multiplied when the model runs.
@@ -141,7 +141,7 @@ def weight_name(layer, weight) -> str:
 
 
 def _foldable(child):
-    """Names of normalisations, by that of the convolution before each."""
+    """Names of normalizations, by that of the convolution before each."""
     found = {}
     for layer in child.layers:
         if not isinstance(layer, keras.layers.BatchNormalization):
@@ -158,7 +158,7 @@ def _is_silu(layer):
 
 
 def _is_plain(convolution):
-    """Whether nothing but the normalisation sees what it computes."""
+    """Whether nothing but the normalization sees what it computes."""
     is_linear = convolution.activation is keras.activations.linear
     return is_linear and len(convolution._outbound_nodes) == 1
 

@@ -1,4 +1,4 @@
-"""Quantisation-aware training of a child, by TensorFlow's toolkit.
+"""Quantization-aware training of a child, by TensorFlow's toolkit.
 
 The one module that imports the toolkit and the older Keras that it needs.
 """
@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_elastic.export import activation_ranges
 from keras_elastic.export import rebuilding
 from keras_elastic.export.child_checks import check_child
-from keras_elastic.export.flatbuffer import single_images
+from keras_elastic.export.litert import single_images
 
 try:
     _was_set = "TF_USE_LEGACY_KERAS" in os.environ
@@ -25,7 +25,7 @@ try:
         import tf_keras
 except ImportError as error:
     raise ImportError(
-        "Quantisation-aware training, pruning and clustering need the "
+        "Quantization-aware training, pruning and clustering need the "
         "TensorFlow Model Optimization toolkit and `tf_keras`. "
         'Run `pip install "keras-elastic[quantization]"`. '
         f"Received: {error}"
@@ -46,7 +46,7 @@ _KERNELS = {
     _layers.DepthwiseConv2D: ("depthwise_kernel", 2),
     _layers.Dense: ("kernel", None),
 }
-# Without normalisations, larger steps undo what the child has learnt.
+# Without normalizations, larger steps undo what the child has learned.
 _LEARNING_RATE = 0.001
 
 
@@ -59,7 +59,7 @@ def quantization_aware(model, calibration_images):
     weights that suffer less from it. Train for a few epochs at a small
     learning rate, and pass the model to `litert`, as "int8".
 
-    The normalisations are folded into the convolutions before training, with
+    The normalizations are folded into the convolutions before training, with
     the child's calibrated statistics: they are then part of the kernels that
     are rounded, as in the exported network, under any activation. Kernels
     have one scale for each output channel, those of depthwise convolutions
@@ -86,7 +86,7 @@ def quantization_aware(model, calibration_images):
     Returns:
         A `tf_keras.Model` of the same inputs and outputs, compiled for
         sparse labels; compile it again to train otherwise, with losses and
-        optimisers of `tf_keras`.
+        optimizers of `tf_keras`.
 
     Raises:
         ImportError: If the extra `quantization` is not installed.
@@ -141,7 +141,7 @@ def _check_folded(model):
     ]
     if left:
         raise ValueError(
-            "`model` must have its normalisations after convolutions without "
+            "`model` must have its normalizations after convolutions without "
             "an activation, into which they are folded. Received: "
             f"model={model.name!r} with {left[:5]}. Pass a child, such as "
             "`keras_elastic.load` returns."

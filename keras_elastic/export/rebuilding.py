@@ -48,7 +48,7 @@ def rebuild(model, keras_module, fold_normalizations=False):
         model: Functional `keras.Model` of a child's layers. It is not changed.
         keras_module: `tf_keras`, which the TensorFlow Model Optimization
             toolkit accepts, or `keras`.
-        fold_normalizations: Boolean, whether normalisations become part of
+        fold_normalizations: Boolean, whether normalizations become part of
             the convolutions before them.
 
     Returns:

@@ -1,7 +1,7 @@
 """Weights of several children of one supernet, stored once.
 
 A child's weights are parts of its supernet's: the first channels, and the
-centre of a kernel. So what several children have can be cut, by constant
+center of a kernel. So what several children have can be cut, by constant
 sizes, from one array that is as large as the largest of them.
 """
 
@@ -35,11 +35,6 @@ class SharedWeights(tf.Module):
             tf.Variable(self._own_vector(number), trainable=False)
             for number in range(len(self._weights))
         ]
-
-    @property
-    def num_shared(self) -> int:
-        """How many numbers are stored for all children together."""
-        return sum(union.size for union in self._unions.values())
 
     def _union(self, name):
         weights = [w[name] for w in self._weights if name in w]
@@ -109,7 +104,7 @@ def union(weights) -> np.ndarray | None:
 
 
 def part(shape, whole) -> tuple[slice, ...]:
-    """Where a weight lies: the centre of a kernel, the first channels."""
+    """Where a weight lies: the center of a kernel, the first channels."""
     is_kernel = len(whole) == 4
     slices = []
     for axis, (size, largest) in enumerate(zip(shape, whole, strict=True)):

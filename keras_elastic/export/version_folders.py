@@ -4,8 +4,8 @@ import contextlib
 import pathlib
 from collections.abc import Iterator
 
+from keras_elastic import checks
 from keras_elastic import files
-from keras_elastic.export.child_checks import check_positive_integer
 
 
 def next_version(folder) -> int:
@@ -32,7 +32,7 @@ def _is_number(path):
 
 def check_version(folder, version: int, overwrite: bool = False) -> None:
     """Raises a `ValueError` unless a version can be written."""
-    check_positive_integer("version", version)
+    checks.positive_integer(version=version)
     with _refusing(folder):
         files.try_writing(folder)
     taken = versions(folder)

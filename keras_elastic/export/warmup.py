@@ -24,7 +24,7 @@ def write_warmup(folder: pathlib.Path, name: str, inputs: dict) -> None:
     """Writes one request for each signature.
 
     The first request after a version was loaded would wait for TensorFlow to
-    optimise the graph; so the server sends these first.
+    optimize the graph; so the server sends these first.
 
     Reference:
         [SavedModel Warmup](https://www.tensorflow.org/tfx/serving/saved_model_warmup).
@@ -41,7 +41,7 @@ def write_warmup(folder: pathlib.Path, name: str, inputs: dict) -> None:
 
 
 def warmup_inputs(resolution: int) -> dict:
-    """One grey image for each signature of `saved_model`."""
+    """One gray image for each signature of `saved_model`."""
     image = np.full((1, resolution, resolution, 3), 128, "uint8")
     encoded = tf.io.encode_png(image[0]).numpy()
     return {

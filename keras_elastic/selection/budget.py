@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import SearchSpace
@@ -65,13 +66,8 @@ class Budget:
     def __post_init__(self) -> None:
         for name in (*UPPER_BOUNDS, "resolution"):
             value = getattr(self, name)
-            is_number = isinstance(value, (int, float, np.number))
-            is_number = is_number and not isinstance(value, bool)
-            if value is not None and not (is_number and value > 0):
-                raise ValueError(
-                    f"`{name}` must be a positive number or None. "
-                    f"Received: {name}={value!r}."
-                )
+            if value is not None:
+                checks.positive_number(**{name: value})
 
     def __str__(self) -> str:
         parts = []

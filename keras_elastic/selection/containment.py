@@ -65,7 +65,7 @@ def constrained(space: SearchSpace, reference: Architecture) -> SearchSpace:
 class ConstrainedFamily:
     """A family whose space is cut to what contains a reference.
 
-    Any strategy searches it like the family itself.
+    Any search takes it like the family itself.
 
     Args:
         family: The family.

@@ -4,17 +4,40 @@ import csv
 import dataclasses
 import pathlib
 from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 from keras_elastic import files
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.budget import short
-from keras_elastic.selection.pareto import pareto_front
 from keras_elastic.selection.scoring import Score
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import costs
 
 _MEASURED = ("held_out_top1", "held_out_loss", "test_top1", "latency_ms")
+
+
+def pareto_front(cost: Sequence[float], score: Sequence[Any]) -> list[int]:
+    """Finds the points that no other point beats.
+
+    A point is beaten by one that costs no more and scores at least as well,
+    and is better in one of the two. Of equal points the first stays.
+
+    Args:
+        cost: Cost of each point; less is better.
+        score: Accuracy of each point, or any values that compare; more is
+            better.
+
+    Returns:
+        Indices of the front, by increasing cost.
+    """
+    by_score = sorted(range(len(cost)), key=score.__getitem__, reverse=True)
+    front = []
+    for index in sorted(by_score, key=cost.__getitem__):
+        if not front or score[index] > score[front[-1]]:
+            front.append(index)
+    return front
 
 
 @dataclasses.dataclass(frozen=True)

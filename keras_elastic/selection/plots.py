@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.selection.budget import UPPER_BOUNDS
 from keras_elastic.selection.front import Front
@@ -44,10 +45,7 @@ def plot_front(
         ValueError: The cost is unknown.
         ImportError: Matplotlib is not installed.
     """
-    if cost not in UPPER_BOUNDS:
-        raise ValueError(
-            f"`cost` must be one of {UPPER_BOUNDS}. Received: cost={cost!r}."
-        )
+    checks.one_of(UPPER_BOUNDS, cost=cost)
     figure = make_figure()
     axes = figure.add_subplot()
     _scatter(axes, scored, cost, s=8, color="0.75", label="scored")

@@ -1,18 +1,24 @@
 """A predictor of accuracy, learned from architectures that were scored."""
 
 import dataclasses
+import json
+import pathlib
+import zipfile
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
+from scipy import stats
 
+from keras_elastic import checks
 from keras_elastic import files
-from keras_elastic.selection.argument_checks import check_integer
-from keras_elastic.selection.genes import GeneTable
-from keras_elastic.selection.predictor_report import PredictorReport
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import SearchSpace
 
+# What is told of a predictor beside its network, in the network's file.
+FACTS = "predictor.json"
 HIDDEN_LAYERS = 3
 # Of the samples, how many the report is on.
 HELD_OUT = 0.2
@@ -23,14 +29,59 @@ LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-2
 
 
+class PredictorReport(NamedTuple):
+    """How well a predictor orders architectures that it was not trained on.
+
+    `kendall`: Kendall's tau-b, in -1..1. `spearman`: Spearman's rank
+    correlation, in -1..1. Both are nan where all predictions are equal.
+    `error`: root of the mean squared error, in units of accuracy. `trained`,
+    `held_out`: numbers of samples.
+    """
+
+    kendall: float
+    spearman: float
+    error: float
+    trained: int
+    held_out: int
+
+    def __str__(self) -> str:
+        return (
+            f"Kendall's tau {self.kendall:.3f}, Spearman's rho "
+            f"{self.spearman:.3f}, root mean squared error {self.error:.4f} "
+            f"on {self.held_out} held-out architectures of "
+            f"{self.trained + self.held_out}"
+        )
+
+    @classmethod
+    def of(
+        cls, predicted: np.ndarray, measured: np.ndarray, trained: int
+    ) -> "PredictorReport":
+        """Compares predictions with measurements.
+
+        Args:
+            predicted: Array of (count,), predicted accuracies.
+            measured: Array of (count,), measured accuracies.
+            trained: Integer. Samples that the predictor was trained on.
+
+        Returns:
+            `PredictorReport`.
+        """
+        kendall = spearman = float("nan")
+        # The order of equal numbers is undefined, and SciPy warns of it.
+        if np.ptp(predicted) and np.ptp(measured):
+            kendall = float(stats.kendalltau(predicted, measured).statistic)
+            spearman = float(stats.spearmanr(predicted, measured).statistic)
+        error = float(np.sqrt(np.mean((predicted - measured) ** 2)))
+        return cls(kendall, spearman, error, trained, len(measured))
+
+
 class AccuracyPredictor:
     """Predicts the accuracy of architectures with a small network.
 
     One-hot genes, with zeros for the genes of blocks that are left out, pass
     three hidden layers. Scoring a subnet takes a calibration and an evaluation
     on thousands of images; a prediction takes microseconds, so that a search
-    can look at tens of thousands of architectures. Training uses Keras, with
-    any backend; predictions use NumPy alone, and are the same on all.
+    can look at tens of thousands of architectures.
 
     Reference:
     - Once-for-All (Cai et al., ICLR 2020), section 3.4 and the release: three
@@ -54,13 +105,12 @@ class AccuracyPredictor:
     """
 
     def __init__(self, space: SearchSpace, units: int = 400):
-        check_integer("units", units, least=1)
+        checks.positive_integer(units=units)
         self.space = space
         self.units = units
         self.report: PredictorReport | None = None
         self._genes = GeneTable(space)
-        self._kernels: list[np.ndarray] = []
-        self._biases: list[np.ndarray] = []
+        self._network: keras.Model | None = None
 
     def fit(
         self,
@@ -84,24 +134,22 @@ class AccuracyPredictor:
         Raises:
             ValueError: There are too few samples or they do not fit together.
         """
-        check_integer("epochs", epochs, least=1)
+        checks.positive_integer(epochs=epochs)
         encoded, targets = self._check_samples(archs, accuracies)
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(targets))
         held_out, trained = np.split(order, [round(HELD_OUT * len(order))])
-        base, scale = targets[trained].mean(), targets[trained].std()
+        base, scale = targets[trained].mean(), targets[trained].std() or 1.0
         network = self._train(
             self._genes.one_hot(encoded[trained]),
-            (targets[trained] - base) / (scale or 1.0),
+            (targets[trained] - base) / scale,
             epochs,
             rng,
         )
-        weights = [np.array(w) for w in network.get_weights()]
-        self._kernels, self._biases = weights[0::2], weights[1::2]
-        # The last layer takes in that targets were shifted and scaled.
-        self._kernels[-1] = self._kernels[-1] * np.float32(scale or 1.0)
-        last = self._biases[-1] * (scale or 1.0) + base
-        self._biases[-1] = last.astype("float32")
+        # It learned shifted and scaled targets. Without its optimizer.
+        back = keras.layers.Rescaling(float(scale), float(base))
+        inputs = keras.Input(network.input_shape[1:])
+        self._network = keras.Sequential([inputs, *network.layers, back])
         predicted = self.predict(encoded[held_out])
         self.report = PredictorReport.of(
             predicted, targets[held_out], len(trained)
@@ -120,74 +168,59 @@ class AccuracyPredictor:
         Raises:
             ValueError: The predictor was not trained.
         """
-        if not self._kernels:
+        if self._network is None:
             raise ValueError(
                 "The predictor has no weights. Call `fit`, or `load` one."
             )
-        values = self._genes.one_hot(np.asarray(encoded))
-        for kernel, bias in zip(
-            self._kernels[:-1], self._biases[:-1], strict=True
-        ):
-            values = np.maximum(values @ kernel + bias, 0)
-        output = values @ self._kernels[-1] + self._biases[-1]
-        return output[:, 0].astype("float64")
+        features = self._genes.one_hot(np.asarray(encoded))
+        predicted = self._network.predict_on_batch(features)
+        return predicted[:, 0].astype("float64")
 
     def __call__(self, arch: Architecture) -> float:
         """Predicts the accuracy of an architecture."""
         return float(self.predict(self.space.encode(arch)[None])[0])
 
     def save(self, path) -> None:
-        """Writes the weights, the report and the space as `.npz`.
+        """Writes the network as `.keras`, with the report and the space.
 
         Raises:
             ValueError: The predictor was not trained, or `path` does not end
-                in ".npz".
+                in ".keras".
         """
         if self.report is None:
             raise ValueError("The predictor has no weights. Call `fit` first.")
-        if not str(path).endswith(".npz"):
+        if not str(path).endswith(".keras"):
             raise ValueError(
-                f"`path` must end in '.npz'. Received: path={str(path)!r}."
+                f"`path` must end in '.keras'. Received: path={str(path)!r}."
             )
-        arrays = {"space": _gene_values(self.space), "report": self.report}
-        for number, kernel in enumerate(self._kernels):
-            arrays[f"kernel{number}"] = kernel
-            arrays[f"bias{number}"] = self._biases[number]
+        facts = {"space": _choices(self.space), "report": list(self.report)}
         with files.replacing(path) as temporary:
-            np.savez(temporary, **arrays)
+            self._network.save(temporary)
+            # Keras reads what it knows of the archive.
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(FACTS, json.dumps(facts))
 
     @classmethod
     def load(cls, path, space: SearchSpace) -> "AccuracyPredictor":
         """Reads what `save` wrote.
 
         Args:
-            path: Path of the `.npz` file.
+            path: Path of the `.keras` file.
             space: `SearchSpace` that the predictor was trained for.
 
         Raises:
             ValueError: The file is not a predictor of this space.
         """
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        expected = {"space", "report"}
-        for number in range(HIDDEN_LAYERS + 1):
-            expected |= {f"kernel{number}", f"bias{number}"}
-        if set(arrays) != expected:
-            raise ValueError(
-                f"A predictor needs the arrays {sorted(expected)}. "
-                f"Received: {sorted(arrays)} in {str(path)!r}."
-            )
-        if not np.array_equal(arrays["space"], _gene_values(space)):
+        facts = _read_facts(path)
+        if facts["space"] != _choices(space):
             raise ValueError(
                 f"The predictor in {str(path)!r} is of another space than "
                 f"'{space.name}'. Train one for this space."
             )
-        predictor = cls(space, units=arrays["kernel0"].shape[1])
-        for number in range(HIDDEN_LAYERS + 1):
-            predictor._kernels.append(arrays[f"kernel{number}"])
-            predictor._biases.append(arrays[f"bias{number}"])
-        *values, trained, held_out = arrays["report"].tolist()
-        predictor.report = PredictorReport(*values, int(trained), int(held_out))
+        network = keras.saving.load_model(path)
+        predictor = cls(space, units=network.layers[0].units)
+        predictor._network = network
+        predictor.report = PredictorReport(*facts["report"])
         return predictor
 
     def _check_samples(self, archs, accuracies):
@@ -227,7 +260,7 @@ class AccuracyPredictor:
     def _train(self, features, targets, epochs, rng):
         batch = min(BATCH_SIZE, len(targets))
         steps = epochs * -(-len(targets) // batch)
-        network = self._network(features.shape[1], rng)
+        network = self._make_network(features.shape[1], rng)
         rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
         network.compile(
             optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY),
@@ -238,7 +271,7 @@ class AccuracyPredictor:
             network.train_on_batch(features[chosen], targets[chosen])
         return network
 
-    def _network(self, num_features, rng):
+    def _make_network(self, num_features, rng):
         seeds = rng.integers(2**31, size=HIDDEN_LAYERS + 1).tolist()
 
         def dense(units, activation):
@@ -254,7 +287,7 @@ class AccuracyPredictor:
 
 @dataclasses.dataclass(frozen=True)
 class PredictedScore:
-    """Scores architectures by a predictor, for any strategy.
+    """Scores architectures by a predictor, for any search.
 
     A search then scores whole populations at once. What it selects has a
     predicted accuracy: measure the accuracy of what you keep.
@@ -266,8 +299,8 @@ class PredictedScore:
 
     ```python
     score = PredictedScore(predictor)
-    strategy = Evolution(generations=500)
-    [selection] = strategy.search(family, classes, score, [budget])
+    evolution = EvolutionSearch(generations=500)
+    [selection] = evolution.search(family, classes, score, [budget])
     ```
     """
 
@@ -292,7 +325,19 @@ def _batches(count, batch, steps, rng):
         ahead = ahead[batch:]
 
 
-def _gene_values(space):
-    """The choices of a space as a matrix, to tell spaces apart."""
-    rows = [(gene, c) for gene, (_, v) in enumerate(space.genes) for c in v]
-    return np.array(rows, "int64")
+def _choices(space) -> dict:
+    """What tells spaces apart, whatever their names, as JSON values."""
+    values = space.to_dict()
+    del values["name"], values["labels"]
+    return json.loads(json.dumps(values))
+
+
+def _read_facts(path) -> dict:
+    try:
+        with zipfile.ZipFile(pathlib.Path(path)) as archive:
+            return json.loads(archive.read(FACTS))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            "`path` must be a file that `AccuracyPredictor.save` wrote. "
+            f"Received: {str(path)!r} ({error}). Train a predictor and save it."
+        ) from error

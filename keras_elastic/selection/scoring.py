@@ -117,7 +117,7 @@ class Scorer:
         return self._records[arch]
 
     def statistics(self, arch: Architecture) -> dict:
-        """Measures the statistics of an architecture's normalisations."""
+        """Measures the statistics of an architecture's normalizations."""
         return self._calibrator.measure(arch, self.calibration_images)
 
     def evaluate(self, arch: Architecture, statistics, batches) -> Score:
@@ -133,7 +133,7 @@ class Scorer:
 
     def _evaluate(self, arch, statistics, batches):
         argument = tracing.as_argument(self.supernet.space, arch)
-        # Every normalisation is an argument of the one trace; those of
+        # Every normalization is an argument of the one trace; those of
         # skipped blocks are there too, and zero.
         statistics = {
             name: ops.convert_to_tensor(value, "float32")

@@ -7,6 +7,7 @@ from keras_elastic.spaces.arithmetic import round_channels as round_channels
 from keras_elastic.spaces.arithmetic import where as where
 from keras_elastic.spaces.costs import Costs as Costs
 from keras_elastic.spaces.costs import costs as costs
+from keras_elastic.spaces.genes import GeneTable as GeneTable
 from keras_elastic.spaces.plan import Plan as Plan
 from keras_elastic.spaces.plan import PlanBuilder as PlanBuilder
 from keras_elastic.spaces.search_space import SearchSpace as SearchSpace

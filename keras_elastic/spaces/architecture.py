@@ -27,7 +27,7 @@ class Genes(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """One choice in a search space: frozen, hashable, JSON-serialisable.
+    """One choice in a search space: frozen, hashable, JSON-serializable.
 
     Args:
         resolution: Integer. Height and width of the input image in pixels.

@@ -12,11 +12,11 @@ class Costs(NamedTuple):
     """What an architecture costs. Each is an integer or a NumPy array.
 
     `flops`: multiply-adds of one image, over convolutions, dense layers and
-        squeeze-excite; normalisation, activation, pooling and bias count 0.
-    `params`: trainable weights, so without the statistics of normalisation.
+        squeeze-excite; normalization, activation, pooling and bias count 0.
+    `params`: trainable weights, so without the statistics of normalization.
     `memory`: peak of the activations of one image in bytes, at float32: the
         largest sum of what one operation reads, what it writes and what is
-        held for the shortcut. Normalisation, activation and the gate of
+        held for the shortcut. Normalization, activation and the gate of
         squeeze-excite work in place.
     """
 

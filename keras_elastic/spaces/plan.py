@@ -37,8 +37,8 @@ class Convolution:
 class DepthwiseConvolution:
     """A depthwise convolution without bias.
 
-    `kernel_transform`: smaller kernels are learned linear maps of the centre
-    of larger ones (OFA), and not the centre itself. `padding`: as that of
+    `kernel_transform`: smaller kernels are learned linear maps of the center
+    of larger ones (OFA), and not the center itself. `padding`: as that of
     `Convolution`.
     """
 
@@ -53,7 +53,7 @@ class DepthwiseConvolution:
 
 @dataclasses.dataclass(frozen=True)
 class Normalization:
-    """Batch normalisation. `zero_gamma`: gamma starts at zero."""
+    """Batch normalization. `zero_gamma`: gamma starts at zero."""
 
     name: str
     channels: Any
@@ -268,7 +268,7 @@ class PlanBuilder:
                 - `"elastic"`: the input, pooled where the block is strided,
                   through a 1x1 convolution where the widths differ (BigNAS);
                 - `"projection"`: the input through a strided 1x1 convolution
-                  and a normalisation (ResNet);
+                  and a normalization (ResNet);
                 - `"pooled_projection"`: the same, but pooled and not strided
                   (ResNet-D);
                 - a function that adds any operations to this builder.
@@ -395,7 +395,7 @@ class PlanBuilder:
         self.size = out_size(self._operations[-1])
 
     def normalization(self, name, epsilon=1e-3, zero_gamma=False):
-        """Adds a batch normalisation."""
+        """Adds a batch normalization."""
         self._add(
             Normalization,
             name,

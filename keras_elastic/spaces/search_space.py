@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.spaces.architecture import FIELDS
 from keras_elastic.spaces.architecture import Architecture
 from keras_elastic.spaces.architecture import Genes
 from keras_elastic.spaces.architecture import check_integers
+from keras_elastic.spaces.genes import GeneTable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,38 +99,26 @@ class SearchSpace:
                 labelled.append((f"{field}[{index}]", choices))
         return tuple(labelled)
 
+    @functools.cached_property
+    def _table(self) -> GeneTable:
+        return GeneTable(self)
+
     @property
     def size(self) -> int:
         """Number of architectures in the space, each network once."""
         counts = [len(choices) for _, choices in self.genes]
-        owned = {stage: {} for stage in range(len(self.depth))}
-        for gene, stage, block in self._owned_genes:
-            owned[stage].setdefault(block, []).append(counts[gene])
+        # How many ways there are to fill each block, by the gene of its depth.
+        ways = {}
+        for gene, depth, block in self._table.owned:
+            blocks = ways.setdefault(depth, {})
+            blocks[block] = blocks.get(block, 1) * counts[gene]
             counts[gene] = 1
-        first = self._first_depth_gene
-        for stage, blocks in owned.items():
-            counts[first + stage] = sum(
-                math.prod(
-                    count
-                    for block in range(depth)
-                    for count in blocks.get(block, ())
-                )
-                for depth in self.depth[stage]
+        for gene, blocks in ways.items():
+            counts[gene] = sum(
+                math.prod(blocks.get(block, 1) for block in range(depth))
+                for depth in self.genes[gene][1]
             )
         return math.prod(counts)
-
-    @property
-    def _first_depth_gene(self) -> int:
-        return 1 + len(self.width)
-
-    @functools.cached_property
-    def _owned_genes(self) -> list[tuple[int, int, int]]:
-        """Triples of a gene's place in the encoding, its stage and block."""
-        return [
-            (gene, *owner)
-            for gene, owner in enumerate(self.owners, start=1)
-            if owner is not None
-        ]
 
     def canonical(self, arch: Architecture) -> Architecture:
         """Sets the genes of blocks that are left out to their smallest choice.
@@ -137,17 +127,6 @@ class SearchSpace:
             ValueError: `arch` is not in this space.
         """
         return self.decode(self.encode(arch))
-
-    def _canonicalize(self, encoded: np.ndarray) -> np.ndarray:
-        """`canonical` for an encoded architecture or a matrix of them."""
-        encoded = np.array(encoded)
-        for gene, stage, block in self._owned_genes:
-            depth = encoded[..., self._first_depth_gene + stage]
-            least = self.genes[gene][1][0]
-            encoded[..., gene] = np.where(
-                depth <= block, least, encoded[..., gene]
-            )
-        return encoded
 
     @property
     def largest(self) -> Architecture:
@@ -168,63 +147,7 @@ class SearchSpace:
     ) -> np.ndarray:
         """Draws `count` architectures; int32 array of (count, genes)."""
         columns = [rng.choice(c, size=count) for _, c in self.genes]
-        return self._canonicalize(np.stack(columns, axis=1).astype("int32"))
-
-    def mutate(
-        self,
-        arch: Architecture,
-        rng: np.random.Generator,
-        probability: float = 0.1,
-    ) -> Architecture:
-        """Replaces each gene by another of its choices with a probability.
-
-        At least one gene changes, so that no candidate is spent on a copy.
-
-        Args:
-            arch: The architecture to change.
-            rng: NumPy random generator.
-            probability: Float in (0, 1], for each gene.
-
-        Returns:
-            An architecture of this space that differs from `arch`.
-
-        Raises:
-            ValueError: The space has one architecture, `arch` is not in it,
-                or `probability` is out of range.
-        """
-        if not 0 < probability <= 1:
-            raise ValueError(
-                "`probability` must be in (0, 1]. "
-                f"Received: probability={probability}."
-            )
-        values = self.encode(arch)
-        dead = self._dead_genes(values)
-        elastic = [
-            gene
-            for gene, (_, choices) in enumerate(self.genes)
-            if len(choices) > 1 and gene not in dead
-        ]
-        if not elastic:
-            raise ValueError(
-                f"The space '{self.name}' has one architecture, which cannot "
-                "be mutated."
-            )
-        chosen = [i for i in elastic if rng.random() < probability]
-        for i in chosen or [rng.choice(elastic)]:
-            others = [c for c in self.genes[i][1] if c != values[i]]
-            values[i] = rng.choice(others)
-        # Blocks that were added are new: their genes are drawn.
-        for gene in dead - self._dead_genes(values):
-            values[gene] = rng.choice(self.genes[gene][1])
-        return self.decode(values)
-
-    def _dead_genes(self, encoded: np.ndarray) -> set[int]:
-        depths = encoded[self._first_depth_gene :]
-        return {
-            gene
-            for gene, stage, block in self._owned_genes
-            if depths[stage] <= block
-        }
+        return self._table.canonical(np.stack(columns, axis=1).astype("int32"))
 
     def validate(self, arch: Architecture) -> None:
         """Raises a `ValueError` that names every field that does not fit."""
@@ -286,7 +209,7 @@ class SearchSpace:
             ValueError: `arch` is not in this space.
         """
         self.validate(arch)
-        return self._canonicalize(np.array(_flatten(arch), dtype="int32"))
+        return self._table.canonical(np.array(_flatten(arch), dtype="int32"))
 
     def decode(self, vector: Any) -> Architecture:
         """Returns the architecture that `vector` encodes.
@@ -303,7 +226,7 @@ class SearchSpace:
             )
         arch = Architecture(*self.unstack(vector.tolist()))
         self.validate(arch)
-        canonical = self._canonicalize(vector).tolist()
+        canonical = self._table.canonical(vector).tolist()
         return Architecture(*self.unstack(canonical))
 
     def unstack(self, vectors: Any) -> Genes:
@@ -362,11 +285,8 @@ class SearchSpace:
         """
         changes = {}
         for field, count in counts.items():
-            if field not in FIELDS or not isinstance(count, int) or count < 1:
-                raise ValueError(
-                    f"`counts` must be positive integers for {FIELDS}. "
-                    f"Received: {field}={count!r}."
-                )
+            checks.one_of(FIELDS, field=field)
+            checks.positive_integer(**{field: count})
             choices = getattr(self, field)
             changes[field] = (
                 choices[-count:]

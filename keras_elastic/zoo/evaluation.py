@@ -9,7 +9,7 @@ from keras_elastic.models import build_child
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
 from keras_elastic.selection import Scorer
-from keras_elastic.selection.latency_runtimes import get_runtime
+from keras_elastic.selection.latency.runtimes import get_runtime
 from keras_elastic.spaces import costs
 from keras_elastic.training import SubnetValidation
 from keras_elastic.training import watched

@@ -11,7 +11,7 @@ from keras_elastic.models import Supernet
 from keras_elastic.models import heads
 from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Front
 from keras_elastic.selection import Selection
 from keras_elastic.spaces import costs
@@ -262,7 +262,7 @@ def select(
     memory=None,
     resolution=None,
     scorer=None,
-    strategy=None,
+    search=None,
     progress=None,
 ) -> Selection:
     """Selects the best architecture of an entry within a budget.
@@ -275,7 +275,8 @@ def select(
         resolution: Integer. The input resolution in pixels.
         scorer: `Scorer`, to search the space with. By default the entry's
             front is read, which takes no data and no time.
-        strategy: How to search with a scorer. Defaults to `CoarseToFine()`.
+        search: How to search with a scorer. Defaults to
+            `CoarseToFineSearch()`.
         progress: Function of candidates done and candidates in all.
 
     Returns:
@@ -288,8 +289,8 @@ def select(
     budget = Budget(flops, params, memory, resolution)
     budget.check_reachable(entry.family, entry.classes)
     if scorer is not None:
-        strategy = strategy or CoarseToFine()
-        [selection] = strategy.search(
+        search = search or CoarseToFineSearch()
+        [selection] = search.search(
             entry.family, entry.classes, scorer, [budget], progress
         )
         return selection

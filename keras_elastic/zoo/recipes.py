@@ -5,7 +5,7 @@ import pathlib
 
 from keras_elastic import families
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
 from keras_elastic.training import TrainingRecipe
@@ -91,8 +91,8 @@ def check_recipe(recipe, run) -> None:
     run.batches(recipe, epoch=0, start_batch=0)
 
 
-def make_search(recipe) -> CoarseToFine:
+def make_search(recipe) -> CoarseToFineSearch:
     """Returns how the children of a recipe are selected."""
-    return CoarseToFine(
+    return CoarseToFineSearch(
         mutants=recipe.mutants, seed=recipe.seed, band=recipe.band
     )

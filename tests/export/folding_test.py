@@ -83,7 +83,7 @@ def make(build):
     return draw_weights(keras.Model(inputs, outputs))
 
 
-def test_a_bias_before_the_normalisation():
+def test_a_bias_before_the_normalization():
     def build(x):
         x = convolution(bias_initializer="ones")(x)
         return keras.layers.BatchNormalization()(x)
@@ -119,7 +119,7 @@ def test_an_activation_between_is_left():
 
 
 @pytest.mark.parametrize("kwargs", [{"scale": False}, {"center": False}])
-def test_normalisations_without_gamma_or_beta(kwargs):
+def test_normalizations_without_gamma_or_beta(kwargs):
     def build(x):
         x = keras.layers.BatchNormalization(**kwargs)(convolution()(x))
         return keras.layers.BatchNormalization()(convolution()(x))

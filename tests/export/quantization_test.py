@@ -206,14 +206,14 @@ def test_refuses_no_images(child):
     assert_refused(("at least one image",), child, images=[])
 
 
-def test_refuses_a_normalisation_that_cannot_be_folded():
+def test_refuses_a_normalization_that_cannot_be_folded():
     inputs = keras.Input((8, 8, 3))
     features = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
     features = keras.layers.BatchNormalization(name="late")(features)
     features = keras.layers.GlobalAveragePooling2D()(features)
     model = keras.Model(inputs, keras.layers.Dense(2)(features))
     keras_elastic.calibrate(model, IMAGES)
-    assert_refused(("normalisations after convolutions", "'late'"), model)
+    assert_refused(("normalizations after convolutions", "'late'"), model)
 
 
 def refuse_export(words, model, folder, *args):

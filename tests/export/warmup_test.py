@@ -71,7 +71,7 @@ def test_one_request_for_each_signature(tmp_path, prediction_log):
     assert set(seen) == {"serving_default", "serve_tensors", "serve_bytes"}
 
 
-def test_the_encoded_image_is_the_grey_one():
+def test_the_encoded_image_is_the_gray_one():
     inputs = warmup.warmup_inputs(RESOLUTION)
     [encoded] = inputs["serve_bytes"]["images"]
     np.testing.assert_array_equal(

@@ -11,8 +11,8 @@ from keras_elastic.selection.containment import EXTENTS
 from keras_elastic.selection.containment import ConstrainedFamily
 from keras_elastic.selection.containment import constrained
 from keras_elastic.selection.containment import contains
-from keras_elastic.selection.evolution import Evolution
-from keras_elastic.selection.random_search import RandomSearch
+from keras_elastic.selection.searches.evolution import EvolutionSearch
+from keras_elastic.selection.searches.random_search import RandomSearch
 from keras_elastic.spaces.architecture import FIELDS
 
 CLASSES = 10
@@ -154,16 +154,16 @@ def test_a_reference_of_another_family():
 
 
 @pytest.mark.parametrize(
-    "strategy",
-    [RandomSearch(40), Evolution(population=20, generations=3)],
-    ids=lambda strategy: type(strategy).__name__,
+    "way",
+    [RandomSearch(40), EvolutionSearch(population=20, generations=3)],
+    ids=lambda way: type(way).__name__,
 )
 @pytest.mark.parametrize("name", ["bignas_digits", "ofa_mobilenet_v3"])
-def test_strategies_search_it_like_a_family(strategy, name):
+def test_searches_take_it_like_a_family(way, name):
     family, reference = sample_reference(name, 0)
     part = ConstrainedFamily(family, reference)
     asked = []
-    strategy.search(part, CLASSES, lambda a: asked.append(a) or 0, [Budget()])
+    way.search(part, CLASSES, lambda a: asked.append(a) or 0, [Budget()])
     smaller = family.plan(reference, CLASSES)
     assert asked
     for arch in asked:

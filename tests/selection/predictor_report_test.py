@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from keras_elastic.selection.predictor_report import PredictorReport
+from keras_elastic.selection.predictor import PredictorReport
 
 
 def report(predicted, measured):

@@ -1,17 +1,19 @@
+import keras
 import numpy as np
 import pytest
-import strategy_checks
+from selection.searches import search_checks
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.coarse_to_fine import CoarseToFine
-from keras_elastic.selection.evolution import Evolution
-from keras_elastic.selection.nsga2 import NSGA2Search
 from keras_elastic.selection.predictor import AccuracyPredictor
 from keras_elastic.selection.predictor import PredictedScore
-from keras_elastic.selection.query_table import QueryTableSearch
-from keras_elastic.selection.random_search import RandomSearch
-from keras_elastic.selection.slimming import GreedySlimming
+from keras_elastic.selection.searches.coarse_to_fine import CoarseToFineSearch
+from keras_elastic.selection.searches.evolution import EvolutionSearch
+from keras_elastic.selection.searches.nsga2 import NSGA2Search
+from keras_elastic.selection.searches.query_table import QueryTableSearch
+from keras_elastic.selection.searches.random_search import RandomSearch
+from keras_elastic.selection.searches.slimming import SlimmingSearch
+from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces.architecture import FIELDS
 
 FAMILY = families.get("bignas")
@@ -21,7 +23,7 @@ SPACE = FAMILY.space
 def samples(space=SPACE, count=300, seed=0):
     """Encoded architectures and what they score, as accuracies."""
     encoded = space.sample_encoded(np.random.default_rng(seed), count)
-    score = strategy_checks.SmoothScore(space)
+    score = search_checks.SmoothScore(space)
     accuracies = [score.value(space.decode(row)) / 20 for row in encoded]
     return encoded, np.array(accuracies)
 
@@ -110,34 +112,34 @@ def test_the_units_of_accuracies_do_not_matter():
     assert reports[1].error == pytest.approx(1000 * reports[0].error, rel=0.05)
 
 
-# As the score of strategies
+# As the score of searches
 
 
-STRATEGIES = (
+SEARCHES = (
     RandomSearch(50),
-    CoarseToFine(mutants=10),
-    Evolution(population=20, generations=4),
+    CoarseToFineSearch(mutants=10),
+    EvolutionSearch(population=20, generations=4),
     NSGA2Search(population=20, generations=5),
-    GreedySlimming(fields=FIELDS),
+    SlimmingSearch(fields=FIELDS),
     QueryTableSearch(),
 )
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: type(s).__name__)
-def test_is_a_score_for_every_strategy(strategy, predictor):
+@pytest.mark.parametrize("way", SEARCHES, ids=lambda s: type(s).__name__)
+def test_is_a_score_for_every_search(way, predictor):
     score = PredictedScore(predictor)
-    [selection] = strategy.search(FAMILY, 10, score, [Budget(flops=400e6)])
+    [selection] = way.search(FAMILY, 10, score, [Budget(flops=400e6)])
     assert selection.costs.flops <= 400e6
     assert selection.score == pytest.approx(score(selection.arch), rel=1e-5)
 
 
 def test_a_long_search_with_predictions_beats_a_short_one_without():
     budget = Budget(flops=350e6)
-    measured = strategy_checks.SmoothScore(SPACE)
+    measured = search_checks.SmoothScore(SPACE)
     encoded, accuracies = samples()
     predictor = AccuracyPredictor(SPACE)
     predictor.fit(encoded, accuracies, epochs=30)
-    [selection] = Evolution(generations=30).search(
+    [selection] = EvolutionSearch(generations=30).search(
         FAMILY, 10, PredictedScore(predictor), [budget]
     )
     [random] = RandomSearch(len(encoded)).search(FAMILY, 10, measured, [budget])
@@ -148,8 +150,8 @@ def test_a_long_search_with_predictions_beats_a_short_one_without():
 
 
 def test_save_and_load(predictor, tmp_path):
-    predictor.save(tmp_path / "predictor.npz")
-    loaded = AccuracyPredictor.load(tmp_path / "predictor.npz", SPACE)
+    predictor.save(tmp_path / "predictor.keras")
+    loaded = AccuracyPredictor.load(tmp_path / "predictor.keras", SPACE)
     encoded, _ = samples(count=20, seed=2)
     np.testing.assert_array_equal(
         loaded.predict(encoded), predictor.predict(encoded)
@@ -159,22 +161,37 @@ def test_save_and_load(predictor, tmp_path):
 
 
 def test_load_for_another_space(predictor, tmp_path):
-    predictor.save(tmp_path / "predictor.npz")
+    predictor.save(tmp_path / "predictor.keras")
     other = families.get("attentivenas").space
     with pytest.raises(
         ValueError, match="of another space than 'attentivenas'"
     ):
-        AccuracyPredictor.load(tmp_path / "predictor.npz", other)
+        AccuracyPredictor.load(tmp_path / "predictor.keras", other)
+
+
+def test_the_file_is_one_of_keras(predictor, tmp_path):
+    predictor.save(tmp_path / "predictor.keras")
+    network = keras.saving.load_model(tmp_path / "predictor.keras")
+    encoded, _ = samples(count=20, seed=2)
+    features = GeneTable(SPACE).one_hot(encoded)
+    np.testing.assert_allclose(
+        network.predict(features, verbose=0)[:, 0],
+        predictor.predict(encoded),
+        rtol=1e-5,
+    )
 
 
 def test_load_another_file(tmp_path):
-    np.savez(tmp_path / "other.npz", weights=np.zeros(3))
-    with pytest.raises(ValueError, match=r"Received: \['weights'\]"):
-        AccuracyPredictor.load(tmp_path / "other.npz", SPACE)
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    network.save(tmp_path / "other.keras")
+    (tmp_path / "text.keras").write_text("no archive")
+    for name in ("other.keras", "text.keras", "absent.keras"):
+        with pytest.raises(ValueError, match=f"`path` must .*{name}"):
+            AccuracyPredictor.load(tmp_path / name, SPACE)
 
 
 def test_save_with_another_ending(predictor, tmp_path):
-    with pytest.raises(ValueError, match="`path` must end in '.npz'"):
+    with pytest.raises(ValueError, match="`path` must end in '.keras'"):
         predictor.save(tmp_path / "predictor.pkl")
     assert not list(tmp_path.iterdir())
 
@@ -185,7 +202,7 @@ def test_nothing_without_training(tmp_path):
     with pytest.raises(ValueError, match="Call `fit`"):
         predictor(SPACE.smallest)
     with pytest.raises(ValueError, match="Call `fit`"):
-        predictor.save(tmp_path / "predictor.npz")
+        predictor.save(tmp_path / "predictor.keras")
 
 
 # Wrong samples

@@ -74,7 +74,7 @@ def flops_and_params(add, **block):
         "convolution",
         "convolution with bias",
         "depthwise convolution",
-        "normalisation",
+        "normalization",
         "activation",
         "squeeze-excite",
         "pooling",

@@ -11,7 +11,7 @@ from tiny_entry import FAMILY
 import keras_elastic as ke
 from keras_elastic import families
 from keras_elastic import zoo
-from keras_elastic.selection import CoarseToFine
+from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Scorer
 from keras_elastic.spaces import costs
 
@@ -354,7 +354,7 @@ def test_select_by_a_score(written):
         written.folder,
         resolution=12,
         scorer=lambda arch: -costs_of(arch).flops,
-        strategy=CoarseToFine(mutants=4),
+        search=CoarseToFineSearch(mutants=4),
         progress=lambda *report: reports.append(report),
     )
     assert selection.arch.resolution == 12

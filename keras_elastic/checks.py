@@ -1,0 +1,86 @@
+"""Checks of arguments, for the public doors of all parts of the package.
+
+Each takes arguments by their names, returns nothing, and raises a `ValueError`
+that names the first one that is wrong: `checks.positive_integer(steps=steps)`.
+What is peculiar to one thing, such as "calibrated", is checked beside it.
+"""
+
+import numbers
+from collections.abc import Collection
+from typing import Any
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is an `int`. Python's booleans are, and do not count."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number, of Python's or NumPy's, no boolean."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def integer_from(least: int, /, **values: Any) -> None:
+    """Raises a `ValueError` unless values are integers of at least `least`.
+
+    Args:
+        least: Integer.
+        **values: What was received, by the names of the arguments.
+    """
+    kind = f"an integer of at least {least}"
+    for name, value in values.items():
+        _check(is_integer(value) and value >= least, name, value, kind)
+
+
+def positive_integer(**values: Any) -> None:
+    """Raises a `ValueError` unless values are integers of at least 1."""
+    for name, value in values.items():
+        fits = is_integer(value) and value >= 1
+        _check(fits, name, value, "a positive integer")
+
+
+def non_negative_integer(**values: Any) -> None:
+    """Raises a `ValueError` unless values are integers of at least 0."""
+    integer_from(0, **values)
+
+
+def positive_number(**values: Any) -> None:
+    """Raises a `ValueError` unless values are numbers above 0."""
+    for name, value in values.items():
+        fits = is_number(value) and value > 0
+        _check(fits, name, value, "a positive number")
+
+
+def non_negative_number(**values: Any) -> None:
+    """Raises a `ValueError` unless values are numbers of at least 0."""
+    for name, value in values.items():
+        fits = is_number(value) and value >= 0
+        _check(fits, name, value, "a number of at least 0")
+
+
+def fraction(**values: Any) -> None:
+    """Raises a `ValueError` unless values are numbers from 0 to 1."""
+    for name, value in values.items():
+        fits = is_number(value) and 0 <= value <= 1
+        _check(fits, name, value, "a number from 0 to 1")
+
+
+def one_of(choices: Collection, /, **values: Any) -> None:
+    """Raises a `ValueError` unless values are among some choices.
+
+    Args:
+        choices: Collection of what is allowed; the message lists them.
+        **values: What was received, by the names of the arguments.
+    """
+    listed = ", ".join(map(repr, choices))
+    for name, value in values.items():
+        # Equal only where the types are: an array would be compared in parts.
+        fits = any(isinstance(value, type(c)) and value == c for c in choices)
+        _check(fits, name, value, f"one of {listed}")
+
+
+def _check(fits: bool, name: str, value: Any, expected: str) -> None:
+    if not fits:
+        raise ValueError(
+            f"`{name}` must be {expected}. Received: {name}={value!r}."
+        )

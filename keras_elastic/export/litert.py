@@ -1,0 +1,235 @@
+"""A child as a LiteRT flatbuffer, for phones and small computers."""
+
+import functools
+import pathlib
+import tempfile
+import warnings
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tensorflow.lite.python.convert_phase import ConverterError
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+
+from keras_elastic import checks
+from keras_elastic import files
+from keras_elastic.calibration import image_batches
+from keras_elastic.export import child_checks
+from keras_elastic.export.child_checks import check_child
+from keras_elastic.layers import kernels
+
+SIGNATURE = "classify"
+QUANTIZATIONS = (None, "float16", "dynamic", "int8")
+
+
+def litert(
+    model, path, quantization=None, calibration_images=None
+) -> pathlib.Path:
+    """Writes a child as a `.tflite` file, which LiteRT runs.
+
+    The file has one signature, `classify`, of one image: input `images` of
+    shape `(1, resolution, resolution, 3)`, pixel values 0..255; output
+    `logits`, float32 of shape `(1, classes)`. How the weights are kept decides
+    on size, speed and the type of the pixels (the graph around the weights
+    keeps its size, which shows in small networks):
+
+    | `quantization` | weights | computes in | pixels |
+    |---|---|---|---|
+    | `None` | float32 | float32 | float32 |
+    | `"float16"` | float16 | float32 | float32 |
+    | `"dynamic"` | int8 | int8 and float32 | float32 |
+    | `"int8"` | int8 | int8 | uint8 |
+
+    The normalizations are folded into the convolutions. Needs Keras's
+    TensorFlow backend.
+
+    Reference:
+        [Post-training quantization](https://ai.google.dev/edge/litert/models/post_training_quantization).
+
+    Args:
+        model: A `keras.Model` with one input of shape
+            `(None, resolution, resolution, 3)`, pixel values 0..255, and one
+            output of shape `(None, classes)`, logits. Its BatchNormalization
+            statistics must be calibrated. Or what `quantization_aware` made
+            of it, for "int8".
+        path: Path of the file, written whole or not at all. A file that
+            exists is replaced.
+        quantization: One of `None`, `"float16"`, `"dynamic"`, `"int8"`.
+        calibration_images: For `"int8"`, which measures the range of every
+            activation on them: array of shape (count, height, width, 3) with
+            pixels in 0..255, or an iterable of such batches or of pairs
+            (images, labels), resized to the model's resolution. A hundred
+            training images are enough. `None` for the others, and for a
+            quantization-aware model, which has learned them.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: If an argument is not as described above, if the model is
+            not calibrated, or if it has operations that LiteRT lacks. Nothing
+            is written then.
+
+    Example:
+
+    ```python
+    model = keras_elastic.load("bignas_digits", flops=1e6)
+    path = keras_elastic.export.litert(model, "digits.tflite")
+
+    from ai_edge_litert.interpreter import Interpreter
+    classify = Interpreter(str(path)).get_signature_runner("classify")
+    logits = classify(images=images[:1].astype("float32"))["logits"]
+    ```
+    """
+    child_checks.check_finished(model)
+    resolution, _ = check_child(model, or_older=True)
+    has_ranges = child_checks.wrapped_by(model) == "quantization_aware"
+    _check_quantization(quantization, calibration_images, has_ranges)
+    path = _check_path(path)
+    examples = None
+    if calibration_images is not None:
+        examples = single_images(calibration_images, resolution)
+    content = _convert(model, resolution, quantization, examples)
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return path
+
+
+def _check_quantization(quantization, calibration_images, has_ranges):
+    checks.one_of(QUANTIZATIONS, quantization=quantization)
+    if has_ranges:
+        _check_has_no_images(quantization, calibration_images)
+        return
+    if (quantization == "int8") != (calibration_images is not None):
+        given = "none" if calibration_images is None else "some"
+        raise ValueError(
+            "`calibration_images` must be given for quantization='int8', "
+            "whose ranges are measured on them, and for no other. Received: "
+            f"quantization={quantization!r} and {given}. Pass about a hundred "
+            "training images, or leave them out."
+        )
+
+
+def _check_has_no_images(quantization, calibration_images):
+    given = "none" if calibration_images is None else "some"
+    if quantization != "int8" or given == "some":
+        raise ValueError(
+            "`quantization` of a quantization-aware model must be 'int8', for "
+            "which it was trained, and `calibration_images` must be None: its "
+            f"ranges are its own. Received: quantization={quantization!r} and "
+            f"{given}."
+        )
+
+
+def _check_path(path) -> pathlib.Path:
+    """Returns the path of a flatbuffer.
+
+    Raises:
+        ValueError: It is none.
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".tflite" or path.is_dir():
+        raise ValueError(
+            "`path` must be that of a file that ends in '.tflite'. Received: "
+            f"path='{path}'. Pass such as '{path.with_suffix('.tflite')}'."
+        )
+    try:
+        files.try_writing(path.parent)
+    except OSError as error:
+        raise ValueError(
+            "`path` must lie in a folder that can be written into, or where "
+            f"one can be made. Received: path='{path}' ({error.strerror}: "
+            f"'{error.filename}'). Pass another path, or change permissions."
+        ) from error
+    return path
+
+
+def single_images(images, resolution):
+    """Returns images one by one, as a model takes them, to calibrate with."""
+    examples = []
+    for batch in image_batches(images):
+        batch = ops.convert_to_tensor(batch, dtype="float32")
+        if batch.shape[1:3] != (resolution, resolution):
+            batch = kernels.resize(batch, resolution)
+        examples.extend(np.split(np.array(batch), len(batch)))
+    if not examples:
+        raise ValueError(
+            "`calibration_images` must hold at least one image. Received: no "
+            "images. Pass about a hundred training images."
+        )
+    # One step of the quantized pixels is then one level of a uint8 image.
+    examples[0][0, 0, 0], examples[0][0, -1, -1] = 0.0, 255.0
+    return examples
+
+
+def _convert(model, resolution, quantization, examples) -> bytes:
+    """Returns the flatbuffer."""
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(
+            tf.Module(),
+            folder,
+            signatures={SIGNATURE: _frozen(model, resolution)},
+            # Those of activations would need the variables.
+            options=tf.saved_model.SaveOptions(
+                experimental_custom_gradients=False
+            ),
+        )
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=[SIGNATURE]
+        )
+        _configure(converter, quantization, examples)
+        with warnings.catch_warnings():
+            # The calibrator within TensorFlow warns of being deprecated.
+            warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is dep")
+            try:
+                return converter.convert()
+            except ConverterError as error:
+                raise ValueError(
+                    "`model` must consist of operations that LiteRT has. "
+                    f"Received: model={model.name!r}, of which LiteRT's "
+                    f"converter says: {error}. Pass a child, such as "
+                    "`keras_elastic.load` returns."
+                ) from error
+
+
+def _frozen(model, resolution):
+    """Returns a signature whose variables are constants.
+
+    With variables the flatbuffer would read them at run time, and neither fold
+    the normalizations nor hold any weights.
+    """
+    shape = (1, resolution, resolution, 3)
+    specification = [tf.TensorSpec(shape, "float32", name="images")]
+
+    @functools.partial(tf.function, input_signature=specification)
+    def run(images):
+        return tf.cast(model(images, training=False), "float32")
+
+    constant = convert_variables_to_constants_v2(run.get_concrete_function())
+
+    @functools.partial(tf.function, input_signature=specification)
+    def classify(images):
+        [logits] = constant(images)
+        return {"logits": logits}
+
+    return classify
+
+
+def _configure(converter, quantization, examples):
+    if quantization is None:
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantization == "int8":
+        converter.inference_input_type = tf.uint8
+    # A quantization-aware model has ranges, and the converter wants no others.
+    if examples is not None:
+        converter.representative_dataset = lambda: (
+            (SIGNATURE, {"images": example}) for example in examples
+        )
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        ]

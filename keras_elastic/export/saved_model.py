@@ -1,0 +1,160 @@
+"""A child as a SavedModel, in the folder layout of TensorFlow Serving."""
+
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from keras_elastic import checks
+from keras_elastic.export import child_checks
+from keras_elastic.export import signatures
+from keras_elastic.export import version_folders
+from keras_elastic.export import warmup
+from keras_elastic.export.folding import fold
+from keras_elastic.models.heads import is_multi_label
+
+
+def saved_model(
+    model: keras.Model,
+    folder: str | pathlib.Path,
+    version: int = 1,
+    *,
+    class_names=None,
+    top: int = 5,
+    multi_label: bool | None = None,
+    overwrite: bool = False,
+) -> pathlib.Path:
+    """Writes a child as a SavedModel that TensorFlow Serving picks up.
+
+    The SavedModel is self-contained: it needs neither Keras nor this library,
+    and carries its own image preparation and class names. It has three
+    signatures:
+
+    - `serving_default`, for clients that hold an image. Input: `images`,
+      uint8 of shape `(batch, height, width, 3)`, of any size. The largest
+      central square is cut out, resized to the model's resolution (bicubic,
+      antialiased) and clipped to 0..255. An image that already has the model's
+      size goes in unchanged. Outputs: `probabilities`, float32
+      `(batch, classes)`; `top_classes`, string `(batch, top)`, the names of
+      the most probable classes, best first; `top_probabilities`, float32
+      `(batch, top)`.
+      The probabilities of an image add up to one, unless the model is of
+      several labels: then each is that of one label.
+    - `serve_bytes`, for clients that hold a file. Input: `images`, string of
+      shape `(batch,)`, the contents of JPEG or PNG files (BMP and the first
+      image of a GIF work too), each of any size. They are decoded, gray ones
+      are made RGB and alpha channels dropped; then as `serving_default`, with
+      the same outputs. An orientation that a camera has noted (EXIF) is not
+      applied. Bytes that are no whole image, and images of more than 100
+      million pixels, are an error of their request.
+    - `serve_tensors`, for clients with a preparation of their own. Input:
+      `images`, float32 of shape `(batch, resolution, resolution, 3)`, pixel
+      values 0..255. Outputs: `logits` and `probabilities`, float32
+      `(batch, classes)`.
+
+    A request of no images is answered with outputs of no rows.
+
+    Beside them, in `assets.extra`, lie `labels.txt`, the name of a class on
+    each line, and `tf_serving_warmup_requests`, one request for each signature
+    that TensorFlow Serving sends before it lets users in.
+
+    The normalizations of a child are folded into its convolutions, which saves
+    passes over the activations.
+
+    The version is written whole or not at all: a server that watches `folder`
+    never sees a version that is half there. Needs Keras's TensorFlow backend.
+
+    Args:
+        model: A `keras.Model` with one input of shape
+            `(None, resolution, resolution, 3)`, pixel values 0..255, and one
+            output of shape `(None, classes)`, logits. Its BatchNormalization
+            statistics must be calibrated.
+        folder: Path of the served model, the parent of its versions. Made
+            where it does not exist.
+        version: Positive integer, the version to write.
+        class_names: Sequence of `classes` strings, in the order of the logits.
+            Defaults to `model.class_names` where the model has it, otherwise
+            to `"0"`, `"1"`, and so on.
+        top: Positive integer, how many classes `top_classes` names; at most
+            the number of classes.
+        multi_label: Boolean, whether an image may have any number of labels,
+            so that probabilities are sigmoids of the logits and not their
+            softmax. Defaults to whether `model` is compiled with
+            `keras.losses.BinaryCrossentropy`, as it is from
+            `keras_elastic.load(..., multi_label=True)`.
+        overwrite: Boolean, whether to replace the version where it exists. A
+            server that has loaded it already keeps what it has: to change
+            what is served, write the `next_version`.
+
+    Returns:
+        The path of the version, `folder/<version>`.
+
+    Raises:
+        ValueError: If an argument is not as described above, if the version
+            exists and is not to be replaced, if `folder` cannot be written
+            into, or if the model is not calibrated. Nothing is written then.
+
+    Example:
+
+    ```python
+    model = keras_elastic.load("bignas", flops=400e6)
+    path = keras_elastic.export.saved_model(model, "served/bignas", version=1)
+
+    serve = tf.saved_model.load(str(path)).signatures["serve_bytes"]
+    encoded = tf.constant([pathlib.Path("cat.jpg").read_bytes()])
+    print(serve(images=encoded)["top_classes"])
+    ```
+    """
+    folder = pathlib.Path(folder)
+    resolution, num_classes = child_checks.check_child(model)
+    names = child_checks.check_class_names(model, class_names, num_classes)
+    checks.positive_integer(top=top)
+    version_folders.check_version(folder, version, overwrite)
+    if multi_label is None:
+        multi_label = is_multi_label(model)
+    probabilities = tf.nn.sigmoid if multi_label else tf.nn.softmax
+    archive = _archive(
+        fold(model), resolution, names, min(top, num_classes), probabilities
+    )
+    with version_folders.writing_version(folder, version) as whole:
+        archive.write_out(str(whole), verbose=False)
+        extra = whole / "assets.extra"
+        extra.mkdir()
+        write_labels(extra, names)
+        inputs = warmup.warmup_inputs(resolution)
+        warmup.write_warmup(extra, folder.name, inputs)
+    return folder / str(version)
+
+
+def write_labels(folder: pathlib.Path, names) -> None:
+    """Writes the names of the classes, one on a line."""
+    # A name with a line break would shift all those that follow.
+    lines = [" ".join(name.splitlines()) for name in names]
+    (folder / "labels.txt").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _archive(model, resolution, names, top, probabilities):
+    archive = keras.export.ExportArchive()
+    # The other endpoints call the first, so that the graph of the model is
+    # stored once.
+    serve_tensors = archive.add_endpoint(
+        "serve_tensors",
+        signatures.tensors_signature(
+            lambda x: model(x, training=False), probabilities
+        ),
+        [signatures.images_spec(resolution, "float32")],
+    )
+    prepare = signatures.preparation(resolution)
+    archive.add_endpoint(
+        "serving_default",
+        signatures.images_signature(serve_tensors, prepare, names, top),
+        [signatures.images_spec()],
+    )
+    archive.add_endpoint(
+        "serve_bytes",
+        signatures.bytes_signature(
+            serve_tensors, prepare, resolution, names, top
+        ),
+        [signatures.bytes_spec()],
+    )
+    return archive

@@ -1,0 +1,1 @@
+"""What an architecture takes on the device of the user, in milliseconds."""

@@ -1,0 +1,1 @@
+"""Ways to find architectures under a budget, each a class `...Search`."""

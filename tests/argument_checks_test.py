@@ -1,0 +1,84 @@
+"""What `keras_elastic/checks.py` lets through and what it refuses."""
+
+import math
+
+import numpy as np
+import pytest
+
+from keras_elastic import checks
+
+NO_NUMBERS = [True, np.bool_(True), "1", None, 1j, np.ones(1)]
+
+
+def refused(check, value, expected):
+    """Whether a value is refused, with its name and what was expected."""
+    with pytest.raises(ValueError) as error:
+        check(right=1, wrong=value)
+    message = f"`wrong` must be {expected}. Received: wrong={value!r}."
+    return str(error.value) == message
+
+
+@pytest.mark.parametrize("value", [1, 2, 10**9])
+def test_positive_integers(value):
+    checks.positive_integer(count=value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, np.int64(1), *NO_NUMBERS])
+def test_no_positive_integers(value):
+    assert refused(checks.positive_integer, value, "a positive integer")
+
+
+def test_integers_from_a_number():
+    checks.integer_from(4, count=4, other=5)
+    checks.non_negative_integer(count=0)
+
+
+@pytest.mark.parametrize("value", [3, 4.0, *NO_NUMBERS])
+def test_no_integers_from_a_number(value):
+    with pytest.raises(ValueError, match="`count` .* at least 4. Received: c"):
+        checks.integer_from(4, count=value)
+
+
+@pytest.mark.parametrize("value", [-1, 0.0, *NO_NUMBERS])
+def test_no_integers_from_zero(value):
+    expected = "an integer of at least 0"
+    assert refused(checks.non_negative_integer, value, expected)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(1)])
+def test_numbers(value):
+    checks.positive_number(size=value)
+    checks.non_negative_number(size=value)
+    checks.fraction(size=value)
+
+
+def test_numbers_at_the_ends():
+    checks.positive_number(size=math.inf)
+    checks.non_negative_number(size=0)
+    checks.fraction(size=0, other=1.0)
+
+
+@pytest.mark.parametrize("value", [0, -0.1, math.nan, *NO_NUMBERS])
+def test_no_positive_numbers(value):
+    assert refused(checks.positive_number, value, "a positive number")
+
+
+@pytest.mark.parametrize("value", [-0.1, math.nan, *NO_NUMBERS])
+def test_negative_numbers(value):
+    expected = "a number of at least 0"
+    assert refused(checks.non_negative_number, value, expected)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, *NO_NUMBERS])
+def test_no_fractions(value):
+    assert refused(checks.fraction, value, "a number from 0 to 1")
+
+
+def test_choices():
+    checks.one_of((None, "int8"), quantization=None, other="int8")
+
+
+@pytest.mark.parametrize("value", ["int4", None, ["int8"], np.ones(2)])
+def test_no_choices(value):
+    with pytest.raises(ValueError, match="one of 1, 'int8'. Received: kind="):
+        checks.one_of((1, "int8"), kind=value)
