@@ -227,6 +227,7 @@ def make_trainer(recipe, dataset, run, name="training"):
         jit_compile=compiled,
         scope=strategy.scope if strategy else contextlib.nullcontext,
         load_teacher=zoo.load_teacher,
+        load_archs=zoo.load_archs,
         initial=initial,
         labels=dataset.class_names,
         make_callbacks=functools.partial(make_callbacks, recipe, dataset),

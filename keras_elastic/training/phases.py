@@ -42,6 +42,8 @@ class PhaseTrainer:
             `strategy.scope`.
         load_teacher: Function from the name of a teacher in the recipe to the
             teacher; called in the scope.
+        load_archs: Function from the name of a front in a recipe's
+            `drawn_from`, and the family, to its architectures.
         initial: `InitialWeights` that the recipe's `initial` names, or `None`.
         labels: What tells the classes of the data set apart, by label, for
             the columns of the initial classifier.
@@ -51,7 +53,7 @@ class PhaseTrainer:
 
     Raises:
         ValueError: A teacher knows other classes, or it is the first phase's
-            own.
+            own; or there is nothing to draw subnets from.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class PhaseTrainer:
         jit_compile=False,
         scope=contextlib.nullcontext,
         load_teacher=None,
+        load_archs=None,
         initial=None,
         labels=None,
         make_callbacks=None,
@@ -83,6 +86,7 @@ class PhaseTrainer:
         self.make_callbacks = make_callbacks or (lambda name, trainer: [])
         self.checkpoint_every = checkpoint_every
         self.labels = labels
+        self._archs = self._load_archs(load_archs)
         self._initial = self._make_initial(initial)
         check_compilable(jit_compile, mode)
         self._teachers = self._load_teachers(load_teacher)
@@ -105,6 +109,20 @@ class PhaseTrainer:
             f"the {self.classes} classes."
         )
         return supernet.get_weights()
+
+    def _load_archs(self, load_archs):
+        """The architectures of each front that a phase draws from."""
+        phases = self.recipe.phase_recipes()
+        names = {phase.front for phase in phases} - {None}
+        if names and load_archs is None:
+            raise ValueError(
+                "`load_archs` must be given with a recipe that draws from a "
+                f"front. Received: None, with the fronts {sorted(names)}."
+            )
+        loaded = {name: load_archs(name, self.family) for name in names}
+        for phase in phases:
+            phase.make_sampler(loaded.get(phase.front))
+        return loaded
 
     def _load_teachers(self, load_teacher):
         first, *others = self.recipe.phase_recipes()
@@ -187,7 +205,7 @@ class PhaseTrainer:
         return Trainer(
             supernet,
             phase.make_optimizer(self._steps(phase)),
-            sampler or phase.make_sampler(),
+            sampler or phase.make_sampler(self._archs.get(phase.front)),
             phase.make_objective(self._teacher_of(phase)),
             jit_compile=self.jit_compile,
             **phase.step_settings(),

@@ -37,6 +37,10 @@ class Recipe(TrainingRecipe):
         teacher_weight: Float. Weight of the teacher beside the labels.
         initial: String. The weights to begin with: a `.keras` file, a preset,
             a run or a zoo entry, or `"imagenet:NAME"`, as
+        drawn_from: String. What the random subnets are drawn from:
+            `"skeletons"` for the coarse grid that BigNAS selects in first, or
+            a front: a `front.csv`, a run or a zoo entry. `None` for the whole
+            space. For a last phase, which trains what will be selected.
             `"imagenet:efficientnet_lite0"`. `None` for random ones. The head
             keeps the columns of the classes that both know.
         trained: String. `"all"`, or `"head"` for the classifier alone, which
@@ -84,6 +88,7 @@ class Recipe(TrainingRecipe):
     sort_channels: bool = False
     mutants: int = 32
     band: float | None = None
+    drawn_from: str | None = None
     selection_images: int | None = None
 
     def __post_init__(self) -> None:
@@ -156,9 +161,19 @@ class Recipe(TrainingRecipe):
         """Returns the family with the recipe's changes."""
         return families.get(self.family, **self.family_changes)
 
-    def make_sampler(self):
-        """Returns what draws the architectures of a step."""
-        return ingredients.make_sampler(self)
+    def make_sampler(self, archs=None):
+        """Returns what draws the architectures of a step.
+
+        Args:
+            archs: Architectures of the front that `drawn_from` names.
+        """
+        return ingredients.make_sampler(self, archs)
+
+    @property
+    def front(self) -> str | None:
+        """What `drawn_from` calls a front, or `None` if it calls none."""
+        named = self.drawn_from
+        return None if named == ingredients.SKELETONS else named
 
     def make_objective(self, teacher=None):
         """Returns what the subnets learn from.

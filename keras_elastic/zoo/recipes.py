@@ -14,6 +14,7 @@ from keras_elastic.training import Recipe
 from keras_elastic.training import StepSettings
 from keras_elastic.training import TrainingRecipe
 from keras_elastic.zoo.evaluation import epoch_batches
+from keras_elastic.zoo.fronts import load_archs
 from keras_elastic.zoo.loading import load_teacher
 from keras_elastic.zoo.places import recipe_file
 
@@ -119,7 +120,8 @@ def _make_parts(recipe):
 
     Each part checks its own numbers.
     """
-    recipe.make_sampler()
+    front = recipe.front
+    recipe.make_sampler(front and load_archs(front, recipe.make_family()))
     recipe.make_optimizer(steps_per_epoch=1)
     StepSettings(**recipe.step_settings())
     make_search(recipe)
