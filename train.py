@@ -227,6 +227,7 @@ def make_run(recipe, dataset):
         checkpoint_every=FLAGS.checkpoint_every,
         load_teacher=zoo.load_teacher,
         load_initial=zoo.load_initial,
+        load_archs=zoo.load_archs,
     )
     return dataclasses.replace(
         run, make_callbacks=functools.partial(make_callbacks, recipe, run)

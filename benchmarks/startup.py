@@ -1,8 +1,10 @@
 """Seconds until a network is there: importing, and loading from a folder.
 
 Each figure is of a process of its own; the median of several. Loading is of a
-preset, and of the digits entry, from which a child is extracted. The preset is
-a network of `bignas` within 400 M multiply-adds with random weights.
+preset, of a network of `bignas` within 400 M multiply-adds, and of the digits
+entry. The preset is such a network, too, with random weights. What loading has
+to do most of the time is to slice the child's weights from the supernet's: from
+its file, against making the supernet first.
 
     python benchmarks/startup.py
 """
@@ -33,33 +35,57 @@ print(time.perf_counter() - start)
 """
 
 
+CHILD = """
+import tensorflow, keras
+from keras_elastic import zoo
+entry = zoo.find_entry("bignas")
+row = len(entry.front.rows) - 1
+arch, statistics = entry.front.rows[row].arch, entry.statistics(row)
+"""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    arguments = parser.parse_args()
+    runs = parser.parse_args().runs
+    loading = "import tensorflow, keras, keras_elastic as ke"
+    report("import keras", "", "import keras", runs)
+    report("import keras_elastic after it", "import keras", IMPORT, runs)
+    budget = f"{FLOPS / 1e6:.0f} M multiply-adds"
     with tempfile.TemporaryDirectory() as folder:
         preset = pathlib.Path(folder) / "preset"
         ke.save_preset(make_child(), preset)
-        loading = "import tensorflow, keras, keras_elastic as ke"
-        for label, before, timed in (
-            ("import keras", "", "import keras"),
-            ("import keras_elastic after it", "import keras", IMPORT),
-            (
-                f"load a preset of {FLOPS / 1e6:.0f} M multiply-adds",
-                loading,
-                f"ke.load({str(preset)!r})",
-            ),
-            (
-                "load bignas_digits within 0.6 M",
-                loading,
-                "ke.load('bignas_digits', flops=6e5)",
-            ),
-        ):
-            seconds = [measure(before, timed) for _ in range(arguments.runs)]
-            print(
-                f"{label:<46}{statistics.median(seconds):>7.2f} s "
-                f"({min(seconds):.2f} to {max(seconds):.2f})"
-            )
+        code = f"ke.load({str(preset)!r})"
+        report(f"load a preset of {budget}", loading, code, runs)
+    code = f"ke.load('bignas', flops={FLOPS})"
+    report(f"load bignas within {budget}", loading, code, runs)
+    code = "ke.load('bignas_digits', flops=6e5)"
+    report("load bignas_digits within 0.6 M", loading, code, runs)
+    sliced = report(
+        "a child of bignas, from the file",
+        CHILD,
+        "entry.child(arch, statistics)",
+        runs,
+    )
+    by_supernet = report(
+        "the same by way of the supernet",
+        CHILD,
+        "entry.supernet().child(arch, statistics)",
+        runs,
+    )
+    print(f"the former over the latter: {sliced / by_supernet:.2f}")
+
+
+def report(label, before, timed, runs):
+    """Prints and returns the median of the seconds that some code takes."""
+    seconds = [measure(before, timed) for _ in range(runs)]
+    median = statistics.median(seconds)
+    print(
+        f"{label:<46}{median:>7.2f} s "
+        f"({min(seconds):.2f} to {max(seconds):.2f})",
+        flush=True,
+    )
+    return median
 
 
 def make_child():

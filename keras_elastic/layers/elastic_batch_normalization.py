@@ -152,8 +152,12 @@ class ElasticBatchNormalization(keras.layers.Layer):
         Returns:
             List of NumPy arrays: gamma, beta, mean and variance.
         """
-        gamma = ops.convert_to_numpy(self.gamma)[:channels]
-        beta = ops.convert_to_numpy(self.beta)[:channels]
+        return self.slice_weights(self.get_weights(), channels, statistics)
+
+    @staticmethod
+    def slice_weights(weights, channels, statistics=None):
+        """As `sliced_weights`, of what `get_weights` of a layer returned."""
+        gamma, beta = (values[:channels] for values in weights)
         if statistics is None:
             return [gamma, beta, 0 * gamma, 0 * gamma + 1]
         mean, variance = ops.convert_to_numpy(statistics)[:, :channels]

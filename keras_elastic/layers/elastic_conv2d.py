@@ -150,12 +150,17 @@ class ElasticConv2D(keras.layers.Layer):
         Returns:
             List of NumPy arrays, in the order of `Conv2D.set_weights`.
         """
-        kernel = ops.convert_to_numpy(self.kernel)
-        kernel = slicing.crop_kernel(kernel, kernel_size, self.kernel_size)
-        weights = [kernel[:, :, :in_channels, :filters]]
-        if self.use_bias:
-            weights.append(ops.convert_to_numpy(self.bias)[:filters])
-        return weights
+        return self.slice_weights(
+            self.get_weights(), in_channels, filters, kernel_size
+        )
+
+    @staticmethod
+    def slice_weights(weights, in_channels, filters, kernel_size):
+        """As `sliced_weights`, of what `get_weights` of a layer returned."""
+        kernel, *bias = weights
+        kernel = slicing.crop_kernel(kernel, kernel_size, kernel.shape[0])
+        kernel = kernel[:, :, :in_channels, :filters]
+        return [kernel, *(values[:filters] for values in bias)]
 
     def get_config(self):
         return {

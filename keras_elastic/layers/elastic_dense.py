@@ -99,10 +99,14 @@ class ElasticDense(keras.layers.Layer):
         Returns:
             List of NumPy arrays, in the order of `Dense.set_weights`.
         """
-        weights = [ops.convert_to_numpy(self.kernel)[:in_features, :units]]
-        if self.use_bias:
-            weights.append(ops.convert_to_numpy(self.bias)[:units])
-        return weights
+        return self.slice_weights(self.get_weights(), in_features, units)
+
+    @staticmethod
+    def slice_weights(weights, in_features, units):
+        """As `sliced_weights`, of what `get_weights` of a layer returned."""
+        kernel, *bias = weights
+        kernel = kernel[:in_features, :units]
+        return [kernel, *(values[:units] for values in bias)]
 
     def get_config(self):
         return {

@@ -110,7 +110,11 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         )
         kernel_size = slicing.check_kernel_size(kernel_size, self.kernel_size)
         kernel = slicing.kernel_part(
-            self._transformed_kernel(kernel_size),
+            _transformed(
+                ops.convert_to_tensor(self.kernel),
+                [ops.convert_to_tensor(m) for m in self.transforms.values()],
+                kernel_size,
+            ),
             kernel_size,
             self.kernel_size,
             self.mode,
@@ -130,27 +134,22 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         )
         return outputs if shift is None else kernels.add_bias(outputs, shift)
 
-    def _transformed_kernel(self, kernel_size):
-        """A kernel of the largest size whose centre is that of a choice."""
-        chosen = part = ops.convert_to_tensor(self.kernel)
-        for size, matrix in self.transforms.items():
-            part = slicing.crop_kernel(part, size, part.shape[0])
-            flat = ops.reshape(part, (size**2, self.channels))
-            flat = ops.matmul(ops.convert_to_tensor(matrix), flat)
-            part = ops.reshape(flat, (size, size, self.channels, 1))
-            margin = (self.kernel_size - size) // 2
-            padded = ops.pad(part, [[margin, margin]] * 2 + [[0, 0]] * 2)
-            chosen = ops.where(kernel_size <= size, padded, chosen)
-        return chosen
-
     def sliced_weights(self, channels, kernel_size):
         """Weights of the stock `DepthwiseConv2D` that a choice stands for.
 
         Returns:
             List of one NumPy array, for `DepthwiseConv2D.set_weights`.
         """
-        kernel = ops.convert_to_numpy(self._transformed_kernel(kernel_size))
-        kernel = slicing.crop_kernel(kernel, kernel_size, self.kernel_size)
+        return self.slice_weights(self.get_weights(), channels, kernel_size)
+
+    @staticmethod
+    def slice_weights(weights, channels, kernel_size):
+        """As `sliced_weights`, of what `get_weights` of a layer returned."""
+        kernel, *matrices = weights
+        if matrices:
+            kernel = _transformed(kernel, matrices, kernel_size)
+            kernel = ops.convert_to_numpy(kernel)
+        kernel = slicing.crop_kernel(kernel, kernel_size, kernel.shape[0])
         return [kernel[:, :, :channels]]
 
     def get_config(self):
@@ -165,3 +164,20 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             ),
             "mode": self.mode,
         }
+
+
+def _transformed(kernel, matrices, kernel_size):
+    """A kernel of the largest size whose centre is that of a choice."""
+    largest, channels = kernel.shape[0], kernel.shape[2]
+    chosen = part = kernel
+    # In the order in which the layer creates them, from 7 to 5, then to 3.
+    for index, matrix in enumerate(matrices):
+        size = largest - 2 * (index + 1)
+        part = slicing.crop_kernel(part, size, part.shape[0])
+        flat = ops.reshape(part, (size**2, channels))
+        flat = ops.matmul(matrix, flat)
+        part = ops.reshape(flat, (size, size, channels, 1))
+        margin = (largest - size) // 2
+        padded = ops.pad(part, [[margin, margin]] * 2 + [[0, 0]] * 2)
+        chosen = ops.where(kernel_size <= size, padded, chosen)
+    return chosen

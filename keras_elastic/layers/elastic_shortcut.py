@@ -136,7 +136,12 @@ class ElasticShortcut(keras.layers.Layer):
         Returns:
             List of one NumPy array, for `Conv2D.set_weights`.
         """
-        return self.projection.sliced_weights(in_channels, filters, 1)
+        return self.slice_weights(self.get_weights(), in_channels, filters)
+
+    @staticmethod
+    def slice_weights(weights, in_channels, filters):
+        """As `sliced_weights`, of what `get_weights` of a layer returned."""
+        return ElasticConv2D.slice_weights(weights, in_channels, filters, 1)
 
     def get_config(self):
         return {

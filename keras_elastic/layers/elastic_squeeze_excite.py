@@ -102,11 +102,17 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         Returns:
             Two lists of NumPy arrays, in the order of `Conv2D.set_weights`.
         """
+        return self.slice_weights(self.get_weights(), channels, reduced)
+
+    @staticmethod
+    def slice_weights(weights, channels, reduced):
+        """As `sliced_weights`, of what `get_weights` of a layer returned."""
+        reduce, expand = weights[:2], weights[2:]
         return tuple(
             [kernel[None, None], bias]
             for kernel, bias in (
-                self.reduce.sliced_weights(channels, reduced),
-                self.expand.sliced_weights(reduced, channels),
+                ElasticDense.slice_weights(reduce, channels, reduced),
+                ElasticDense.slice_weights(expand, reduced, channels),
             )
         )
 

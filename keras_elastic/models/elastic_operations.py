@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,7 +19,31 @@ def largest(value):
     return int(np.max(value))
 
 
-@functools.singledispatch
+def plan_of_extremes(family, classes):
+    """One plan over all sizes that a family's layers ever take.
+
+    Args:
+        family: The family.
+        classes: Integer. Number of classes.
+
+    Returns:
+        `Plan` over arrays.
+    """
+    space = family.space
+    return family.plan(space.unstack(space.one_gene_changes), classes)
+
+
+class LayerSizes(NamedTuple):
+    """The class of an operation's layer, and the largest sizes that it takes.
+
+    `sizes` are arguments of the class.
+    """
+
+    layer: type
+    in_channels: int
+    sizes: dict
+
+
 def make_layer(operation, **common):
     """Returns the layer of an operation at its largest size and its inputs.
 
@@ -30,75 +55,92 @@ def make_layer(operation, **common):
         A pair of the layer and its largest number of input channels, or
         `None` for an operation without weights.
     """
+    found = layer_sizes(operation)
+    if found is None:
+        return None
+    return found.layer(**found.sizes, **common), found.in_channels
+
+
+@functools.singledispatch
+def layer_sizes(operation) -> LayerSizes | None:
+    """The layer that a supernet has for an operation, not made yet.
+
+    Args:
+        operation: A primitive of a plan over the extremes of a space.
+
+    Returns:
+        `LayerSizes`, or `None` for an operation without weights.
+    """
     return None
 
 
-@make_layer.register
-def _(operation: primitives.Convolution, **common):
-    layer = layers.ElasticConv2D(
-        largest(operation.filters),
-        largest(operation.kernel_size),
-        operation.strides,
-        padding=operation.padding,
-        use_bias=operation.use_bias,
-        **common,
+@layer_sizes.register
+def _(operation: primitives.Convolution):
+    sizes = {
+        "filters": largest(operation.filters),
+        "kernel_size": largest(operation.kernel_size),
+        "strides": operation.strides,
+        "padding": operation.padding,
+        "use_bias": operation.use_bias,
+    }
+    in_channels = largest(operation.in_channels)
+    return LayerSizes(layers.ElasticConv2D, in_channels, sizes)
+
+
+@layer_sizes.register
+def _(operation: primitives.DepthwiseConvolution):
+    sizes = {
+        "kernel_size": largest(operation.kernel_size),
+        "strides": operation.strides,
+        "kernel_transform": operation.kernel_transform,
+        "padding": operation.padding,
+    }
+    channels = largest(operation.channels)
+    return LayerSizes(layers.ElasticDepthwiseConv2D, channels, sizes)
+
+
+@layer_sizes.register
+def _(operation: primitives.Normalization):
+    sizes = {
+        "epsilon": operation.epsilon,
+        "gamma_initializer": "zeros" if operation.zero_gamma else "ones",
+    }
+    channels = largest(operation.channels)
+    return LayerSizes(layers.ElasticBatchNormalization, channels, sizes)
+
+
+@layer_sizes.register
+def _(operation: primitives.SqueezeExcite):
+    sizes = {
+        "reduced": largest(operation.reduced),
+        "activation": operation.activation,
+        "gate": operation.gate,
+    }
+    channels = largest(operation.channels)
+    return LayerSizes(layers.ElasticSqueezeExcite, channels, sizes)
+
+
+@layer_sizes.register
+def _(operation: primitives.Dense):
+    sizes = {
+        "units": largest(operation.units),
+        "use_bias": operation.use_bias,
+    }
+    return LayerSizes(
+        layers.ElasticDense, largest(operation.in_channels), sizes
     )
-    return layer, largest(operation.in_channels)
 
 
-@make_layer.register
-def _(operation: primitives.DepthwiseConvolution, **common):
-    layer = layers.ElasticDepthwiseConv2D(
-        largest(operation.kernel_size),
-        operation.strides,
-        kernel_transform=operation.kernel_transform,
-        padding=operation.padding,
-        **common,
-    )
-    return layer, largest(operation.channels)
-
-
-@make_layer.register
-def _(operation: primitives.Normalization, **common):
-    layer = layers.ElasticBatchNormalization(
-        operation.epsilon,
-        "zeros" if operation.zero_gamma else "ones",
-        **common,
-    )
-    return layer, largest(operation.channels)
-
-
-@make_layer.register
-def _(operation: primitives.SqueezeExcite, **common):
-    layer = layers.ElasticSqueezeExcite(
-        largest(operation.reduced),
-        operation.activation,
-        operation.gate,
-        **common,
-    )
-    return layer, largest(operation.channels)
-
-
-@make_layer.register
-def _(operation: primitives.Dense, **common):
-    layer = layers.ElasticDense(
-        largest(operation.units),
-        use_bias=operation.use_bias,
-        **common,
-    )
-    return layer, largest(operation.in_channels)
-
-
-@make_layer.register
-def _(operation: primitives.Shortcut, **common):
-    layer = layers.ElasticShortcut(
-        largest(operation.filters),
-        operation.strides,
+@layer_sizes.register
+def _(operation: primitives.Shortcut):
+    sizes = {
+        "filters": largest(operation.filters),
+        "strides": operation.strides,
         # Where the widths never differ a projection would be dead weight.
-        use_projection=bool(np.any(operation.project)),
-        **common,
-    )
-    return layer, largest(operation.in_channels)
+        "use_projection": bool(np.any(operation.project)),
+    }
+    in_channels = largest(operation.in_channels)
+    return LayerSizes(layers.ElasticShortcut, in_channels, sizes)
 
 
 @functools.singledispatch

@@ -8,8 +8,8 @@ from keras import ops
 from keras_elastic import families
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
-from keras_elastic.models import child
 from keras_elastic.models import elastic_operations
+from keras_elastic.models.extraction import extract_child
 from keras_elastic.models.subnet_run import SubnetRun
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
@@ -95,8 +95,7 @@ class Supernet(keras.Model):
     # Every layer is built at its largest size, from one plan over arrays.
 
     def _build_layers(self):
-        extremes = self.space.unstack(self.space.one_gene_changes)
-        plan = self.family.plan(extremes, self.classes)
+        plan = elastic_operations.plan_of_extremes(self.family, self.classes)
         self._channels = {}
         self._dropouts = {}
         for block in plan.blocks:
@@ -207,12 +206,15 @@ class Supernet(keras.Model):
         Raises:
             ValueError: `arch` is not in the space.
         """
-        self.space.validate(arch)
-        plan = self.family.plan(arch, classes or self.classes)
-        model = child.build_child(plan, name=name or self.family.name)
-        new = () if classes is None else (plan.classifier,)
-        child.copy_weights(self, plan, model, statistics, new)
-        return model
+        return extract_child(
+            self.family,
+            arch,
+            lambda operation: getattr(self, operation).get_weights(),
+            self.classes,
+            statistics=statistics,
+            new_classes=classes,
+            name=name,
+        )
 
     def get_config(self):
         # `Model.get_config` wants to be overridden, and warns of it if called.

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "predictor": ["AccuracyPredictor", "PredictedScore"],
         "scoring": ["Score", "Scorer"],
         "searches.candidates": ["Search", "Selection"],
-        "searches.coarse_to_fine": ["CoarseToFineSearch", "skeletons"],
+        "searches.coarse_to_fine": ["CoarseToFineSearch"],
         "searches.evolution": ["EvolutionSearch"],
         "searches.nsga2": ["NSGA2Search"],
         "searches.predictor_search": ["PredictorSearch"],

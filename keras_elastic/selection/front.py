@@ -185,6 +185,39 @@ class Front:
             return cls(_from_cells(cells, family, classes) for cells in reader)
 
 
+def read_architectures(path, family) -> list[Architecture]:
+    """Reads the architectures of a front alone.
+
+    Their costs may be those of a head for other classes.
+
+    Args:
+        path: Path of what `Front.write` wrote.
+        family: The family.
+
+    Returns:
+        List of `Architecture`.
+
+    Raises:
+        ValueError: There is no such file, or it is no front of this family.
+    """
+    path = pathlib.Path(path)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if "architecture" not in (reader.fieldnames or ()):
+                raise ValueError(f"the columns are {reader.fieldnames}")
+            cells = [row["architecture"] for row in reader]
+        archs = [Architecture.from_json(cell or "") for cell in cells]
+        for arch in archs:
+            family.space.validate(arch)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise ValueError(
+            "A front must be a .csv file with a column `architecture`, of the "
+            f"family '{family.name}'. Received: {str(path)!r} ({error})."
+        ) from error
+    return archs
+
+
 def _to_cells(row: FrontRow) -> list:
     measured = [getattr(row, name) for name in _MEASURED]
     return [

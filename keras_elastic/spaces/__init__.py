@@ -11,3 +11,4 @@ from keras_elastic.spaces.genes import GeneTable as GeneTable
 from keras_elastic.spaces.plan import Plan as Plan
 from keras_elastic.spaces.plan import PlanBuilder as PlanBuilder
 from keras_elastic.spaces.search_space import SearchSpace as SearchSpace
+from keras_elastic.spaces.skeletons import skeletons as skeletons

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from keras_elastic.spaces import skeletons
 from keras_elastic.training.objectives import DIVERGENCES
 from keras_elastic.training.objectives import OBJECTIVES
 from keras_elastic.training.samplers import AttentiveSandwich
@@ -39,15 +40,30 @@ SETTINGS = (
 )
 
 
-def make_sampler(recipe):
-    """Returns the sampler of a recipe."""
+# What `drawn_from` calls the coarse grid of BigNAS.
+SKELETONS = "skeletons"
+
+
+def make_sampler(recipe, archs=None):
+    """Returns the sampler of a recipe.
+
+    Args:
+        recipe: `Recipe`.
+        archs: Architectures that its `drawn_from` names, unless it is `None`
+            or `"skeletons"`.
+
+    Raises:
+        ValueError: There are none, or the recipe trains none of them.
+    """
     space = recipe.make_family().space
     if recipe.training_resolutions is not None:
         resolution = tuple(sorted(recipe.training_resolutions))
         space = dataclasses.replace(space, resolution=resolution)
+    space = space.keep_largest(**recipe.keep_largest)
     common = {
         "num_random": recipe.num_random,
-        "space": space.keep_largest(**recipe.keep_largest),
+        "space": space,
+        "archs": _drawn_from(recipe, space, archs),
     }
     if recipe.sampler == "random":
         return RandomSubnets(**common)
@@ -62,6 +78,23 @@ def make_sampler(recipe):
         same_resolution=recipe.same_resolution,
         **common,
     )
+
+
+def _drawn_from(recipe, space, archs):
+    """The architectures to draw from that are in a part of the space."""
+    if recipe.drawn_from is None:
+        return None
+    if recipe.drawn_from == SKELETONS:
+        archs = skeletons(space)
+    inside = [arch for arch in archs or () if space.contains(arch)]
+    if not inside:
+        raise ValueError(
+            "`drawn_from` must name architectures that the recipe "
+            f"'{recipe.name}' trains, of its `training_resolutions` and "
+            f"`keep_largest`. Received: {recipe.drawn_from!r}, which has none."
+        )
+    # Those that differ in blocks that are left out are one network.
+    return tuple(dict.fromkeys(space.canonical(arch) for arch in inside))
 
 
 def make_objective(recipe, teacher):

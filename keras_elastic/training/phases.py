@@ -31,7 +31,8 @@ class PhaseTrainer:
 
     Raises:
         ValueError: A teacher knows other classes, or it is the first phase's
-            own; initial weights do not fit; XLA cannot compile the mode.
+            own; initial weights do not fit; there is nothing to draw subnets
+            from; XLA cannot compile the mode.
     """
 
     def __init__(self, recipe, run, name="training"):
@@ -40,6 +41,7 @@ class PhaseTrainer:
         self.name = name
         self.family = recipe.make_family()
         check_compilable(run.jit_compile, run.mode)
+        self._archs = self._load_archs()
         self._initial = self._make_initial()
         self._teachers = self._load_teachers()
         self._first = None
@@ -63,6 +65,21 @@ class PhaseTrainer:
             f"the {run.classes} classes."
         )
         return supernet.get_weights()
+
+    def _load_archs(self):
+        """The architectures of each front that a phase draws from."""
+        phases = self.recipe.phase_recipes()
+        names = {phase.front for phase in phases} - {None}
+        load = self.run.load_archs
+        if names and load is None:
+            raise ValueError(
+                "`load_archs` must be given with a recipe that draws from a "
+                f"front. Received: None, with the fronts {sorted(names)}."
+            )
+        loaded = {name: load(name, self.family) for name in names}
+        for phase in phases:
+            phase.make_sampler(loaded.get(phase.front))
+        return loaded
 
     def _load_teachers(self):
         first, *others = self.recipe.phase_recipes()
@@ -106,7 +123,7 @@ class PhaseTrainer:
         def make_task():
             return SubnetTask(
                 self._make_supernet(phase, before, weights),
-                sampler or phase.make_sampler(),
+                sampler or phase.make_sampler(self._archs.get(phase.front)),
                 phase.make_objective(self._teacher_of(phase)),
             )
 

@@ -39,6 +39,10 @@ class Recipe(TrainingRecipe):
         teacher_weight: Float. Weight of the teacher beside the labels.
         initial: String. The weights to begin with: a `.keras` file, a preset,
             a run or a zoo entry, or `"imagenet:NAME"`, as
+        drawn_from: String. What the random subnets are drawn from:
+            `"skeletons"` for the coarse grid that BigNAS selects in first, or
+            a front: a `front.csv`, a run or a zoo entry. `None` for the whole
+            space. For a last phase, which trains what will be selected.
             `"imagenet:efficientnet_lite0"`. `None` for random ones. The head
             keeps the columns of the classes that both know.
         trained: String. `"all"`, or `"head"` for the classifier alone, which
@@ -86,6 +90,7 @@ class Recipe(TrainingRecipe):
     sort_channels: bool = False
     mutants: int = 32
     band: float | None = None
+    drawn_from: str | None = None
     selection_images: int | None = None
 
     def __post_init__(self) -> None:
@@ -158,7 +163,9 @@ class Recipe(TrainingRecipe):
         """Makes what a training is made of: each part checks its numbers."""
         self.check_resolutions()
         for phase in self.phase_recipes():
-            phase.make_sampler()
+            # A front is read by what trains, which draws from it.
+            if phase.front is None:
+                phase.make_sampler()
             phase.make_optimizer(steps_per_epoch=1)
             StepSettings(**phase.step_settings())
 
@@ -178,9 +185,19 @@ class Recipe(TrainingRecipe):
         """
         return PhaseTrainer(self, run)
 
-    def make_sampler(self):
-        """Returns what draws the architectures of a step."""
-        return ingredients.make_sampler(self)
+    def make_sampler(self, archs=None):
+        """Returns what draws the architectures of a step.
+
+        Args:
+            archs: Architectures of the front that `drawn_from` names.
+        """
+        return ingredients.make_sampler(self, archs)
+
+    @property
+    def front(self) -> str | None:
+        """What `drawn_from` calls a front, or `None` if it calls none."""
+        named = self.drawn_from
+        return None if named == ingredients.SKELETONS else named
 
     def make_objective(self, teacher=None):
         """Returns what the subnets learn from.

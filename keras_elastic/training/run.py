@@ -36,6 +36,8 @@ class Run:
             teacher; called in the scope.
         load_initial: Function from the name of initial weights in a recipe,
             a family and a number of classes to `InitialWeights`.
+        load_archs: Function from the name of a front in a recipe's
+            `drawn_from`, and the family, to its architectures.
 
     Example:
 
@@ -59,6 +61,7 @@ class Run:
     make_callbacks: Callable = lambda name, trainer: []
     load_teacher: Callable | None = None
     load_initial: Callable | None = None
+    load_archs: Callable | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "folder", pathlib.Path(self.folder))

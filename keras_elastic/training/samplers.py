@@ -5,6 +5,7 @@ the same architectures and a resumed run repeats exactly.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -27,16 +28,22 @@ class RandomSubnets:
         num_random: Integer. Subnets of a step. Defaults to 1.
         space: `SearchSpace` to draw from, a part of the supernet's, or `None`
             for all of it. See `SearchSpace.keep_largest`.
+        archs: Tuple of `Architecture` of the space to draw from, or `None`
+            for the whole space: a last phase may train those that will be
+            selected among.
 
     Raises:
-        ValueError: `num_random` is not a positive integer.
+        ValueError: `num_random` is not a positive integer, or `archs` is
+            empty.
     """
 
     num_random: int = 1
     space: SearchSpace | None = None
+    archs: tuple[Architecture, ...] | None = None
 
     def __post_init__(self):
         _check_count("num_random", self.num_random, least=1)
+        _check_archs(self.archs)
 
     def draw(self, supernet, seed, step, losses=None):
         """Draws the architectures of a step.
@@ -53,7 +60,7 @@ class RandomSubnets:
         """
         rng = np.random.default_rng((seed, step))
         space = self.space or supernet.space
-        return space.sample_encoded(rng, self.num_random)
+        return _sample(rng, space, self.archs, self.num_random)
 
     def names(self):
         """Returns the name of each subnet of a step, for the logs."""
@@ -75,6 +82,8 @@ class Sandwich:
     Args:
         num_random: Integer. Random subnets of a step. Defaults to 2.
         space: As `RandomSubnets`.
+        archs: As `RandomSubnets`. The largest and the smallest are those of
+            the space nevertheless.
         mutual: Boolean. Whether all but the largest draw their resolution at
             random.
         same_resolution: Boolean. Whether all subnets of a step, the largest
@@ -83,17 +92,19 @@ class Sandwich:
             (Once-for-All draws its resolutions so).
 
     Raises:
-        ValueError: `num_random` is negative, or both `mutual` and
-            `same_resolution` are set.
+        ValueError: `num_random` is negative, `archs` is empty, or both
+            `mutual` and `same_resolution` are set.
     """
 
     num_random: int = 2
     space: SearchSpace | None = None
+    archs: tuple[Architecture, ...] | None = None
     mutual: bool = False
     same_resolution: bool = False
 
     def __post_init__(self):
         _check_count("num_random", self.num_random, least=0)
+        _check_archs(self.archs)
         if self.mutual and self.same_resolution:
             raise ValueError(
                 "`same_resolution` must be False with `mutual`, whose subnets "
@@ -114,7 +125,7 @@ class Sandwich:
         return archs
 
     def _choose(self, rng, space, supernet, losses):
-        return space.sample_encoded(rng, self.num_random)
+        return _sample(rng, space, self.archs, self.num_random)
 
     def names(self):
         """Returns the name of each subnet of a step, for the logs."""
@@ -139,6 +150,7 @@ class AttentiveSandwich(Sandwich):
     Args:
         num_random: As `Sandwich`.
         space: As `RandomSubnets`.
+        archs: As `Sandwich`.
         mutual: As `Sandwich`.
         num_candidates: Integer. Architectures to choose one of. Defaults to 3.
         prefer: `"best"` or `"worst"`.
@@ -174,7 +186,7 @@ class AttentiveSandwich(Sandwich):
         ]
 
     def _near_a_target(self, rng, space, supernet):
-        pool = space.sample_encoded(rng, max(_POOL, self.num_candidates))
+        pool = _sample(rng, space, self.archs, max(_POOL, self.num_candidates))
         # In a small space they repeat, and equal candidates are no choice.
         pool = np.unique(pool, axis=0)
         plan = supernet.family.plan(space.unstack(pool), supernet.classes)
@@ -203,8 +215,29 @@ class Single:
         return ("subnet",)
 
 
+def _sample(rng, space, archs, count):
+    """Random architectures of a space or a list, int32 (count, genes)."""
+    if archs is None:
+        return space.sample_encoded(rng, count)
+    return _encode(space, archs)[rng.integers(len(archs), size=count)]
+
+
+# A training draws from one list, in every step.
+@functools.lru_cache(maxsize=1)
+def _encode(space, archs):
+    return np.stack([space.encode(arch) for arch in archs])
+
+
 def _random_names(count):
     return tuple(f"random_{number + 1}" for number in range(count))
+
+
+def _check_archs(archs):
+    if archs is not None and not archs:
+        raise ValueError(
+            "`archs` must hold an architecture at least, or be None for the "
+            f"whole space. Received: archs={archs!r}."
+        )
 
 
 def _check_count(name, value, least):

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "test_batches",
             "time_front",
         ],
+        "fronts": ["load_archs"],
         "half_weights": ["round_weights"],
         "initial": ["load_initial"],
         "listing": ["ModelSummary", "ModelTable", "list_models"],

@@ -159,7 +159,7 @@ def _child(entry, arch, classes, weights, calibration_images):
             f"arch={arch}. Pass some hundred training images."
         )
     statistics = entry.statistics(rows.index(arch)) if arch in rows else None
-    return entry.supernet().child(arch, statistics, classes=classes)
+    return entry.child(arch, statistics, classes)
 
 
 def load_teacher(name) -> KerasTeacher:

@@ -1,6 +1,8 @@
 import keras
+import numpy as np
 import pytest
 
+from keras_elastic.spaces import skeletons
 from keras_elastic.training import AdaptiveAlphaDivergence
 from keras_elastic.training import AttentiveSandwich
 from keras_elastic.training import EnsembleBootstrapping
@@ -64,6 +66,35 @@ def test_samplers_of_a_part_of_the_space():
     assert part.resolution == tuple(sorted(resolutions))
     assert part.depth == tuple(gene[-1:] for gene in SPACE.depth)
     assert part.width == SPACE.width
+
+
+def test_a_sampler_of_the_skeletons():
+    recipe = RECIPE.replace(
+        drawn_from="skeletons", keep_largest={"kernel_size": 1}
+    )
+    archs = recipe.make_sampler().archs
+    part = SPACE.keep_largest(kernel_size=1)
+    assert set(archs) == {part.canonical(arch) for arch in skeletons(part)}
+    assert len(set(archs)) == len(archs)
+
+
+def test_a_sampler_of_a_front():
+    rng = np.random.default_rng(0)
+    front = [SPACE.smallest, SPACE.largest, *(SPACE.sample(rng),) * 2]
+    recipe = RECIPE.replace(drawn_from="a/front.csv")
+    assert recipe.make_sampler(front).archs == tuple(front[:3])
+    # What a phase does not train is left out.
+    recipe = recipe.replace(keep_largest={"depth": 1})
+    shallow, deep = front[:2]
+    assert deep in recipe.make_sampler(front).archs
+    assert shallow not in recipe.make_sampler(front).archs
+
+
+@pytest.mark.parametrize("archs", [None, [], [SPACE.smallest]])
+def test_a_sampler_of_nothing_is_refused(archs):
+    recipe = RECIPE.replace(drawn_from="mine", keep_largest={"depth": 1})
+    with pytest.raises(ValueError, match="`drawn_from`.*'mine'"):
+        recipe.make_sampler(archs)
 
 
 # Objectives

@@ -349,3 +349,38 @@ def test_a_phase_may_train_the_head_alone(tmp_path):
         if not np.array_equal(one.numpy(), other.numpy())
     }
     assert changed == {"head_classifier/kernel", "head_classifier/bias"}
+
+
+def test_a_phase_draws_from_a_front(tmp_path):
+    asked, watcher = [], Watcher()
+    chosen = tiny.FAMILY.space.smallest
+
+    def load_archs(name, family):
+        asked.append((name, family))
+        return [chosen]
+
+    recipe = RECIPE.replace(
+        phases=(
+            {"name": "all"},
+            {"name": "grid", "drawn_from": "skeletons"},
+            {"name": "tail", "drawn_from": "some_run"},
+        )
+    )
+    train(tmp_path, recipe, watcher, load_archs=load_archs)
+    archs = [watcher.trainers[name].sampler.archs for name in watcher.trainers]
+    assert archs[0] is None
+    assert len(archs[1]) > 1
+    assert archs[2] == (chosen,)
+    assert asked == [("some_run", tiny.FAMILY)]
+
+
+def test_a_front_that_is_named_must_be_given(tmp_path):
+    with pytest.raises(ValueError, match="`load_archs`.*some_run"):
+        make_trainer(tmp_path, RECIPE.replace(drawn_from="some_run"))
+    with pytest.raises(ValueError, match="`drawn_from`.*some_run"):
+        make_trainer(
+            tmp_path,
+            RECIPE.replace(drawn_from="some_run"),
+            load_archs=lambda name, family: [],
+        )
+    assert not list(tmp_path.iterdir())

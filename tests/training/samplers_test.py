@@ -110,6 +110,40 @@ def test_the_ends_are_those_of_the_part(kind):
     assert SPACE.decode(archs[1]) == PART.smallest != SPACE.smallest
 
 
+LIST = (SPACE.largest, *map(SPACE.sample, map(np.random.default_rng, range(9))))
+
+
+@pytest.mark.parametrize("kind", [RandomSubnets, Sandwich, AttentiveSandwich])
+def test_random_subnets_are_drawn_from_a_list(kind):
+    sampler = kind(num_random=2, archs=LIST)
+    drawn = set()
+    for step in range(60):
+        archs = sampler.draw(SUPERNET, 0, step, flops)
+        np.testing.assert_array_equal(
+            archs, sampler.draw(SUPERNET, 0, step, flops)
+        )
+        assert archs.dtype == "int32"
+        drawn.update(map(SPACE.decode, archs[-2:]))
+        if kind is not RandomSubnets:
+            assert SPACE.decode(archs[0]) == SPACE.largest
+            assert SPACE.decode(archs[1]) == SPACE.smallest
+    assert drawn <= set(LIST)
+    # Attentive ones have their favorites.
+    assert len(drawn) > 5 if kind is AttentiveSandwich else drawn == set(LIST)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_sandwich_of_a_list_of_one(count):
+    sampler = Sandwich(num_random=count, archs=LIST[:1])
+    assert len(sampler.draw(SUPERNET, 0, 0)) == 2 + count
+
+
+@pytest.mark.parametrize("kind", [RandomSubnets, Sandwich, AttentiveSandwich])
+def test_an_empty_list_is_refused(kind):
+    with pytest.raises(ValueError, match="`archs` must hold"):
+        kind(archs=())
+
+
 # Each
 
 

@@ -16,7 +16,7 @@ from keras_elastic.zoo import write_model
 
 # Files of an entry, and what reads each.
 READERS = {
-    "supernet.weights.h5": lambda entry: entry.supernet(),
+    "supernet.weights.h5": lambda entry: entry.child(FAMILY.space.smallest),
     "front.csv": lambda entry: entry.front,
     "statistics.npz": lambda entry: entry.statistics(0),
     "recipe.json": lambda entry: entry.recipe,
@@ -90,6 +90,26 @@ def test_the_weights(written):
     assert len(got) == len(expected)
     for one, other in zip(got, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("classes", [None, 7])
+def test_a_child_is_that_of_the_supernet(written, classes):
+    entry = Entry(written.folder)
+    arch, statistics = written.front.rows[1].arch, written.statistics[1]
+    got = entry.child(arch, statistics, classes)
+    expected = entry.supernet().child(arch, statistics, classes)
+    assert got.name == expected.name
+    assert got.output_shape == expected.output_shape
+    compared = 0
+    for one, other in zip(got.layers, expected.layers, strict=True):
+        assert one.name == other.name
+        if classes is None or one.name != "head_classifier":
+            for a, b in zip(
+                one.get_weights(), other.get_weights(), strict=True
+            ):
+                np.testing.assert_array_equal(a, b)
+                compared += 1
+    assert compared > 20
 
 
 def test_the_statistics_of_every_row(written):
