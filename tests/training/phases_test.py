@@ -367,7 +367,9 @@ def test_a_phase_draws_from_a_front(tmp_path):
         )
     )
     train(tmp_path, recipe, watcher, load_archs=load_archs)
-    archs = [watcher.trainers[name].sampler.archs for name in watcher.trainers]
+    archs = [
+        watcher.trainers[name].task.sampler.archs for name in watcher.trainers
+    ]
     assert archs[0] is None
     assert len(archs[1]) > 1
     assert archs[2] == (chosen,)
