@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation, measured for one network as it is used.
+"""Statistics of batch normalization, measured for one network as it is used.
 
 Statistics belong to a (subnet or child, resolution). They are measured after
 training on training images, pooled exactly over all of them.
@@ -97,7 +97,7 @@ class SubnetCalibrator:
             batch_size: Integer. Used for an array only.
 
         Returns:
-            Dictionary from the names of normalisations to float32 arrays of
+            Dictionary from the names of normalizations to float32 arrays of
             shape (2, channels): means and variances.
 
         Raises:
@@ -114,9 +114,9 @@ class SubnetCalibrator:
 
 
 def calibrate(model, images, batch_size=256):
-    """Measures and sets the normalisation statistics of a child.
+    """Measures and sets the normalization statistics of a child.
 
-    Upstream layers normalise with their batch's statistics while a layer is
+    Upstream layers normalize with their batch's statistics while a layer is
     measured, as in training; beyond that the result does not depend on the
     batch size. Two thousand training images are enough (MutualNet, section
     3.3).
@@ -134,7 +134,7 @@ def calibrate(model, images, batch_size=256):
 
     Raises:
         ValueError: There are no images, they are not RGB, or `model` has no
-            normalisation to calibrate.
+            normalization to calibrate.
     """
     layers = _normalizations(model)
     if not layers:
@@ -184,10 +184,10 @@ def _child_statistics(model, layers):
 
 
 def is_calibrated(model):
-    """Whether a model's normalisations hold measured statistics.
+    """Whether a model's normalizations hold measured statistics.
 
     A new `BatchNormalization` has mean 0 and variance 1 exactly; calibration
-    and training change both. A model without normalisation counts as
+    and training change both. A model without normalization counts as
     calibrated.
 
     Args:

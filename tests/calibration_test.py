@@ -39,7 +39,7 @@ def child(supernet, arch):
 
 
 def first_normalization():
-    """A model whose only layer is a normalisation of pixels."""
+    """A model whose only layer is a normalization of pixels."""
     inputs = keras.Input((None, None, 3))
     outputs = keras.layers.BatchNormalization(name="norm")(inputs)
     return keras.Model(inputs, outputs)
@@ -224,7 +224,7 @@ def as_dataset():
     return tf.data.Dataset.from_tensor_slices(IMAGES).batch(7)
 
 
-def as_labelled_dataset():
+def as_labeled_dataset():
     return tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(7)
 
 
@@ -236,7 +236,7 @@ def as_generator():
     "make",
     [
         as_dataset,
-        as_labelled_dataset,
+        as_labeled_dataset,
         as_generator,
         lambda: tf.constant(IMAGES),
         lambda: list(np.split(IMAGES, 4)),
@@ -262,7 +262,7 @@ def test_integer_pixels(calibrator, arch, child):
 
 def test_dataset_for_a_subnet(calibrator, arch):
     assert_equal_statistics(
-        calibrator.measure(arch, as_labelled_dataset()),
+        calibrator.measure(arch, as_labeled_dataset()),
         calibrator.measure(arch, IMAGES, batch_size=7),
     )
 
@@ -290,12 +290,12 @@ def test_no_images(calibrator, arch, child, make):
 
 
 @pytest.mark.parametrize("as_batches", [lambda images: images, lambda x: [x]])
-def test_greyscale(calibrator, arch, child, as_batches):
-    grey = as_batches(IMAGES[..., :1])
-    with pytest.raises(ValueError, match="Make greyscale images RGB"):
-        calibrate(child, grey)
-    with pytest.raises(ValueError, match="Make greyscale images RGB"):
-        calibrator.measure(arch, grey)
+def test_grayscale(calibrator, arch, child, as_batches):
+    gray = as_batches(IMAGES[..., :1])
+    with pytest.raises(ValueError, match="Make grayscale images RGB"):
+        calibrate(child, gray)
+    with pytest.raises(ValueError, match="Make grayscale images RGB"):
+        calibrator.measure(arch, gray)
     assert not is_calibrated(child)
 
 

@@ -68,7 +68,7 @@ def measure(supernet, images, window=None):
 
 
 def make_images(count, size=16, seed=0):
-    """Images that differ in colour and in contrast, so that choices do too."""
+    """Images that differ in color and in contrast, so that choices do too."""
     rng = np.random.default_rng(seed)
     base = rng.uniform(30, 225, (count, 1, 1, 3))
     contrast = rng.uniform(2, 60, (count, 1, 1, 1))

@@ -1,7 +1,7 @@
 """Families of networks: tables of choices and the plans that read them.
 
 A family is a frozen dataclass with a `name`, a `space` and a method
-`plan(genes, classes)`. It is serialised by its class and its fields, so a
+`plan(genes, classes)`. It is serialized by its class and its fields, so a
 file that was written with one table is read with that table for ever.
 """
 

@@ -57,7 +57,7 @@ class EfficientNet(Table):
 
     Every block has a shortcut, also the first of a stage, where the stride or
     the width changes (2x2 average pooling, then a 1x1 convolution without
-    normalisation), so that a network whose last gammas are zero is a chain of
+    normalization), so that a network whose last gammas are zero is a chain of
     shortcuts.
 
     The width genes are the stem, the stages and the head, in this order.
@@ -72,7 +72,7 @@ class EfficientNet(Table):
         attentive: Whether squeeze-excite and head are AttentiveNAS's. If so,
             squeeze-excite narrows to a quarter of the expanded channels (to a
             multiple of 8) with relu and hard sigmoid, and the head is an
-            expansion by 6, pooling, and a convolution without normalisation.
+            expansion by 6, pooling, and a convolution without normalization.
             If not, they are EfficientNet's: squeeze-excite narrows to a
             quarter of the block's input channels, with swish and sigmoid, and
             the head is one convolution before the pooling.

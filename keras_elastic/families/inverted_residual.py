@@ -37,11 +37,11 @@ def add_inverted_residual(
         strides: Integer. Strides of the depthwise convolution.
         activation: Name of the activation of the hidden layers.
         squeeze_excite: Whether the block has squeeze-excite.
-        residual: Whether a shortcut is added. The last normalisation then
+        residual: Whether a shortcut is added. The last normalization then
             starts at zero, and the block as the identity.
         kernel_transform: Whether smaller kernels are learned maps of larger
             ones.
-        epsilon: Float, of the normalisations.
+        epsilon: Float, of the normalizations.
     """
     if hidden is not None:
         builder.convolution("expand", hidden)

@@ -65,14 +65,14 @@ class OnceForAll(Table):
         first: Integer. Channels of the first block at 100 %.
         stages: Tuple of `ElasticStage`.
         last: Integer. Channels of the last convolution at 100 %.
-        features: Integer. Channels of a layer without normalisation between
+        features: Integer. Channels of a layer without normalization between
             the pooling and the classifier at 100 %, or `None` for no layer.
         activation: Name of the activation of stem and head.
         first_activation: Name of the activation of the first block.
         width_percent: Integer. Width of all layers in percent.
         kernel_transform: Whether a smaller kernel is a learned map of the next
-            larger one, and not its centre. A child has none of the maps.
-        epsilon: Float, of the normalisations.
+            larger one, and not its center. A child has none of the maps.
+        epsilon: Float, of the normalizations.
         dropout: Float. Dropout rate before the classifier.
         total_strides: Integer, how much the network divides the image by, or
             `None` for the published 32. 8 suits images of 32 pixels, 16 suits

@@ -102,7 +102,7 @@ class OnceForAllResNetD(Table):
     stages. Every block has a gene for its bottleneck, in percent of the
     block's output.
 
-    Logits do not depend on the depth of the stages at initialisation, but on
+    Logits do not depend on the depth of the stages at initialization, but on
     that of the stem: the residual convolution there ends in a ReLU, behind
     which a gamma of zero would never learn.
 
@@ -244,7 +244,7 @@ def block_name(stage, index):
 
 
 def add_convolution(builder, name, filters, kernel_size=1, strides=1):
-    """Adds a convolution, its normalisation and a ReLU."""
+    """Adds a convolution, its normalization and a ReLU."""
     builder.convolution(name, filters, kernel_size, strides)
     builder.normalization(f"{name}_norm")
     builder.activation(f"{name}_activation", "relu")

@@ -48,7 +48,7 @@ class VGG16(WidthTable):
             7 times `total_strides`. It is written as a 7x7 convolution, which
             is the same function and lets channels be sliced. `"pooled"`
             averages the map first and takes any resolution.
-        normalize: Whether a batch normalisation follows each convolution and
+        normalize: Whether a batch normalization follows each convolution and
             takes its bias's place. The published network has none, and then
             there is nothing to calibrate.
         total_strides: Integer, how much the network divides the image by, or

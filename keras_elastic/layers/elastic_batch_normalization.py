@@ -1,4 +1,4 @@
-"""Batch normalisation that can shrink in width and keeps no statistics."""
+"""Batch normalization that can shrink in width and keeps no statistics."""
 
 import keras
 from keras import ops
@@ -9,10 +9,10 @@ from keras_elastic.layers import slicing
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class ElasticBatchNormalization(keras.layers.Layer):
-    """Batch normalisation with shared gamma and beta and no running mean.
+    """Batch normalization with shared gamma and beta and no running mean.
 
     The statistics of a channel differ between subnets, so a running average
-    over subnets would be wrong for each of them. This layer normalises with
+    over subnets would be wrong for each of them. This layer normalizes with
     the statistics of the batch, or with statistics that are given for one
     subnet at one resolution. See `ElasticConv2D` for the two modes; in mode
     "masked" the channels that are not live are set to zero again, because
@@ -26,7 +26,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
     Args:
         epsilon: Float added to the variance. Defaults to 1e-3.
         gamma_initializer: Initializer of gamma. `"zeros"` for the last
-            normalisation of a residual block.
+            normalization of a residual block.
         mode: `"sliced"` or `"masked"`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -76,7 +76,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
         """
         slicing.image_axes()
         self.channels = input_shape[-1]
-        # Not autocast: a normalisation in half precision loses its meaning.
+        # Not autocast: a normalization in half precision loses its meaning.
         self.gamma = self.add_weight(
             name="gamma",
             shape=(self.channels,),

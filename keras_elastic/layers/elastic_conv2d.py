@@ -12,7 +12,7 @@ class ElasticConv2D(keras.layers.Layer):
     """A 2D convolution whose filters, inputs and kernel can shrink.
 
     A narrower convolution is made of the first filters, the first input
-    channels and the centre of the kernel. In mode "sliced" only that part is
+    channels and the center of the kernel. In mode "sliced" only that part is
     computed: the input has the live channels only, and sizes may be tensors,
     so that one trace serves every choice. In mode "masked" every shape is the
     largest, live channels come first and the others are exactly zero, which
@@ -20,7 +20,7 @@ class ElasticConv2D(keras.layers.Layer):
 
     Reference:
     - Once-for-All (Cai et al., ICLR 2020), section 3.3; BigNAS (Yu et al.,
-      ECCV 2020), section 3.1: lowest-index channels, centre of the kernel.
+      ECCV 2020), section 3.1: lowest-index channels, center of the kernel.
 
     Args:
         filters: Integer. The largest number of output channels.
@@ -30,7 +30,7 @@ class ElasticConv2D(keras.layers.Layer):
         padding: `"same"`, `"valid"`, or `"symmetric"`: half of the kernel in
             zeros on each side. In mode "masked" a smaller kernel is the
             largest with zeros around, so `"valid"` needs one kernel size.
-        use_bias: Boolean. Defaults to `False`: a normalisation follows.
+        use_bias: Boolean. Defaults to `False`: a normalization follows.
         kernel_initializer: Initializer of the whole kernel.
         mode: `"sliced"` or `"masked"`.
         **kwargs: Arguments of `keras.layers.Layer`.
@@ -84,7 +84,7 @@ class ElasticConv2D(keras.layers.Layer):
 
     def _check_kernel_size(self, value, largest):
         if self.padding == "valid":
-            # It has one size, which needs no centre.
+            # It has one size, which needs no center.
             return slicing.check_size("kernel_size", value, largest)
         return slicing.check_kernel_size(value, largest)
 

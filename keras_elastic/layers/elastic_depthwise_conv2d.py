@@ -16,16 +16,16 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
     `ElasticConv2D` for the two modes.
 
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.1: a 3x3 kernel is the centre of
+    - BigNAS (Yu et al., ECCV 2020), section 3.1: a 3x3 kernel is the center of
       the 5x5 kernel.
     - Once-for-All (Cai et al., ICLR 2020), section 3.3: it is a learned linear
-      map of that centre, one matrix for all channels.
+      map of that center, one matrix for all channels.
 
     Args:
         kernel_size: Integer. The largest height and width of the kernel, odd.
         strides: Integer. Defaults to 1.
         kernel_transform: Boolean. Whether a smaller kernel is a learned map of
-            the centre of the next larger one, which starts as the identity.
+            the center of the next larger one, which starts as the identity.
         padding: As `ElasticConv2D`. Defaults to `"same"`.
         depthwise_initializer: Initializer of the whole kernel.
         mode: `"sliced"` or `"masked"`.
@@ -167,7 +167,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
 
 
 def _transformed(kernel, matrices, kernel_size):
-    """A kernel of the largest size whose centre is that of a choice."""
+    """A kernel of the largest size whose center is that of a choice."""
     largest, channels = kernel.shape[0], kernel.shape[2]
     chosen = part = kernel
     # In the order in which the layer creates them, from 7 to 5, then to 3.

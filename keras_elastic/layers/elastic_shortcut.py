@@ -13,12 +13,12 @@ class ElasticShortcut(keras.layers.Layer):
 
     Where the block is strided, the input is pooled (2x2 for a stride of 2).
     Where its width differs from the block's output, a 1x1 convolution without
-    normalisation or activation changes it. Whether it differs is decided by
+    normalization or activation changes it. Whether it differs is decided by
     the live widths, so an identity in the child is an identity here. See
     `ElasticConv2D` for the two modes.
 
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.2, initialisation; the release
+    - BigNAS (Yu et al., ECCV 2020), section 3.2, initialization; the release
       of AttentiveNAS for the order and the plain convolution.
 
     Args:

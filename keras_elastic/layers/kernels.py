@@ -11,7 +11,7 @@ from keras_elastic.layers.resampling import resize_matrix
 
 
 def batch_normalize(inputs, gamma, beta, epsilon):
-    """Normalises with the statistics of the batch.
+    """Normalizes with the statistics of the batch.
 
     Args:
         inputs: Tensor of shape (batch, height, width, channels).
@@ -20,7 +20,7 @@ def batch_normalize(inputs, gamma, beta, epsilon):
         epsilon: Float, added to the variance.
 
     Returns:
-        The normalised tensor, the mean and the (biased) variance of the
+        The normalized tensor, the mean and the (biased) variance of the
         batch, the last two in float32.
     """
     if keras.backend.backend() == "tensorflow":
@@ -31,7 +31,7 @@ def batch_normalize(inputs, gamma, beta, epsilon):
 
 
 def _fused_batch_normalize(inputs, gamma, beta, epsilon):
-    # Keras 3 normalises by separate operations, each a pass over the
+    # Keras 3 normalizes by separate operations, each a pass over the
     # activations; TensorFlow's fused kernel takes one.
     import tensorflow as tf
 
@@ -50,7 +50,7 @@ def _fused_batch_normalize(inputs, gamma, beta, epsilon):
 
 
 def normalize(inputs, gamma, beta, mean, variance, epsilon):
-    """Normalises with given statistics, in float32 whatever the inputs."""
+    """Normalizes with given statistics, in float32 whatever the inputs."""
     scale, shift = affine(gamma, beta, mean, variance, epsilon)
     outputs = ops.cast(inputs, "float32") * scale + shift
     return ops.cast(outputs, inputs.dtype)
@@ -92,7 +92,7 @@ def outlined(function, *shapes):
 
     TensorFlow visits every node of the branches that a switch does not take;
     a branch of one node costs next to nothing. The graph of the function is
-    traced, stored and optimised once, however often it is called.
+    traced, stored and optimized once, however often it is called.
 
     Args:
         function: Function of float tensors to a tensor, of fixed variables.

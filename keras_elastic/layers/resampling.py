@@ -38,9 +38,9 @@ def resize_matrix(in_size, out_size):
     widening = max(scale, 1.0)
     rows = []
     for pixel in range(out_size):
-        centre = (pixel + 0.5) * scale
+        center = (pixel + 0.5) * scale
         weights = [
-            _cubic((source + 0.5 - centre) / widening)
+            _cubic((source + 0.5 - center) / widening)
             for source in range(in_size)
         ]
         total = math.fsum(weights)

@@ -1,4 +1,4 @@
-"""How a part of a weight is taken: the first channels, the centre of a kernel.
+"""How a part of a weight is taken: the first channels, the center of a kernel.
 
 Two ways with one result (see `ElasticConv2D`): "sliced" computes the live
 channels only, "masked" keeps full shapes and sets the others to zero.
@@ -48,7 +48,7 @@ def check_kernel_size(value, largest):
     value = check_size("kernel_size", value, largest)
     if isinstance(value, int) and value % 2 == 0:
         raise ValueError(
-            "`kernel_size` must be odd: the centre of an even kernel is not a "
+            "`kernel_size` must be odd: the center of an even kernel is not a "
             f"pixel. Received: kernel_size={value}."
         )
     return value
@@ -103,7 +103,7 @@ def mask_channels(outputs, channels, largest):
 
 
 def crop_kernel(kernel, kernel_size, largest):
-    """The centre `kernel_size` x `kernel_size` of a kernel."""
+    """The center `kernel_size` x `kernel_size` of a kernel."""
     if isinstance(kernel_size, int) and kernel_size == largest:
         return kernel
     start = (largest - kernel_size) // 2
@@ -152,17 +152,17 @@ def pad(inputs, padding, kernel_size, largest, mode="sliced"):
 
 
 def mask_kernel(kernel, kernel_size, largest):
-    """Sets all but the centre of a kernel to zero."""
+    """Sets all but the center of a kernel to zero."""
     if isinstance(kernel_size, int) and kernel_size == largest:
         return kernel
     distance = ops.abs(ops.arange(largest) - largest // 2)
     line = distance <= kernel_size // 2
-    centre = ops.logical_and(line[:, None], line[None, :])[..., None, None]
-    return ops.where(centre, kernel, ops.zeros_like(kernel))
+    center = ops.logical_and(line[:, None], line[None, :])[..., None, None]
+    return ops.where(center, kernel, ops.zeros_like(kernel))
 
 
 def kernel_part(kernel, kernel_size, largest, mode):
-    """The centre of a kernel in the given mode."""
+    """The center of a kernel in the given mode."""
     part = crop_kernel if mode == "sliced" else mask_kernel
     return part(kernel, kernel_size, largest)
 

@@ -25,7 +25,7 @@ class ChannelGroup:
         members: Operations in between, which hold numbers of each channel.
         consumers: Operations whose inputs they are.
         is_fixed: Whether something outside of the network sets their order:
-            the image's colours.
+            the image's colors.
     """
 
     producers: list = dataclasses.field(default_factory=list)

@@ -162,7 +162,7 @@ def _(operation: primitives.DepthwiseConvolution, layer, inputs):
 
 
 def run_folded(operation, layer, inputs, affine):
-    """Runs a convolution with the normalisation after it folded in.
+    """Runs a convolution with the normalization after it folded in.
 
     Args:
         operation: `Convolution` or `DepthwiseConvolution`.
@@ -177,7 +177,7 @@ def run_folded(operation, layer, inputs, affine):
 
 
 def is_foldable(operation, follower):
-    """Whether two operations are a convolution and its normalisation."""
+    """Whether two operations are a convolution and its normalization."""
     convolutions = (primitives.Convolution, primitives.DepthwiseConvolution)
     return isinstance(operation, convolutions) and isinstance(
         follower, primitives.Normalization
@@ -191,7 +191,7 @@ def run_chain(operations, features, run_one, run_pair=None):
         operations: Tuple of primitives.
         features: Tensor.
         run_one: Function of an operation and its inputs.
-        run_pair: Function of a convolution, the normalisation after it and
+        run_pair: Function of a convolution, the normalization after it and
             their inputs, which runs both at once, or `None`.
 
     Returns:
@@ -210,7 +210,7 @@ def run_chain(operations, features, run_one, run_pair=None):
 
 
 def activate(function, inputs, inference):
-    """Applies an activation, in fewer passes where nothing is learnt."""
+    """Applies an activation, in fewer passes where nothing is learned."""
     if inference and function in ("swish", "silu"):
         return kernels.silu(inputs)
     return keras.activations.get(function)(inputs)

@@ -18,7 +18,7 @@ def extract_child(
         weights: Function from the name of an operation to the arrays of its
             layer in the supernet, as `get_weights` returns them.
         classes: Integer. Number of classes of the supernet.
-        statistics: Dictionary from the names of normalisations to arrays of
+        statistics: Dictionary from the names of normalizations to arrays of
             shape (2, channels), or `None` for a new layer's statistics.
         new_classes: Integer. Number of classes of a new, untrained classifier,
             or `None` for the supernet's.

@@ -87,7 +87,7 @@ def _last_maps(trunk):
 def _before_expansion(trunk, place):
     """Steps back over a convolution that widens a linear bottleneck.
 
-    That is a 1x1 convolution, with its normalisation and activation, right
+    That is a 1x1 convolution, with its normalization and activation, right
     behind a map without an activation: it begins the next inverted residual,
     or the head. Behind an activation a 1x1 convolution ends a block, as in
     MobileNet v1.

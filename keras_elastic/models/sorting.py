@@ -33,7 +33,7 @@ def sort_channels(supernet, keep=(), statistics=None, trunk=False):
     channels that matter. The importance of a channel is the L1 norm of the
     weights that read it: of the inputs of the next convolution.
 
-    Channels between two convolutions of one block move, and normalisation,
+    Channels between two convolutions of one block move, and normalization,
     depthwise convolution and squeeze-excite between the two along with them.
     The channels between blocks move with `trunk=True`: all that an addition
     ties together. So the largest subnet computes what it did. Narrower ones
@@ -53,7 +53,7 @@ def sort_channels(supernet, keep=(), statistics=None, trunk=False):
             that these part, and not between them, so that the subnets of these
             widths compute what they did. Either `Architecture`s, or a
             dictionary from the names of convolutions to numbers of filters.
-        statistics: Dictionary from the names of normalisations to arrays of
+        statistics: Dictionary from the names of normalizations to arrays of
             shape (2, channels), of the largest subnet or one of `keep`, or
             `None`.
         trunk: Boolean. Whether to sort the channels between blocks, too. Then

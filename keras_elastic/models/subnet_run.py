@@ -11,7 +11,7 @@ class SubnetRun:
     """One call of a supernet: its blocks share the arguments of the call.
 
     With given statistics nothing is left to measure, so that each
-    normalisation is folded into the convolution before it: that saves two
+    normalization is folded into the convolution before it: that saves two
     passes over the activations.
 
     Args:
@@ -30,7 +30,7 @@ class SubnetRun:
         self.folds = (
             statistics is not None
             and not return_statistics
-            # Masked, the mask comes after the normalisation; a kernel in half
+            # Masked, the mask comes after the normalization; a kernel in half
             # precision would be rounded once more.
             and supernet.mode == "sliced"
             and supernet.compute_dtype == "float32"

@@ -24,7 +24,7 @@ class Supernet(keras.Model):
     trace of a `tf.function` serves every architecture and resolution. As an
     `Architecture` its sizes are constants of the trace.
 
-    The supernet keeps no statistics of normalisation: it uses those of the
+    The supernet keeps no statistics of normalization: it uses those of the
     batch, or those that `SubnetCalibrator.measure` returned for one subnet.
 
     Reference:
@@ -43,7 +43,7 @@ class Supernet(keras.Model):
         images: Tensor of pixels in 0..255, of any size: they are resized to
             the architecture's resolution by bicubic interpolation.
         arch: `Architecture`, or its encoding: an int32 vector.
-        statistics: Dictionary from the names of normalisations to tensors of
+        statistics: Dictionary from the names of normalizations to tensors of
             shape (2, channels), or `None` for those of the batch.
         dropout_masks: Dictionary from the names of `dropouts` to tensors of
             shape (batch, features) that multiply the features there, or
@@ -130,7 +130,7 @@ class Supernet(keras.Model):
 
     @property
     def normalizations(self):
-        """Largest number of channels of every normalisation, by name."""
+        """Largest number of channels of every normalization, by name."""
         return dict(self._channels)
 
     # Calling
@@ -193,7 +193,7 @@ class Supernet(keras.Model):
         Args:
             arch: `Architecture` of this supernet's space.
             statistics: What `SubnetCalibrator.measure` returned for `arch`, or
-                `None`. Without, the child's normalisations hold a new layer's
+                `None`. Without, the child's normalizations hold a new layer's
                 mean 0 and variance 1: calibrate it before use.
             classes: Integer. Number of classes of a new, untrained classifier
                 on the same trunk. Defaults to the supernet's classifier.
@@ -240,7 +240,7 @@ def check_images(images):
         return
     fix = "Add a batch axis or stack the images."
     if len(shape) == 4 and shape[-1] == 1:
-        fix = "Make greyscale images RGB with `np.repeat(images, 3, axis=-1)`."
+        fix = "Make grayscale images RGB with `np.repeat(images, 3, axis=-1)`."
     elif len(shape) == 4 and shape[-1] == 4:
         fix = "Drop the alpha channel with `images[..., :3]`."
     raise ValueError(

@@ -93,11 +93,11 @@ class SearchSpace:
     @functools.cached_property
     def genes(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Pairs of a gene's label and its choices, in the encoding's order."""
-        labelled = [("resolution", self.resolution)]
+        labeled = [("resolution", self.resolution)]
         for field in FIELDS[1:]:
             for index, choices in enumerate(getattr(self, field)):
-                labelled.append((f"{field}[{index}]", choices))
-        return tuple(labelled)
+                labeled.append((f"{field}[{index}]", choices))
+        return tuple(labeled)
 
     @functools.cached_property
     def _table(self) -> GeneTable:
@@ -182,7 +182,7 @@ class SearchSpace:
     def _choice_problems(self, arch: Architecture) -> list[str]:
         return [
             f"`{label}`{self._of(gene)} must be one of {choices} and is "
-            f"{value}{_neighbours(value, choices)}"
+            f"{value}{_neighbors(value, choices)}"
             for gene, ((label, choices), value) in enumerate(
                 zip(self.genes, _flatten(arch), strict=True)
             )
@@ -305,7 +305,7 @@ class SearchSpace:
         return cls(**values)
 
 
-def _neighbours(value: int, choices: tuple[int, ...]) -> str:
+def _neighbors(value: int, choices: tuple[int, ...]) -> str:
     """Says which choices lie around a value that is between two."""
     below = [choice for choice in choices if choice < value]
     above = [choice for choice in choices if choice > value]

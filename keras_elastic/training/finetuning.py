@@ -34,7 +34,7 @@ def finetune_recipe(
     alone, on features that stay as they are; the second stage thaws the trunk
     at a lower learning rate, with a warm-up of up to one epoch.
 
-    In the first stage the normalisations of the trunk work as in inference.
+    In the first stage the normalizations of the trunk work as in inference.
     For the second there are two ways. What must not be is a child with moving
     averages that a few steps have left half-way between the old images and
     the new: it would be worse in inference than it was in training.
@@ -43,7 +43,7 @@ def finetune_recipe(
       afterwards measured on training images with `keras_elastic.calibrate`,
       as those of every child are. The network adapts to the new images
       sooner, most of all where they look unlike the old ones.
-    - `"kept"`: normalisations stay constants throughout, with the statistics
+    - `"kept"`: normalizations stay constants throughout, with the statistics
       that came with the child, and the kernels around them adapt. What is
       trained is what is used, at any batch size and number of replicas: the
       choice for batches of a few images, and for images like those before.
@@ -74,7 +74,7 @@ def finetune_recipe(
 
     Raises:
         ValueError: `model` is not compiled or not calibrated, lacks a layer
-            of `head`, holds normalisations to measure inside of a layer that
+            of `head`, holds normalizations to measure inside of a layer that
             is a model, or a number is out of range.
 
     Example:
@@ -130,7 +130,7 @@ def _check_model(model):
         raise ValueError(
             "`model` must be calibrated, for its first layers are used before "
             f"they are trained. Received: model={model.name!r}, whose "
-            "normalisations hold the statistics they were made with. Load it "
+            "normalizations hold the statistics they were made with. Load it "
             "with its weights, or call `keras_elastic.calibrate(model, "
             "images)` first. From random weights, compile and fit it as any "
             "Keras model."
@@ -232,7 +232,7 @@ class FineTuningRecipe:
         if self._measures and inner:
             raise ValueError(
                 "Statistics are measured of the layers of `model` itself. "
-                f"Received: model={model.name!r} with normalisations in a "
+                f"Received: model={model.name!r} with normalizations in a "
                 "layer that is a model. Build the head on that model's "
                 "`output`, or keep the statistics: statistics='kept'."
             )

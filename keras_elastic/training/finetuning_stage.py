@@ -5,7 +5,7 @@ import dataclasses
 
 import keras
 
-# Where normalisations take their means and variances from.
+# Where normalizations take their means and variances from.
 KEPT = "kept"
 MEASURED = "measured"
 STATISTICS = (KEPT, MEASURED)
@@ -15,23 +15,23 @@ STATISTICS = (KEPT, MEASURED)
 class FineTuningStage:
     """Some epochs in which some layers of a model are trained.
 
-    The optimiser is stochastic gradient descent with Nesterov momentum, as in
+    The optimizer is stochastic gradient descent with Nesterov momentum, as in
     the study of transfer below. The learning rate rises from a tenth during
     the warm-up and falls to zero along a cosine. Weight decay is for kernels;
-    biases and the weights of normalisations are left out.
+    biases and the weights of normalizations are left out.
 
     References:
     - Do Better ImageNet Models Transfer Better? (Kornblith et al., CVPR 2019),
-      appendix A: optimiser, cosine decay, momentum of moving averages.
+      appendix A: optimizer, cosine decay, momentum of moving averages.
     - Bag of Tricks for Image Classification with Convolutional Neural
       Networks (He et al., CVPR 2019), section 3.1: warm-up, no decay of biases
-      and normalisations.
+      and normalizations.
 
     Args:
         name: String.
         epochs: Integer.
         layers: Tuple of names of the layers that are trained, or `None` for
-            all. The others are frozen, their normalisations in inference
+            all. The others are frozen, their normalizations in inference
             mode.
         learning_rate: Float. The highest of the stage.
         warmup_epochs: Float. Epochs of linear warm-up.
@@ -39,7 +39,7 @@ class FineTuningStage:
             of one would take away.
         momentum: Float.
         statistics: `"kept"` or `"measured"`; see `finetune_recipe`. Of the
-            normalisations that `layers` does not name.
+            normalizations that `layers` does not name.
 
     Raises:
         ValueError: A number is out of range, or `statistics` is unknown.
@@ -84,9 +84,9 @@ class FineTuningStage:
     def prepare(self, model, steps_per_epoch):
         """Makes a model ready for the `fit` of this stage.
 
-        Sets `trainable` of every layer, and the `momentum` of normalisations
+        Sets `trainable` of every layer, and the `momentum` of normalizations
         that are trained, so that their moving averages follow within an
-        epoch. Compiles the model with a new optimiser, and with the losses
+        epoch. Compiles the model with a new optimizer, and with the losses
         and metrics that it had. A `.keras` file keeps all of this, but for
         which weights do not decay: to go on with a run that was killed,
         prepare a model in the same way and let
@@ -149,7 +149,7 @@ class FineTuningStage:
         if self.layers is not None:
             what = ", ".join(f"'{name}'" for name in self.layers)
         elif self.statistics == KEPT:
-            what = "all layers but normalisations"
+            what = "all layers but normalizations"
         return (
             f"{self.name}: {self.epochs} epochs of {what}; SGD with momentum "
             f"{self.momentum:g}, learning rate {self.learning_rate:g} after "
@@ -176,7 +176,7 @@ def last_layers(model, count=3):
 
 
 def normalizations(model):
-    """The normalisations of a model, and of the models in it."""
+    """The normalizations of a model, and of the models in it."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             yield layer

@@ -10,9 +10,9 @@ class TrainingLost(RuntimeError):
 class Guard:
     """Finds a loss that is not finite, and a collapse to chance.
 
-    A training has learnt once its smoothed loss is well below that of
+    A training has learned once its smoothed loss is well below that of
     guessing. If it later comes back to guessing, it has
-    collapsed: every image gets the same answer, and nothing is learnt any
+    collapsed: every image gets the same answer, and nothing is learned any
     more.
 
     Args:
@@ -45,7 +45,7 @@ class Guard:
         before = loss if self._smoothed is None else self._smoothed
         self._smoothed = self.momentum * before + (1 - self.momentum) * loss
         self._best = min(self._best, self._smoothed)
-        if self._learnt and self._smoothed >= self.COLLAPSED * self.chance:
+        if self._learned and self._smoothed >= self.COLLAPSED * self.chance:
             return (
                 f"the loss fell to {self._best:.3g} and is back at "
                 f"{self._smoothed:.3g}, which is that of guessing"
@@ -53,7 +53,7 @@ class Guard:
         return None
 
     @property
-    def _learnt(self):
+    def _learned(self):
         return self._best < self.LEARNT * self.chance
 
     def is_healthy(self):
@@ -63,4 +63,4 @@ class Guard:
         replace the last good ones.
         """
         halfway = (self._best + self.chance) / 2
-        return not self._learnt or self._smoothed < halfway
+        return not self._learned or self._smoothed < halfway

@@ -21,17 +21,17 @@ class StepSettings:
             weights, added to the loss once a step: every weight belongs to
             the largest subnet.
         decayed: What decays. `"kernels"`: all kernels, no biases and no
-            normalisations (BigNAS, Once-for-All). `"dense_kernels"`: kernels
+            normalizations (BigNAS, Once-for-All). `"dense_kernels"`: kernels
             but the depthwise ones (US-Net, MutualNet). `"all"`: everything.
         mixup: Float. Parameter of the Beta distribution of mixup, 0 for none.
-            Neighbours in the batch are mixed.
+            Neighbors in the batch are mixed.
         clip_norm: Float, the largest norm of all gradients together, or
             `None`.
         clip_value: Float, the largest absolute value of a gradient, or `None`.
         accumulation_steps: Integer. Parts of the batch that are run one after
-            another, for batches that do not fit in memory. Normalisation then
+            another, for batches that do not fit in memory. Normalization then
             uses the statistics of a part.
-        statistics: Dictionary of fixed statistics for the normalisations, see
+        statistics: Dictionary of fixed statistics for the normalizations, see
             `Supernet`, or `None` for those of the batch, of each replica's
             part of it.
         jit_compile: Boolean. Whether to compile the step with XLA, for which
@@ -101,7 +101,7 @@ class StepSettings:
         return [kinds[self.decayed](variable) for variable in variables]
 
     def draw_mixing(self, batch, step):
-        """Draws how much each pair of neighbours keeps of itself.
+        """Draws how much each pair of neighbors keeps of itself.
 
         Args:
             batch: Integer. Images of the global batch.
@@ -124,7 +124,7 @@ class StepSettings:
         return smooth_labels(labels, classes, self.label_smoothing)
 
     def mix(self, values, mixing):
-        """Mixes each image, or its targets, with its neighbour.
+        """Mixes each image, or its targets, with its neighbor.
 
         Args:
             values: float32 tensor of shape (batch, ...), an even batch.

@@ -46,7 +46,7 @@ class KerasTeacher:
 class SubnetTeacher:
     """A subnet of a supernet with frozen weights as a teacher.
 
-    It normalises with the statistics of the batch, as in training.
+    It normalizes with the statistics of the batch, as in training.
 
     Reference:
     - Once-for-All (Cai et al., ICLR 2020), section 3.3: the largest network,

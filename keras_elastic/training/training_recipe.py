@@ -32,7 +32,7 @@ class TrainingRecipe:
         limit: Integer. Training images to use, or `None` for all.
         augmentation: String. See `keras_elastic.data`.
         mixup: Float. Parameter of mixup, 0 for none.
-        divergence: String. What a student minimises: `"kl"` or `"alpha"`.
+        divergence: String. What a student minimizes: `"kl"` or `"alpha"`.
         teacher: String. A `.keras` file that returns logits, a run or zoo
             entry whose largest child teaches, `"first_phase"` for the
             largest subnet after the first phase, or `None`.

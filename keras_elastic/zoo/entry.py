@@ -6,7 +6,7 @@ The folders of the zoo and of training runs are alike:
     recipe.json           the recipe that trained it
     front.csv             architectures with their costs and accuracies
     supernet.weights.h5   the shared weights, float16 if that holds them
-    statistics.npz        normalisation statistics of each row of the front
+    statistics.npz        normalization statistics of each row of the front
 
 An entry without weights has `model.json` only.
 """
@@ -166,7 +166,7 @@ class Entry:
         )
 
     def statistics(self, row: int) -> dict[str, np.ndarray]:
-        """Returns the normalisation statistics of a row of the front."""
+        """Returns the normalization statistics of a row of the front."""
         path = self._verified(STATISTICS)
         prefix = f"{row}/"
         try:
@@ -185,7 +185,7 @@ class Entry:
             raise ValueError(
                 f"The entry '{self.name}' has no trained weights yet "
                 f"(no {file} in {str(self.folder)!r}). Pass `weights=None` "
-                "for random initialisation, or train it, in a checkout of "
+                "for random initialization, or train it, in a checkout of "
                 f"the repository: `python train.py --recipe={self.name}`."
             )
         path = self.folder / file
@@ -275,7 +275,7 @@ def write_entry(
         recipe: `Recipe` that trained it.
         front: `Front`.
         statistics: For each row of the front, a dictionary from the names of
-            normalisations to arrays of shape (2, channels).
+            normalizations to arrays of shape (2, channels).
 
     Returns:
         The `Entry`.

@@ -38,7 +38,7 @@ class ModelSummary:
 
     @classmethod
     def of(cls, entry: Entry) -> "ModelSummary":
-        """Summarises an entry."""
+        """Summarizes an entry."""
         flops, top1 = _front_ranges(entry) if entry.is_trained else (None, None)
         return cls(
             name=entry.name,

@@ -61,9 +61,9 @@ def load(
         pooling: Of the feature map with `include_top=False`: `None` for the
             map itself, `"avg"` or `"max"` for a vector.
         weights: `"auto"` for the entry's weights and calibrated statistics,
-            `None` for random initialisation.
+            `None` for random initialization.
         calibration_images: Training images to measure the statistics of the
-            normalisations on, as `keras_elastic.calibrate` takes them.
+            normalizations on, as `keras_elastic.calibrate` takes them.
             Defaults to the statistics that the entry holds for its front.
 
     Returns:
@@ -155,7 +155,7 @@ def _child(entry, arch, classes, weights, calibration_images):
         raise ValueError(
             "`calibration_images` must be given for an architecture that is "
             f"not among the {len(rows)} on the front of '{entry.name}': the "
-            "entry has no statistics of its normalisations. Received: "
+            "entry has no statistics of its normalizations. Received: "
             f"arch={arch}. Pass some hundred training images."
         )
     statistics = entry.statistics(rows.index(arch)) if arch in rows else None

@@ -52,7 +52,7 @@ def save_preset(
     """Writes a network into a folder that `load` reads.
 
     The folder holds the configuration, the weights, the class names, what must
-    become of an image, and a card. Optimiser state is left out. It is written
+    become of an image, and a card. Optimizer state is left out. It is written
     whole or not at all, and `load` refuses files that were changed since.
 
     Args:
@@ -91,7 +91,7 @@ def save_preset(
     _check_place(folder, overwrite)
     with files.replacing_folder(folder) as whole:
         whole.mkdir()
-        # A copy, because the optimiser would be saved, too.
+        # A copy, because the optimizer would be saved, too.
         uncompiled(model).save(whole / MODEL)
         (whole / LABELS).write_text("\n".join(names) + "\n", "utf-8")
         about = _describe(model, card, resolution, names)
@@ -173,7 +173,7 @@ def _check_place(folder, overwrite):
 
 
 def uncompiled(model) -> keras.Model:
-    """Returns a copy of a model without an optimiser, which is saved else."""
+    """Returns a copy of a model without an optimizer, which is saved else."""
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     return copy

@@ -23,7 +23,7 @@ FIT = {"batch_size": 16, "verbose": 0}
 @pytest.fixture(scope="module")
 def child():
     model = tiny_child.build()
-    model.class_names = ("dark", "grey", "bright")
+    model.class_names = ("dark", "gray", "bright")
     model.compile("sgd", "sparse_categorical_crossentropy", ["accuracy"])
     return model
 

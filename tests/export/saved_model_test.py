@@ -549,8 +549,8 @@ def assert_seen_as(signatures, file, pixels, atol):
     )
 
 
-def test_bytes_of_print_colours(signatures):
-    # One colour, for it is the colours that are compared, and not decoders.
+def test_bytes_of_print_colors(signatures):
+    # One color, for it is the colors that are compared, and not decoders.
     image = PIL.Image.new("RGB", (16, 16), (200, 40, 90))
     file = file_of(image.convert("CMYK"), "jpeg", quality=100)
     assert_seen_as(signatures, file, np.asarray(image), 1e-2)

@@ -40,7 +40,7 @@ def check_costs_of_many(family, count=100_000):
 def check_subnets(family, archs, classes=10, atol=1e-3):
     """Sliced, masked and child agree; tensors and numbers agree.
 
-    Dozens of normalisations by a small batch's statistics enlarge the last
+    Dozens of normalizations by a small batch's statistics enlarge the last
     digit's differences to some 1e-4 of logits around 1.
     """
     pair = contracts.make_pair(family, classes)
@@ -76,7 +76,7 @@ def with_random_weights(model, seed=0):
 def set_statistics(model, images):
     """Statistics near those of the images, so that nothing grows on its way.
 
-    Not the very same, which would hide what is normalised with what.
+    Not the very same, which would hide what is normalized with what.
     """
     norms = [
         layer
@@ -101,7 +101,7 @@ def copy_in_order(source, target):
     sources = [
         layer
         for layer in source.layers
-        # A normalisation of the inputs is not the network's.
+        # A normalization of the inputs is not the network's.
         if layer.weights and not isinstance(layer, keras.layers.Normalization)
     ]
     targets = [layer for layer in target.layers if layer.weights]

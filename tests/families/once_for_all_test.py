@@ -277,7 +277,7 @@ def test_at_first_the_depth_does_not_matter(pair):
     )
 
 
-def test_a_map_that_is_the_identity_takes_the_centre():
+def test_a_map_that_is_the_identity_takes_the_center():
     mapped = Supernet(small(NAMES[0]), classes=3)
     contracts.randomize(mapped)
     plain = Supernet(small(NAMES[0], kernel_transform=False), classes=3)

@@ -60,10 +60,10 @@ def test_changes_may_be_lists():
 
 def test_an_unknown_field_lists_the_fields():
     with pytest.raises(ValueError) as error:
-        families.get("bignas", resolutions=(96,), colour=3)
+        families.get("bignas", resolutions=(96,), color=3)
     assert "The table of 'bignas' has the fields" in str(error.value)
     assert "'resolution'" in str(error.value)
-    assert "Received: ['colour', 'resolutions']" in str(error.value)
+    assert "Received: ['color', 'resolutions']" in str(error.value)
 
 
 def test_register_makes_a_family_known():

@@ -294,7 +294,7 @@ def test_a_child_is_stock_and_can_be_saved(pair, tmp_path):
     contracts.check_child(child, plan, tmp_path)
 
 
-def test_at_initialisation_the_depth_of_stages_does_not_matter():
+def test_at_initialization_the_depth_of_stages_does_not_matter():
     supernet = Supernet(NARROW_D, classes=4)
     images = contracts.random_images(4, 24)
     largest = supernet.space.largest
@@ -447,7 +447,7 @@ def test_labels_say_what_a_gene_is_of():
     )
 
 
-def test_an_error_names_gene_label_choices_and_neighbours():
+def test_an_error_names_gene_label_choices_and_neighbors():
     space = families.get("ofa_resnet50").space
     ratios = (30, *space.largest.expand_ratio[1:])
     arch = dataclasses.replace(

@@ -144,7 +144,7 @@ def test_subnets_and_children(family, tmp_path):
     contracts.check_child(child, family.plan(archs[0], 10), tmp_path)
 
 
-def test_without_normalisation_there_is_nothing_to_calibrate():
+def test_without_normalization_there_is_nothing_to_calibrate():
     supernet = Supernet(SMALL, classes=3)
     arch = SMALL.space.smallest
     images = contracts.random_images(2, 14)
@@ -159,7 +159,7 @@ def test_without_normalisation_there_is_nothing_to_calibrate():
         keras_elastic.calibrate(child, images)
 
 
-def test_with_normalisation_a_child_is_calibrated():
+def test_with_normalization_a_child_is_calibrated():
     child = Supernet(SMALL_POOLED, classes=3).child(arch_of(7, 16))
     assert not keras_elastic.is_calibrated(child)
     keras_elastic.calibrate(child, contracts.random_images(8, 16))
@@ -223,7 +223,7 @@ def test_both_hidden_layers_are_dropped(family):
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-def test_a_normalisation_takes_the_place_of_the_bias(normalize):
+def test_a_normalization_takes_the_place_of_the_bias(normalize):
     family = dataclasses.replace(POOLED, normalize=normalize)
     operations = operations_of(family)
     convolutions = of_kind(primitives.Convolution, operations)

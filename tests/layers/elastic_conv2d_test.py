@@ -86,7 +86,7 @@ def test_sizes_must_be_positive_integers(name, value):
         ElasticConv2D(**sizes)
 
 
-def test_even_kernels_have_no_centre():
+def test_even_kernels_have_no_center():
     with pytest.raises(ValueError, match="`kernel_size` must be odd.*=4"):
         ElasticConv2D(4, kernel_size=4)
     layer = ElasticConv2D(4, kernel_size=5)

@@ -43,7 +43,7 @@ def test_contract(size, strides):
 @pytest.mark.parametrize("kernel_size", [3, 5, 7])
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8, 13, 14])
-def test_centre_crop_equals_masked_kernel(size, strides, kernel_size):
+def test_center_crop_equals_masked_kernel(size, strides, kernel_size):
     # "same" padding at stride 2 is asymmetric for even sizes.
     inputs = np.random.default_rng(0).normal(size=(1, size, size, 3))
     outputs = []
@@ -80,7 +80,7 @@ def test_sizes_must_be_positive_integers(name):
         ElasticDepthwiseConv2D(**sizes)
 
 
-def test_even_kernels_have_no_centre():
+def test_even_kernels_have_no_center():
     with pytest.raises(ValueError, match="`kernel_size` must be odd.*=6"):
         ElasticDepthwiseConv2D(kernel_size=6)
     layer = ElasticDepthwiseConv2D(5)
@@ -109,9 +109,9 @@ def reference_kernel(layer, kernel_size):
     """The matrices' definition, in NumPy: 7 to 5, then 5 to 3."""
     kernel = layer.kernel.numpy()
     for size in range(5, kernel_size - 1, -2):
-        centre = kernel[1:-1, 1:-1].reshape(size**2, -1)
+        center = kernel[1:-1, 1:-1].reshape(size**2, -1)
         matrix = layer.transforms[size].numpy()
-        kernel = (matrix @ centre).reshape(size, size, -1, 1)
+        kernel = (matrix @ center).reshape(size, size, -1, 1)
     return kernel
 
 
@@ -121,12 +121,12 @@ def test_there_is_a_matrix_for_each_smaller_size():
 
 
 @pytest.mark.parametrize("kernel_size", [3, 5, 7])
-def test_transforms_start_as_the_centre_crop(kernel_size):
+def test_transforms_start_as_the_center_crop(kernel_size):
     layer = transforming()
     margin = (7 - kernel_size) // 2
-    centre = layer.kernel.numpy()[margin : 7 - margin, margin : 7 - margin]
+    center = layer.kernel.numpy()[margin : 7 - margin, margin : 7 - margin]
     [kernel] = layer.sliced_weights(4, kernel_size)
-    np.testing.assert_array_equal(kernel, centre)
+    np.testing.assert_array_equal(kernel, center)
 
 
 @pytest.mark.parametrize("mode", ["sliced", "masked"])

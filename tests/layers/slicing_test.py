@@ -57,7 +57,7 @@ def test_sizes_that_are_not_positive_integers(value):
 
 
 @pytest.mark.parametrize("size,expected", [(7, 0), (5, 1), (3, 2), (1, 3)])
-def test_crop_is_the_centre(size, expected):
+def test_crop_is_the_center(size, expected):
     kernel = numbered_kernel(7)
     cropped = slicing.crop_kernel(kernel, size, 7)
     assert cropped.shape[:2] == (size, size)

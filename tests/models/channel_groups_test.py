@@ -41,7 +41,7 @@ def test_an_addition_ties_channels():
     assert "stage5_block2_project_norm" in names(group.members)
 
 
-def test_colours_and_logits_stay():
+def test_colors_and_logits_stay():
     found = groups_of(LITE)
     assert not any("stem_conv" in names(g.consumers) for g in found)
     assert not any("head_classifier" in names(g.producers) for g in found)

@@ -133,7 +133,7 @@ def test_pixels_may_be_integers(random_digits):
     )
 
 
-# At initialisation
+# At initialization
 
 
 @pytest.mark.parametrize("name", ["bignas_digits", "tiny_attentive"])

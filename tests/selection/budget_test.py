@@ -205,7 +205,7 @@ SPACE = FAMILY.space
 WIDE, NARROW = width(SPACE.largest), width(SPACE.smallest)
 
 
-class Vectorised:
+class Vectorized:
     """A cost that is asked for many architectures at once."""
 
     asked = 0
@@ -214,11 +214,11 @@ class Vectorised:
         return width(arch)
 
     def predict_encoded(self, encoded):
-        Vectorised.asked += 1
+        Vectorized.asked += 1
         return encoded[:, 1 : 1 + len(SPACE.width)].sum(axis=1)
 
 
-@pytest.mark.parametrize("cost", [width, Vectorised()])
+@pytest.mark.parametrize("cost", [width, Vectorized()])
 def test_any_function_is_a_cost(cost):
     bound = (WIDE + NARROW) / 2
     budget = Budget(limits=(Limit("width", cost, bound),))
@@ -229,12 +229,12 @@ def test_any_function_is_a_cost(cost):
 
 
 def test_a_cost_that_can_is_asked_once():
-    cost = Vectorised()
+    cost = Vectorized()
     limit = Limit("width", cost, WIDE)
-    before = Vectorised.asked
+    before = Vectorized.asked
     encoded = SPACE.sample_encoded(np.random.default_rng(0), 50)
     assert Budget(limits=(limit,)).fits_limits(SPACE, encoded).all()
-    assert Vectorised.asked == before + 1
+    assert Vectorized.asked == before + 1
 
 
 def test_the_second_limit_is_asked_for_what_the_first_lets_through():

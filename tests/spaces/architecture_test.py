@@ -102,7 +102,7 @@ def without_depth():
 
 @pytest.mark.parametrize(
     "values",
-    [without_depth(), {**VALUES, "colour": (3,)}, {}, [192], None],
+    [without_depth(), {**VALUES, "color": (3,)}, {}, [192], None],
     ids=["missing", "unknown", "empty", "list", "none"],
 )
 def test_from_dict_wants_exactly_the_fields(values):

@@ -1,6 +1,6 @@
 """Holds a fine-tuning on two replicas against the same on one.
 
-If normalisations keep their statistics, it does not matter how a batch is
+If normalizations keep their statistics, it does not matter how a batch is
 shared out. If not, they use the statistics of the replica's part: there, both
 parts are the same images, and so the statistics are those of the whole.
 

@@ -60,7 +60,7 @@ def test_a_frozen_trunk_stays_as_it_is_statistics_included():
     assert changes(model, lambda: fit(model)) == {"classifier"}
 
 
-def test_kept_normalisations_stay_as_they_are():
+def test_kept_normalizations_stay_as_they_are():
     model = make_classifier()
     make_stage().prepare(model, 2)
     expected = {
@@ -71,7 +71,7 @@ def test_kept_normalisations_stay_as_they_are():
     assert changes(model, lambda: fit(model)) == expected
 
 
-def test_normalisations_that_are_measured_afterwards_are_trained():
+def test_normalizations_that_are_measured_afterwards_are_trained():
     model = make_classifier()
     make_stage(statistics="measured").prepare(model, 2)
     expected = {layer.name for layer in model.layers if layer.weights}
@@ -92,7 +92,7 @@ def test_a_stage_thaws_what_the_last_one_froze():
     assert all(layer.trainable for layer in model.layers)
 
 
-def test_kept_normalisations_inside_a_model_that_is_a_layer():
+def test_kept_normalizations_inside_a_model_that_is_a_layer():
     inner = heads.without_head(make_classifier(), "avg")
     inputs = keras.Input((8, 8, 3))
     outer = keras.Model(inputs, keras.layers.Dense(3)(inner(inputs)))
@@ -229,5 +229,5 @@ def test_steps_that_are_none():
 def test_a_stage_is_readable():
     stage = make_stage(layers=HEAD, learning_rate=0.1)
     assert str(stage).startswith("all: 2 epochs of 'classifier'; SGD")
-    assert "all layers but normalisations" in str(make_stage())
+    assert "all layers but normalizations" in str(make_stage())
     assert "of all layers;" in str(make_stage(statistics="measured"))

@@ -67,16 +67,16 @@ def test_labels_of_which_an_image_may_have_several(dataset):
     model = load(classes=3, multi_label=True)
     size = model.input_shape[1]
 
-    def labelled(split):
+    def labeled(split):
         images, digit = decoded(split, size)
         is_prime = np.isin(digit, (2, 3, 5, 7))
         labels = np.stack([digit % 2 == 0, digit >= 5, is_prime], axis=1)
         return images, labels.astype("float32")
 
     recipe = ke.finetune_recipe(model, epochs=5)
-    recipe.fit(model, *labelled(dataset.train), verbose=0)
+    recipe.fit(model, *labeled(dataset.train), verbose=0)
     logs = model.evaluate(
-        *labelled(dataset.held_out), verbose=0, return_dict=True
+        *labeled(dataset.held_out), verbose=0, return_dict=True
     )
     assert logs["average_precision"] > 0.85
 
@@ -238,7 +238,7 @@ def test_arguments_out_of_range(wrong, expected):
         ke.finetune_recipe(make_classifier(), **wrong)
 
 
-def test_normalisations_to_measure_in_a_model_that_is_a_layer():
+def test_normalizations_to_measure_in_a_model_that_is_a_layer():
     features = heads.without_head(make_classifier(), "avg")
     inputs = keras.Input((8, 8, 3))
     outputs = keras.layers.Dense(3)(features(inputs))

@@ -159,7 +159,7 @@ def test_the_first_phase_teaches_the_second(whole):
     assert watcher.trainers["whole"].task.objective.teacher is None
     teacher = watcher.trainers["shrunk"].task.objective.teacher
     assert teacher.arch == tiny.FAMILY.space.largest
-    # It has not learnt since.
+    # It has not learned since.
     assert_equal(teacher.supernet.get_weights(), final(folder / "whole"))
 
 

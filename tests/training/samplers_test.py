@@ -213,15 +213,15 @@ def test_attentive_picks_by_the_losses_in_each_group(prefer, pick):
 def test_candidates_are_near_a_common_target():
     sampler = AttentiveSandwich(num_random=4, num_candidates=3)
     spread = np.ptp(flops(SPACE.sample_encoded(np.random.default_rng(0), 512)))
-    centres = []
+    centers = []
     for step in range(20):
         asked = Asked()
         sampler.draw(SUPERNET, 0, step, asked)
         groups = flops(asked.archs).reshape(4, 3)
         # Far out there are few; elsewhere 512 lie close to one another.
         assert np.median(np.ptp(groups, axis=1)) < 0.05 * spread
-        centres.extend(groups.mean(axis=1))
-    assert np.ptp(centres) > 0.6 * spread
+        centers.extend(groups.mean(axis=1))
+    assert np.ptp(centers) > 0.6 * spread
 
 
 def test_more_candidates_than_are_drawn_usually():

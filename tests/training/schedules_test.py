@@ -35,7 +35,7 @@ def test_warms_up_linearly():
     assert rates == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
 
 
-def test_survives_serialisation():
+def test_survives_serialization():
     schedule = ExponentialWithConstantEnding(0.1, 7, 0.9, 0.2, 3)
     config = keras.optimizers.schedules.serialize(schedule)
     copy = keras.optimizers.schedules.deserialize(config)
@@ -80,7 +80,7 @@ def test_without_a_warm_up_it_is_the_schedule():
         assert float(schedule(step)) == float(linear()(step))
 
 
-def test_a_warm_up_survives_serialisation():
+def test_a_warm_up_survives_serialization():
     schedule = WarmUp(linear(), 3)
     config = keras.optimizers.schedules.serialize(schedule)
     copy = keras.optimizers.schedules.deserialize(config)
@@ -88,7 +88,7 @@ def test_a_warm_up_survives_serialisation():
     assert float(copy(7)) == float(schedule(7))
 
 
-def test_an_optimizer_with_a_warm_up_survives_serialisation():
+def test_an_optimizer_with_a_warm_up_survives_serialization():
     optimizer = keras.optimizers.SGD(WarmUp(linear(), 3))
     config = keras.optimizers.serialize(optimizer)
     copy = keras.optimizers.deserialize(config)

@@ -9,7 +9,7 @@ from keras_elastic.training import StepSettings
 
 @pytest.fixture(scope="module")
 def mobilenet():
-    """Depthwise and other convolutions, normalisations, a dense layer."""
+    """Depthwise and other convolutions, normalizations, a dense layer."""
     return Supernet(families.get("mobilenet_v2"), classes=3)
 
 
@@ -99,7 +99,7 @@ def test_without_mixup_nothing_is_mixed():
 
 
 @pytest.mark.parametrize("shape", [(6,), (6, 2), (6, 2, 2, 3)])
-def test_neighbours_are_mixed(shape):
+def test_neighbors_are_mixed(shape):
     rng = np.random.default_rng(0)
     values = rng.normal(size=shape).astype("float32")
     mixing = np.array([1.0, 0.25, 0.5], "float32")

@@ -2,7 +2,7 @@
 
     strategy_run.py FILE none|mirrored|multi_worker [--folder=DIR] [--slow]
 
-Normalisation has fixed statistics: those of a batch would be the replica's.
+Normalization has fixed statistics: those of a batch would be the replica's.
 Dropout, mixup, clipping and accumulation are on, for they must not depend on
 the number of replicas either. Several workers are one process each, with
 TF_CONFIG in the environment.

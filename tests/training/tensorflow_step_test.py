@@ -240,7 +240,7 @@ def test_accumulation_is_the_mean_of_the_parts(supernet, archs, parts):
     found = step_gradients(step, archs, images, labels, traced=parts == 2)
     own = BATCH // parts
     alone = make_step(supernet, weight_decay=0.1)
-    # Each part is normalised by itself.
+    # Each part is normalized by itself.
     each = [
         step_gradients(alone, archs, images[i : i + own], labels[i : i + own])
         for i in range(0, BATCH, own)
@@ -287,11 +287,11 @@ def test_mixup_equals_mixing_by_hand(supernet, archs):
         make_step(supernet, mixup=0.2), archs, images, labels, mixing
     )
     share = np.repeat(mixing, 2)
-    neighbour = np.arange(BATCH) ^ 1
+    neighbor = np.arange(BATCH) ^ 1
 
     def mix(values):
         own = share.reshape(-1, *[1] * (values.ndim - 1))
-        return own * values + (1 - own) * values[neighbour]
+        return own * values + (1 - own) * values[neighbor]
 
     losses, expected = reference_gradients(
         supernet, archs, mix(images), mix(smoothed(labels))

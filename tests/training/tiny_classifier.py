@@ -11,7 +11,7 @@ LABELS = np.arange(16) % 3
 
 
 def make_classifier(multi_label=False):
-    """Convolution, normalisation, depthwise convolution, head."""
+    """Convolution, normalization, depthwise convolution, head."""
     inputs = keras.Input((8, 8, 3), name="images")
     x = keras.layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(inputs)
     x = keras.layers.Conv2D(4, 3, use_bias=False, name="conv")(x)

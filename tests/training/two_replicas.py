@@ -1,6 +1,6 @@
 """Holds a step of two replicas against the same step on one.
 
-Normalisation uses the statistics of the replica's part of the batch, as on
+Normalization uses the statistics of the replica's part of the batch, as on
 several GPUs. So the reference is the mean of the gradients that one replica
 computes on each part; and where both parts are the same images, it is the step
 of one replica on the whole batch.

@@ -304,7 +304,7 @@ def test_an_uncalibrated_network_is_not_exported(written, tmp_path):
     assert ke.is_calibrated(model)
 
 
-def test_greyscale_images_to_calibrate(written):
+def test_grayscale_images_to_calibrate(written):
     model = ke.load(written.folder, weights=None)
     with pytest.raises(ValueError, match="must be RGB.*np.repeat"):
         ke.calibrate(model, IMAGES[..., :1])

@@ -92,7 +92,7 @@ def test_names_of_a_new_head(written, tmp_path):
     assert ke.load(tmp_path / "new").class_names == names
 
 
-def test_the_state_of_the_optimiser_is_left_out(written, tmp_path):
+def test_the_state_of_the_optimizer_is_left_out(written, tmp_path):
     model = ke.load(written.folder, resolution=12)
     before = ke.save_preset(model, tmp_path / "before")
     model.fit(IMAGES, np.arange(4), verbose=0)

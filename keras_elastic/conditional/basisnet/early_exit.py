@@ -189,7 +189,7 @@ def measure_early_exit(model, batches):
         model: `BasisNet`, calibrated. Its own threshold is not looked at.
         batches: Iterable of pairs of images, pixels in 0..255 of shape (batch,
             height, width, 3), and integer labels. The images should be held
-            out of the training: networks are too sure of what they learnt.
+            out of the training: networks are too sure of what they learned.
 
     Returns:
         An `EarlyExitCurve`.

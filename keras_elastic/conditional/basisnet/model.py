@@ -26,7 +26,7 @@ class BasisNet(keras.Model):
     heads on one feature: class logits, and coefficients. For each image the
     coefficients mix the kernels of the specialist from `num_bases` bases, one
     vector of coefficients for each block with bases. Only the kernels of
-    convolutions have copies there; squeeze-excite, normalisation and shortcuts
+    convolutions have copies there; squeeze-excite, normalization and shortcuts
     are shared, and so are all other blocks.
 
     It is a functional model of stock layers, `BasisConv2D`,
@@ -184,7 +184,7 @@ class BasisNet(keras.Model):
 
         Args:
             images: Tensor of pixels in 0..255, of any square size.
-            training: Boolean. Whether normalisations take the batch's
+            training: Boolean. Whether normalizations take the batch's
                 statistics.
             dropout_masks: Dictionary from names of `dropouts` to tensors of
                 shape (batch, features) that multiply the features there, or

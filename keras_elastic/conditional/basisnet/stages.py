@@ -78,7 +78,7 @@ class MadeLayers:
     Args:
         layers: Dictionary from names to layers.
         prefix: String before the names of the layers.
-        training: Boolean. Whether normalisations take the batch's statistics.
+        training: Boolean. Whether normalizations take the batch's statistics.
         dropout_masks: Dictionary from names of dropouts, without the prefix,
             to tensors of shape (batch, features) that multiply the features
             there. Others drop nothing: nothing is drawn at random.
@@ -128,7 +128,7 @@ def run_blocks(blocks, inputs, layers, coefficients=None):
         coefficients: Dictionary from names of blocks to tensors of shape
             (batch, num_bases), or to functions that make them of the block's
             input. The convolutions of these blocks have bases;
-            squeeze-excite, normalisation and shortcut never have.
+            squeeze-excite, normalization and shortcut never have.
 
     Returns:
         Tensor.

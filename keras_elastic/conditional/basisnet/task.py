@@ -272,8 +272,8 @@ class BasisNetTask(Task):
         loss = self.teacher_share * divergence(taught, logits)
         if self.teacher_share == 1:
             return loss
-        labelled = soft_cross_entropy(targets, logits)
-        return loss + (1 - self.teacher_share) * labelled
+        labeled = soft_cross_entropy(targets, logits)
+        return loss + (1 - self.teacher_share) * labeled
 
     def _light_targets(self, batch):
         if self.light_hard_labels:

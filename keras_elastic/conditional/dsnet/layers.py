@@ -172,7 +172,7 @@ def one_hot(logits):
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class RoutedNormalization(keras.layers.Layer):
-    """Batch normalisation whose frozen statistics depend on the path.
+    """Batch normalization whose frozen statistics depend on the path.
 
     Each path through a network that decides image by image has statistics of
     its own. They are held together with gamma and beta, as a factor and a

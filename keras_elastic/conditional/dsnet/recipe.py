@@ -77,7 +77,7 @@ class DSNetRecipe(Recipe):
         return DSNetTraining(self, run)
 
     def gate_recipe(self) -> "DSNetRecipe":
-        """Returns the recipe with the gates' optimisation in its fields."""
+        """Returns the recipe with the gates' optimization in its fields."""
         return self.replace(
             epochs=self.gate_epochs,
             learning_rate=self.gate_learning_rate,

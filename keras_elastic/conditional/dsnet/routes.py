@@ -193,7 +193,7 @@ def _normalizations(plan):
 
 
 def _narrower_channels(plan, others):
-    """For each normalisation the next smaller width that another plan has."""
+    """For each normalization the next smaller width that another plan has."""
     live = {o.name: o.channels for o in _normalizations(plan)}
     narrower = {}
     for other in others:

@@ -96,7 +96,7 @@ def flops(blocks):
 def run_part(model, part, route, features, factors=None):
     """Runs a part of the network, for inference.
 
-    Each normalisation is folded into the convolution before it, whose kernel
+    Each normalization is folded into the convolution before it, whose kernel
     is small beside the activations.
 
     Args:

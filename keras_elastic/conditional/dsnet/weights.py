@@ -14,7 +14,7 @@ def copy(supernet, statistics, model):
     Args:
         supernet: `Supernet`.
         statistics: Dictionary from `Architecture` to dictionaries from the
-            names of normalisations to arrays of shape (2, channels).
+            names of normalizations to arrays of shape (2, channels).
         model: `DSNet` of the supernet's family.
 
     Raises:

@@ -96,7 +96,7 @@ class Chain:
                 refuse(
                     step,
                     "a depthwise convolution has a bias only where a "
-                    "normalisation follows",
+                    "normalization follows",
                     "Build it with `use_bias=False`.",
                 )
         return self.steps
@@ -203,7 +203,7 @@ class Chain:
         if self.is_pooled:
             refuse(
                 step,
-                "a normalisation must be of a map, and not of a vector",
+                "a normalization must be of a map, and not of a vector",
                 "Leave it out, or put it before the pooling.",
             )
         before = self.steps[-1] if self.steps else None

@@ -51,10 +51,10 @@ def elastic(
     sorted: a subnet has the most important ones.
 
     What is read: chains of convolutions, also depthwise and separable ones,
-    with normalisations, activations and poolings; residual blocks, whose two
+    with normalizations, activations and poolings; residual blocks, whose two
     paths end in an addition; squeeze-excite; and a classifier behind a global
     pooling or a `Flatten`. So are models inside of the model, and layers that
-    rescale or normalise its images. Augmentation, and dropout between
+    rescale or normalize its images. Augmentation, and dropout between
     convolutions, are left out: they do nothing at inference.
 
     What can shrink, each a gene of `supernet.space` whose label says of what:
@@ -62,7 +62,7 @@ def elastic(
     - channels that blocks hand on (`width`). All that additions tie together
       shrink as one;
     - blocks at the end of a stage that add to their input (`depth`);
-    - depthwise kernels, to their centre (`kernel_size`);
+    - depthwise kernels, to their center (`kernel_size`);
     - the images (`resolution`).
 
     Pixels are in 0..255. What the model's `preprocess_input` does to them is
@@ -75,7 +75,7 @@ def elastic(
     - BigNAS (Yu et al., ECCV 2020), section 3: what of the weights a subnet
       has.
     - Once-for-All (Cai et al., ICLR 2020), section 3.3: the largest network
-      first; sorted channels; the centre of kernels.
+      first; sorted channels; the center of kernels.
     - BootstrapNAS (Munoz et al., 2021), and `convert` of NVIDIA's Model
       Optimizer: supernets of any model.
 
@@ -103,7 +103,7 @@ def elastic(
 
     Returns:
         `Supernet`. Its `initial_statistics` are those of its largest subnet:
-        a dictionary from the names of normalisations to arrays of shape
+        a dictionary from the names of normalizations to arrays of shape
         (2, channels).
 
     Raises:

@@ -180,7 +180,7 @@ def _depthwise(node, kernel_name="kernel", **weights):
 
 def _depthwise_convolution(node):
     layer = node.operation
-    # A bias, until the normalisation that follows takes it.
+    # A bias, until the normalization that follows takes it.
     bias = {"bias": _numbers(layer.bias)} if layer.use_bias else {}
     return _with_activation([_depthwise(node, **bias)], node)
 
@@ -208,7 +208,7 @@ def _normalization(node):
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
     shape = layer.input.shape
     if axis % len(shape) != len(shape) - 1:
-        refuse(node, "channels come last, and normalisation is of them")
+        refuse(node, "channels come last, and normalization is of them")
     channels = shape[-1]
     mean, variance = map(_numbers, (layer.moving_mean, layer.moving_variance))
     gamma = _numbers(layer.gamma) if layer.scale else np.ones(channels, "f")

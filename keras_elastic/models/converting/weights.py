@@ -13,7 +13,7 @@ def copy_weights(supernet, weights):
         weights: What `make_family` returned beside it.
 
     Returns:
-        The model's statistics: dictionary from the names of normalisations to
+        The model's statistics: dictionary from the names of normalizations to
         arrays of shape (2, channels).
     """
     statistics = {}

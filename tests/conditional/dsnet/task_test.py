@@ -106,7 +106,7 @@ def test_only_the_slimming_heads_get_gradients(model):
 
 
 def test_complexity_pushes_towards_narrower_widths(model):
-    """A step against its gradient favours the slimmest over the widest."""
+    """A step against its gradient favors the slimmest over the widest."""
     task, draws = GateTask(model), 2000
     features = tf.repeat(model.stem(IMAGES[:1]), draws, axis=0)
     noise = task.draw(np.random.default_rng(0), draws, 0)["noise"]

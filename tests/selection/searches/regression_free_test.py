@@ -47,9 +47,9 @@ class Predictions:
         encoded = SPACE.encode(arch)
         least, most = SPACE.encode(SPACE.smallest), SPACE.encode(SPACE.largest)
         shares = (encoded - least) / np.maximum(most - least, 1)
-        centred = shares - shares.mean()
+        centered = shares - shares.mean()
         strength = 0.15 * shares.sum() - 0.5
-        return self.ease + strength + centred @ self.leaning > 0
+        return self.ease + strength + centered @ self.leaning > 0
 
 
 def search(predictions=None, budgets=BUDGETS, **arguments):
