@@ -40,6 +40,8 @@ from keras_elastic.selection import plot_front
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces.architecture import FIELDS
+from keras_elastic.zoo import evaluation
+from keras_elastic.zoo import places
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run", None, "Folder of a run, or a zoo entry's name.")
@@ -106,14 +108,14 @@ def main(argv):
     dataset = ke.data.load_dataset(
         recipe.dataset, FLAGS.data_dir, limit=recipe.limit
     )
-    zoo.check_same_classes(entry, dataset)
+    evaluation.check_same_classes(entry, dataset)
 
     # ------------------------------------------------------------ select
     # What the zoo installed is not written to.
-    installed = entry.folder.parent == zoo.zoo_folder()
+    installed = entry.folder.parent == places.zoo_folder()
     home = pathlib.Path("runs", entry.name) if installed else entry.folder
     home.mkdir(parents=True, exist_ok=True)
-    scorer = zoo.make_scorer(
+    scorer = evaluation.make_scorer(
         supernet, recipe, dataset, cache=home / "scores.jsonl"
     )
     if scorer.scores:
@@ -137,7 +139,7 @@ def main(argv):
 
     # ------------------------------------------------------------ report
     test = scorer.evaluate(
-        selection.arch, statistics, zoo.test_batches(recipe, dataset)
+        selection.arch, statistics, evaluation.test_batches(recipe, dataset)
     )
     score = scorer(selection.arch)
     print(
@@ -241,7 +243,7 @@ def select(family, classes, scorer, budget, reference):
 
 def write_front(scorer, selection, out):
     """Writes the front of all that was scored; says which files there are."""
-    rows = zoo.scored_rows(scorer)
+    rows = evaluation.scored_rows(scorer)
     front = Front(rows)
     front.write(out / "front.csv")
     chosen = [row for row in rows if row.arch == selection.arch]
@@ -255,7 +257,7 @@ def write_front(scorer, selection, out):
 def report_flips(reference, selection, scorer, recipe, dataset, out):
     """Prints and writes the flips between the reference and the child."""
     archs = {"reference": reference, "selected": selection.arch}
-    batches = zoo.test_batches(recipe, dataset)
+    batches = evaluation.test_batches(recipe, dataset)
     report = FlipReport.measure(
         {name: scorer.correct_on(arch, batches) for name, arch in archs.items()}
     )

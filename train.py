@@ -50,6 +50,14 @@ from keras_elastic.training import Run
 from keras_elastic.training import Single
 from keras_elastic.training import provenance
 from keras_elastic.training import strategies
+from keras_elastic.zoo import evaluation
+from keras_elastic.zoo import half_weights
+from keras_elastic.zoo import recipes
+from keras_elastic.zoo.entry import WEIGHTS
+from keras_elastic.zoo.entry import remember_recipe
+from keras_elastic.zoo.entry import write_entry
+from keras_elastic.zoo.fronts import load_archs
+from keras_elastic.zoo.initial import load_initial
 
 TOP1 = "test top-1"
 
@@ -124,9 +132,9 @@ def main(argv):
 
     # ------------------------ what is wrong shows before anything is written
     check_flags(recipe)
-    zoo.check_recipe(recipe, run)
+    recipes.check_recipe(recipe, run)
     training = recipe.make_training(run)
-    zoo.remember_recipe(run.folder, recipe)
+    remember_recipe(run.folder, recipe)
     provenance.remember_start(
         run.folder / "starts.jsonl", strategy=FLAGS.strategy, seed=recipe.seed
     )
@@ -153,25 +161,29 @@ def select(supernet, recipe, run):
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
 
     # -------------------------------------------- calibrate and select
-    zoo.round_weights(zoo.make_scorer(supernet, recipe, dataset))
+    half_weights.round_weights(
+        evaluation.make_scorer(supernet, recipe, dataset)
+    )
     scores = folder / "scores.jsonl"
-    scorer = zoo.make_scorer(supernet, recipe, dataset, cache=scores)
+    scorer = evaluation.make_scorer(supernet, recipe, dataset, cache=scores)
     print("Selecting children on held-out images")
-    zoo.make_search(recipe).search(
+    recipes.make_search(recipe).search(
         supernet.family,
         dataset.num_classes,
         scorer,
         budgets,
         scripts.make_progress("candidate"),
     )
-    front, statistics = zoo.make_front(
-        scorer, zoo.test_batches(recipe, dataset)
+    front, statistics = evaluation.make_front(
+        scorer, evaluation.test_batches(recipe, dataset)
     )
     if FLAGS.latency:
-        front = zoo.time_front(front, supernet.family, dataset.num_classes)
+        front = evaluation.time_front(
+            front, supernet.family, dataset.num_classes
+        )
 
     # -------------------------------------------------- save and export
-    entry = zoo.write_entry(
+    entry = write_entry(
         folder,
         name=recipe.name,
         supernet=supernet,
@@ -192,7 +204,7 @@ def select(supernet, recipe, run):
         compare(recipe, run, scorer)
     print(
         f"\nWrote {folder}/front.csv ({len(front.rows)} architectures), "
-        f"{folder}/{zoo.entry.WEIGHTS} and {served}.\n"
+        f"{folder}/{WEIGHTS} and {served}.\n"
         "Next, take a child for your own budget:\n\n"
         f"    python search.py --run={folder} "
         f"--flops={short(recipe.budgets[-1])}"
@@ -226,8 +238,8 @@ def make_run(recipe, dataset):
         is_chief=strategy is None or strategies.is_chief(strategy),
         checkpoint_every=FLAGS.checkpoint_every,
         load_teacher=zoo.load_teacher,
-        load_initial=zoo.load_initial,
-        load_archs=zoo.load_archs,
+        load_initial=load_initial,
+        load_archs=load_archs,
     )
     return dataclasses.replace(
         run, make_callbacks=functools.partial(make_callbacks, recipe, run)
@@ -278,7 +290,7 @@ def make_callbacks(recipe, run, name, trainer):
     callbacks = [keras.callbacks.CSVLogger(log, append=True)]
     if FLAGS.validate_every:
         # First, because the logs hold what it measures.
-        validation = zoo.make_validation(
+        validation = evaluation.make_validation(
             recipe, run.dataset, trainer, FLAGS.validate_every
         )
         callbacks.insert(0, validation)
@@ -319,9 +331,11 @@ def compare(recipe, run, scorer):
         ("child of the supernet", scorer.supernet),
         (f"trained alone, {recipe.epochs} epochs", alone),
     ):
-        judge = zoo.make_scorer(supernet, recipe, dataset)
+        judge = evaluation.make_scorer(supernet, recipe, dataset)
         top1 = judge.evaluate(
-            arch, judge.statistics(arch), zoo.test_batches(recipe, dataset)
+            arch,
+            judge.statistics(arch),
+            evaluation.test_batches(recipe, dataset),
         ).accuracy
         print(f"  {label:<28}{top1:>8.2%}")
 

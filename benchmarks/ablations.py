@@ -28,7 +28,6 @@ from tables import spread
 
 import keras_elastic as ke
 from keras_elastic import files
-from keras_elastic import zoo
 from keras_elastic.data.augmentation import shift_flip
 from keras_elastic.training import Recipe
 from keras_elastic.training import Run
@@ -37,6 +36,8 @@ from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 from keras_elastic.training.tensorflow_step import decay_gradients
+from keras_elastic.zoo import evaluation
+from keras_elastic.zoo.entry import remember_recipe
 
 # What each changes: fields of the recipe, or of `VariantStep.variant`, or
 # "gammas", those of a block's last normalization, and "rate", a factor of the
@@ -126,7 +127,7 @@ def measure(name, recipe, dataset, folder):
         learning_rate=rate * recipe.learning_rate, **changes
     )
     # Refuses results that were found with other flags.
-    zoo.remember_recipe(folder, recipe)
+    remember_recipe(folder, recipe)
     path = folder / "result.json"
     if path.is_file():
         return json.loads(path.read_text())
@@ -248,7 +249,7 @@ class VariantStep(TensorFlowStep):
 
 def test_accuracies(supernet, recipe, dataset):
     """Top-1 on the test split of `COLUMNS`, with measured statistics."""
-    scorer = zoo.make_scorer(supernet, recipe, dataset)
+    scorer = evaluation.make_scorer(supernet, recipe, dataset)
     space = supernet.space
     # The same of every variant and seed.
     rng = np.random.default_rng(0)
@@ -257,7 +258,7 @@ def test_accuracies(supernet, recipe, dataset):
         "between": [space.sample(rng) for _ in range(NUM_BETWEEN)],
         "largest": [space.largest],
     }
-    batches = list(zoo.test_batches(recipe, dataset))
+    batches = list(evaluation.test_batches(recipe, dataset))
     return {
         column: float(
             np.mean(

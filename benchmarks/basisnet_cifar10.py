@@ -18,11 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 import keras_elastic as ke
-from keras_elastic import zoo
 from keras_elastic.conditional.basisnet import run as basisnet_run
 from keras_elastic.selection.budget import short
 from keras_elastic.training import Run
 from keras_elastic.training import TrainingRecipe
+from keras_elastic.zoo import places
+from keras_elastic.zoo.entry import remember_recipe
 
 VARIANTS = {
     "one base": {"num_bases": 1, "basis_dropout": 0.0},
@@ -39,7 +40,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int)
     arguments = parser.parse_args()
-    recipe = TrainingRecipe.from_file(zoo.recipe_file("basisnet_cifar10"))
+    recipe = TrainingRecipe.from_file(places.recipe_file("basisnet_cifar10"))
     if arguments.epochs:
         recipe = recipe.replace(epochs=arguments.epochs)
     dataset = ke.data.load_dataset(
@@ -59,7 +60,7 @@ def main():
 
 def measure(recipe, dataset, folder):
     """Trains a variant; returns its parameters and its `ExitResult`s."""
-    zoo.remember_recipe(folder, recipe)
+    remember_recipe(folder, recipe)
     run = Run(dataset=dataset, folder=folder)
     model = recipe.make_training(run).train_model()
     _, results = basisnet_run.measure_results(model, recipe, dataset)

@@ -17,10 +17,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 import keras_elastic as ke
-from keras_elastic import zoo
 from keras_elastic.selection.budget import short
 from keras_elastic.training import Run
 from keras_elastic.training import TrainingRecipe
+from keras_elastic.zoo import places
+from keras_elastic.zoo.entry import remember_recipe
 
 
 def main():
@@ -32,7 +33,9 @@ def main():
     parser.add_argument("--gate_epochs", type=int)
     parser.add_argument("--windows", default="all")
     arguments = parser.parse_args()
-    recipe = TrainingRecipe.from_file(zoo.recipe_file("ds_mobilenet_cifar10"))
+    recipe = TrainingRecipe.from_file(
+        places.recipe_file("ds_mobilenet_cifar10")
+    )
     changes = {"windows": tuple(arguments.windows.split(","))}
     for name in ("epochs", "gate_epochs"):
         if getattr(arguments, name):
@@ -55,7 +58,7 @@ def main():
 def measure(recipe, dataset, folder):
     """Trains the supernet and the gates; returns their `DSNetResult`s."""
     print(folder, flush=True)
-    zoo.remember_recipe(folder, recipe)
+    remember_recipe(folder, recipe)
     run = Run(dataset=dataset, folder=folder)
     return recipe.make_training(run).train().rows
 

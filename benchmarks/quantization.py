@@ -34,6 +34,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keras_elastic as ke
 from keras_elastic.layers import kernels
+from keras_elastic.zoo import evaluation
 
 BATCH = 100
 FORMATS = (None, "float16", "dynamic", "int8")
@@ -140,7 +141,7 @@ class Images:
             arguments.data_dir,
             limit=self._recipe.limit,
         )
-        ke.zoo.check_same_classes(entry, self._dataset)
+        evaluation.check_same_classes(entry, self._dataset)
         train, test = self._dataset.train, self._dataset.test
         self.calibration, _ = self._arrays(train, arguments.calibration_images)
         self.images, self.labels = self._arrays(test, arguments.test_images)

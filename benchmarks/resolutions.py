@@ -17,6 +17,7 @@ import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
+from keras_elastic.zoo import evaluation
 
 BATCH = 250
 
@@ -29,9 +30,9 @@ def main():
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
     dataset = ke.data.load_dataset(entry.recipe.dataset, arguments.data_dir)
-    zoo.check_same_classes(entry, dataset)
+    evaluation.check_same_classes(entry, dataset)
     supernet = entry.supernet()
-    scorer = zoo.make_scorer(supernet, entry.recipe, dataset)
+    scorer = evaluation.make_scorer(supernet, entry.recipe, dataset)
     batches = list(
         ke.data.evaluation_batches(
             dataset.test,

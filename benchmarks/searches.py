@@ -28,6 +28,7 @@ from keras_elastic.selection import RandomSearch
 from keras_elastic.selection import RegressionFreeSearch
 from keras_elastic.selection import negative_flip_rate
 from keras_elastic.selection.budget import short
+from keras_elastic.zoo import evaluation
 
 
 def main():
@@ -42,7 +43,7 @@ def main():
     dataset = ke.data.load_dataset(
         recipe.dataset, arguments.data_dir, limit=recipe.limit
     )
-    scorer = zoo.make_scorer(
+    scorer = evaluation.make_scorer(
         entry.supernet(),
         recipe,
         dataset,

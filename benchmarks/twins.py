@@ -32,6 +32,8 @@ from keras_elastic.spaces import costs
 from keras_elastic.spaces import round_channels
 from keras_elastic.training import Run
 from keras_elastic.training import Single
+from keras_elastic.zoo import evaluation
+from keras_elastic.zoo.entry import remember_recipe
 
 # Widths are scaled by one of these parts of SCALE.
 SCALE = 200
@@ -59,7 +61,7 @@ def main():
     dataset = ke.data.load_dataset(
         recipe.dataset, arguments.data_dir, limit=recipe.limit
     )
-    zoo.check_same_classes(entry, dataset)
+    evaluation.check_same_classes(entry, dataset)
     out = pathlib.Path(arguments.out or f"runs/{entry.name}_twins")
     rows = {
         flops: entry.front.best(Budget(flops=flops), entry.name)
@@ -145,16 +147,18 @@ def _scaled(table, part):
 def measure(recipe, arch, dataset, folder, seed):
     """Trains a network alone, and returns its accuracy on the test split."""
     recipe = recipe.replace(seed=seed)
-    zoo.remember_recipe(folder, recipe)
+    remember_recipe(folder, recipe)
     remember_architecture(folder, arch)
     path = folder / "result.json"
     if path.is_file():
         return json.loads(path.read_text())["test_top1"]
     print(folder, flush=True)
     trainer = recipe.make_training(Run(dataset=dataset, folder=folder))
-    scorer = zoo.make_scorer(trainer.train(Single(arch)), recipe, dataset)
+    scorer = evaluation.make_scorer(
+        trainer.train(Single(arch)), recipe, dataset
+    )
     top1 = scorer.evaluate(
-        arch, scorer.statistics(arch), zoo.test_batches(recipe, dataset)
+        arch, scorer.statistics(arch), evaluation.test_batches(recipe, dataset)
     ).accuracy
     with files.replacing(path) as temporary:
         temporary.write_text(json.dumps({"test_top1": float(top1)}) + "\n")

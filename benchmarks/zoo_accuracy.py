@@ -19,6 +19,7 @@ import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
+from keras_elastic.zoo import evaluation
 
 
 def main():
@@ -29,7 +30,7 @@ def main():
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
     dataset = ke.data.load_dataset(entry.dataset, arguments.data_dir)
-    zoo.check_same_classes(entry, dataset)
+    evaluation.check_same_classes(entry, dataset)
     exact = make_exact(entry, arguments.weights, dataset)
     print(f"{'budget':<16}{'front':>10}{'loaded':>10}{'float32':>10}")
     for flops in entry.recipe.budgets:
@@ -37,7 +38,7 @@ def main():
         loaded = evaluate(ke.load(arguments.entry, flops=flops), dataset.test)
         line = f"{short(flops):<16}{row.test_top1:>10.2%}{loaded:>10.2%}"
         if exact is not None:
-            batches = zoo.test_batches(entry.recipe, dataset)
+            batches = evaluation.test_batches(entry.recipe, dataset)
             statistics = exact.statistics(row.arch)
             top1 = exact.evaluate(row.arch, statistics, batches).accuracy
             line += f"{top1:>10.2%}"
@@ -50,7 +51,7 @@ def make_exact(entry, weights, dataset):
         return None
     supernet = entry.supernet(weights=False)
     supernet.load_weights(weights)
-    return zoo.make_scorer(supernet, entry.recipe, dataset)
+    return evaluation.make_scorer(supernet, entry.recipe, dataset)
 
 
 def evaluate(model, split):

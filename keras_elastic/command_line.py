@@ -15,6 +15,8 @@ from keras_elastic import files
 from keras_elastic import zoo
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
+from keras_elastic.zoo.preset import is_preset
+from keras_elastic.zoo.preset import uncompiled
 
 FORMATS = ("saved_model", "litert", "preset", "keras")
 BUDGETS = ("flops", "params", "memory")
@@ -202,7 +204,7 @@ def run_load(arguments) -> None:
         if getattr(arguments, name) is not None
     }
     model = zoo.load(arguments.name, **budget)
-    if not zoo.is_preset(arguments.name):
+    if not is_preset(arguments.name):
         print(f"Chosen: {zoo.select(arguments.name, **budget).reason}.")
     resolution = model.input_shape[1]
     print(
@@ -276,5 +278,5 @@ def _export(model, arguments, dataset):
         ), f"keras_elastic.load({str(stem)!r})"
     path = stem.with_suffix(".keras")
     with files.replacing(path) as temporary:
-        zoo.uncompiled(model).save(temporary)
+        uncompiled(model).save(temporary)
     return path, f"keras.saving.load_model({str(path)!r})"

@@ -12,6 +12,7 @@ import tensorflow as tf
 import keras_elastic as ke
 from keras_elastic import command_line
 from keras_elastic import zoo
+from keras_elastic.zoo.entry import write_model
 
 NAME = "bignas_digits"
 
@@ -84,7 +85,7 @@ def test_info(capsys):
 @pytest.fixture
 def untrained(tmp_path):
     """The folder of an entry without weights."""
-    zoo.write_model(
+    write_model(
         tmp_path,
         name="new",
         family=ke.families.get(NAME),

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import keras_elastic
 from keras_elastic import command_line
-from keras_elastic import zoo
+from keras_elastic.zoo import places
 
 ROOT = pathlib.Path(__file__).parents[1]
 MODULES = [
@@ -214,4 +214,4 @@ def test_recipes_of_commands_exist():
     }
     assert "bignas" in names
     for name in names:
-        assert zoo.recipe_file(name).exists()
+        assert places.recipe_file(name).exists()

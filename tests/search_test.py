@@ -9,7 +9,6 @@ import script_runs
 import tensorflow as tf
 
 from keras_elastic import families
-from keras_elastic import zoo
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.calibration import is_calibrated
 from keras_elastic.models import Supernet
@@ -18,6 +17,8 @@ from keras_elastic.selection import FrontRow
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
+from keras_elastic.zoo.entry import write_entry
+from keras_elastic.zoo.entry import write_model
 
 FAMILY = families.get(
     "bignas_digits",
@@ -50,7 +51,7 @@ def write_run(folder, class_names=DIGITS):
         arch, *costs(FAMILY.plan(arch, len(class_names))), 0.1, 2.3, 0.1
     )
     images = contracts.random_images(8, 8)
-    zoo.write_entry(
+    write_entry(
         folder,
         name="small",
         supernet=supernet,
@@ -234,7 +235,7 @@ def test_a_run_that_was_not_finished(tmp_path):
 
 
 def test_a_run_without_weights(tmp_path):
-    zoo.write_model(
+    write_model(
         tmp_path,
         name="new",
         family=FAMILY,

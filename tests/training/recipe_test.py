@@ -9,6 +9,7 @@ from keras_elastic.training import Recipe
 from keras_elastic.training import TrainingRecipe
 from keras_elastic.training import recipe_from_json
 from keras_elastic.training.ingredients import NAMES
+from keras_elastic.zoo import places
 
 RECIPE = Recipe(
     name="mine",
@@ -208,7 +209,7 @@ def test_a_file_without_a_recipe_is_refused(tmp_path):
 FILES = sorted(
     path
     for pattern in ("*/recipe.py", "recipes/*.py")
-    for path in zoo.zoo_folder().glob(pattern)
+    for path in places.zoo_folder().glob(pattern)
 )
 
 
@@ -217,7 +218,7 @@ FILES = sorted(
 )
 def test_recipes_of_the_zoo(path):
     recipe = TrainingRecipe.from_file(path)
-    assert zoo.recipe_file(recipe.name) == path
+    assert places.recipe_file(recipe.name) == path
     assert recipe_from_json(recipe.to_json()).differences(recipe) == []
     recipe.make_optimizer(steps_per_epoch=10)
     if not isinstance(recipe, Recipe):

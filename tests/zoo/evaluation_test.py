@@ -8,7 +8,6 @@ from tiny_entry import FAMILY
 from tiny_entry import RECIPE
 
 from keras_elastic import data
-from keras_elastic import zoo
 from keras_elastic.selection.scoring import Score
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import evaluation
@@ -43,7 +42,7 @@ class FakeScorer:
 
 def test_a_front_of_what_was_scored():
     scorer = FakeScorer()
-    front, statistics = zoo.make_front(scorer, "batches")
+    front, statistics = evaluation.make_front(scorer, "batches")
     archs = [SPACE.smallest, MIDDLE, SPACE.largest]
     assert [row.arch for row in front.rows] == archs
     for row, values in zip(front.rows, statistics, strict=True):
@@ -56,7 +55,7 @@ def test_a_front_of_what_was_scored():
 
 def test_only_the_front_is_evaluated_and_by_its_statistics():
     scorer = FakeScorer()
-    zoo.make_front(scorer, "batches")
+    evaluation.make_front(scorer, "batches")
     assert scorer.evaluated == [
         (arch, arch.resolution, "batches")
         for arch in (SPACE.smallest, MIDDLE, SPACE.largest)
@@ -67,7 +66,7 @@ def test_only_the_front_is_evaluated_and_by_its_statistics():
 def test_a_scorer_measures_on_the_first_training_images(written, count):
     dataset = data.load_dataset("digits")
     recipe = RECIPE.replace(calibration_images=count)
-    scorer = zoo.make_scorer(written.supernet, recipe, dataset)
+    scorer = evaluation.make_scorer(written.supernet, recipe, dataset)
     expected = min(count, dataset.train.size)
     assert scorer.calibration_images.shape == (expected, 8, 8, 3)
     assert len(scorer.labels) == dataset.held_out.size
@@ -75,7 +74,7 @@ def test_a_scorer_measures_on_the_first_training_images(written, count):
 
 def test_test_batches_are_all_of_the_test_split():
     dataset = data.load_dataset("digits")
-    batches = list(zoo.test_batches(RECIPE, dataset))
+    batches = list(evaluation.test_batches(RECIPE, dataset))
     assert sum(len(labels) for _, labels in batches) == dataset.test.size
     assert all(images.shape[1:] == (8, 8, 3) for images, _ in batches)
 
@@ -83,13 +82,13 @@ def test_test_batches_are_all_of_the_test_split():
 def test_other_classes_are_refused(written):
     dataset = data.load_dataset("digits")
     with pytest.raises(ValueError, match=r"4 classes \(cat, dog.*10 classes"):
-        zoo.check_same_classes(written.entry, dataset)
+        evaluation.check_same_classes(written.entry, dataset)
     same = types.SimpleNamespace(name="mine", class_names=CLASS_NAMES)
-    zoo.check_same_classes(written.entry, same)
+    evaluation.check_same_classes(written.entry, same)
 
 
 def test_the_networks_of_a_front_are_timed(monkeypatch):
-    front, _ = zoo.make_front(FakeScorer(), "batches")
+    front, _ = evaluation.make_front(FakeScorer(), "batches")
     timed = []
 
     class FakeRuntime:
@@ -102,7 +101,7 @@ def test_the_networks_of_a_front_are_timed(monkeypatch):
             ]
 
     monkeypatch.setattr(evaluation, "get_runtime", lambda name: FakeRuntime())
-    found = zoo.time_front(front, FAMILY, len(CLASS_NAMES), runs=3)
+    found = evaluation.time_front(front, FAMILY, len(CLASS_NAMES), runs=3)
     assert [row.latency_ms for row in found.rows] == [0.0, 1.0, 2.0]
     assert timed == sorted(timed)
     assert [row.arch for row in found.rows] == [row.arch for row in front.rows]

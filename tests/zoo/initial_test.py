@@ -7,12 +7,12 @@ from tiny_entry import CLASS_NAMES
 from tiny_entry import FAMILY
 
 import keras_elastic as ke
-from keras_elastic import zoo
 from keras_elastic.models import Supernet
+from keras_elastic.zoo.initial import load_initial
 
 
 def test_of_an_entry(written):
-    initial = zoo.load_initial(written.folder, FAMILY, 4)
+    initial = load_initial(written.folder, FAMILY, 4)
     assert initial.labels == CLASS_NAMES
     supernet = Supernet(FAMILY, 2)
     assert initial.give(supernet, ("fox", "bear")) == 1
@@ -30,7 +30,7 @@ def test_of_a_child(written, tmp_path):
     child.save(tmp_path / "child.keras")
     ke.save_preset(child, tmp_path / "preset", class_names=CLASS_NAMES)
     for place in ("child.keras", "preset"):
-        initial = zoo.load_initial(tmp_path / place, FAMILY, 4)
+        initial = load_initial(tmp_path / place, FAMILY, 4)
         supernet = Supernet(FAMILY, 4)
         assert initial.give(supernet, CLASS_NAMES) == 4
         images = contracts.random_images(4, 12)
@@ -51,14 +51,14 @@ def test_of_a_child(written, tmp_path):
 )
 def test_unknown_names(name, words):
     with pytest.raises(ValueError, match=words):
-        zoo.load_initial(name, FAMILY, 4)
+        load_initial(name, FAMILY, 4)
 
 
 def test_a_smaller_child_is_refused(written, tmp_path):
     row = written.front.rows[0]
     ke.load(written.folder, arch=row.arch).save(tmp_path / "small.keras")
     with pytest.raises(ValueError, match="small.keras"):
-        zoo.load_initial(tmp_path / "small.keras", FAMILY, 4).give(
+        load_initial(tmp_path / "small.keras", FAMILY, 4).give(
             Supernet(FAMILY, 4)
         )
 
@@ -70,7 +70,7 @@ def test_a_smaller_child_is_refused(written, tmp_path):
 )
 def test_of_imagenet():
     family = ke.families.get("bignas_lite")
-    initial = zoo.load_initial("imagenet:efficientnet_lite0", family, 2)
+    initial = load_initial("imagenet:efficientnet_lite0", family, 2)
     supernet = Supernet(family, 2)
     # By WordNet identifier, or by name.
     assert initial.give(supernet, ("n01443537", "American bullfrog")) == 2

@@ -8,8 +8,9 @@ import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import Entry
-from keras_elastic.zoo import ModelSummary
-from keras_elastic.zoo import ModelTable
+from keras_elastic.zoo.entry import write_model
+from keras_elastic.zoo.listing import ModelSummary
+from keras_elastic.zoo.listing import ModelTable
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def summary(written):
 
 @pytest.fixture
 def untrained(tmp_path):
-    zoo.write_model(
+    write_model(
         tmp_path,
         name="new",
         family=FAMILY,

@@ -14,6 +14,8 @@ from keras_elastic import zoo
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Scorer
 from keras_elastic.spaces import costs
+from keras_elastic.zoo import places
+from keras_elastic.zoo.entry import write_model
 
 IMAGES = contracts.random_images(12, 8)
 LABELS = np.arange(12) % len(CLASS_NAMES)
@@ -406,8 +408,8 @@ def test_a_teacher_that_is_not_there(tmp_path, name):
 
 # The zoo's folders: entries, and recipes with a card of their results
 
-FOLDERS = {path.parent for path in zoo.zoo_folder().glob("*/recipe.py")}
-ENTRIES = {path.parent for path in zoo.zoo_folder().glob("*/model.json")}
+FOLDERS = {path.parent for path in places.zoo_folder().glob("*/recipe.py")}
+ENTRIES = {path.parent for path in places.zoo_folder().glob("*/model.json")}
 TRAINED = [n for n in zoo.entry_names() if zoo.find_entry(n).is_trained]
 
 
@@ -457,7 +459,7 @@ def test_a_trained_entry_is_whole(name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_the_front_of_a_trained_entry(name):
     rows = zoo.find_entry(name).front.rows
-    lines = (zoo.zoo_folder() / name / "front.csv").read_text().splitlines()
+    lines = (places.zoo_folder() / name / "front.csv").read_text().splitlines()
     # Reading leaves out what is beaten: there is nothing to leave out.
     assert len(rows) == len(lines) - 1
     assert all(row.test_top1 is not None for row in rows)
@@ -493,7 +495,7 @@ def resize(images, size):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_trained_entry_tells_its_recipe(name):
-    recipe = ke.training.Recipe.from_file(zoo.recipe_file(name))
+    recipe = ke.training.Recipe.from_file(places.recipe_file(name))
     assert zoo.find_entry(name).recipe.differences(recipe) == []
 
 
@@ -522,7 +524,7 @@ def count_multiply_adds(model):
 
 
 def test_an_entry_that_is_not_trained_yet(tmp_path):
-    zoo.write_model(
+    write_model(
         tmp_path,
         name="new",
         family=FAMILY,

@@ -5,19 +5,21 @@ from keras_elastic import zoo
 from keras_elastic.data import load_dataset
 from keras_elastic.selection import Budget
 from keras_elastic.training import Run
+from keras_elastic.zoo import places
+from keras_elastic.zoo import recipes
 
 
 def test_a_recipe_of_the_zoo():
     recipe = zoo.read_recipe("bignas_digits", {})
     assert recipe.name == "bignas_digits"
-    assert zoo.read_recipe(zoo.recipe_file("bignas_digits"), {}) == recipe
+    assert zoo.read_recipe(places.recipe_file("bignas_digits"), {}) == recipe
 
 
 def test_another_family_has_its_own_name_changes_and_budgets():
     recipe = zoo.read_recipe("bignas_digits", {"family": "bignas_cifar10"})
     assert recipe.name == "bignas_cifar10_digits"
     assert recipe.family_changes == {}
-    assert recipe.budgets == zoo.spread_budgets("bignas_cifar10")
+    assert recipe.budgets == recipes.spread_budgets("bignas_cifar10")
 
 
 def test_other_data_have_another_name():
@@ -48,7 +50,7 @@ def test_fields_of_another_kind_are_refused(name, field):
 
 def test_budgets_are_spread_over_the_range():
     for name in families.names():
-        budgets = zoo.spread_budgets(name)
+        budgets = recipes.spread_budgets(name)
         assert list(budgets) == sorted(budgets)
         for flops in budgets:
             Budget(flops).check_reachable(families.get(name), 10)
@@ -69,4 +71,4 @@ def test_what_is_wrong_shows_before_the_training(changes, words, tmp_path):
     recipe = zoo.read_recipe("bignas_digits", changes)
     run = Run(dataset=load_dataset("digits"), folder=tmp_path)
     with pytest.raises(ValueError, match=words):
-        zoo.check_recipe(recipe, run)
+        recipes.check_recipe(recipe, run)

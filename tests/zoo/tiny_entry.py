@@ -8,7 +8,6 @@ from typing import Any
 import contracts
 import pytest
 
-from keras_elastic import zoo
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.families import EfficientNet
 from keras_elastic.families.efficientnet import Stage
@@ -17,6 +16,7 @@ from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
+from keras_elastic.zoo.entry import write_entry
 
 CLASS_NAMES = ("cat", "dog", "owl", "fox")
 FAMILY = EfficientNet(
@@ -53,7 +53,7 @@ class Written:
     entry: Any = None
 
     def write(self, folder):
-        return zoo.write_entry(
+        return write_entry(
             folder,
             name="tiny",
             supernet=self.supernet,
