@@ -44,12 +44,12 @@ from keras_elastic.conditional import BasisNetRecipe
 from keras_elastic.conditional import DSNetRecipe
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
-from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Recipe
 from keras_elastic.training import Run
 from keras_elastic.training import Single
 from keras_elastic.training import provenance
 from keras_elastic.training import strategies
+from keras_elastic.training.phases import PhaseTrainer
 from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo import recipes

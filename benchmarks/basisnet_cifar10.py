@@ -21,7 +21,7 @@ import keras_elastic as ke
 from keras_elastic.conditional.basisnet import run as basisnet_run
 from keras_elastic.selection.budget import short
 from keras_elastic.training import Run
-from keras_elastic.training import TrainingRecipe
+from keras_elastic.training.training_recipe import TrainingRecipe
 from keras_elastic.zoo import places
 from keras_elastic.zoo.entry import remember_recipe
 

@@ -48,7 +48,7 @@ def measure(arguments):
     from keras_elastic.training import InPlaceDistillation
     from keras_elastic.training import Sandwich
     from keras_elastic.training import Single
-    from keras_elastic.training import StepSettings
+    from keras_elastic.training.settings import StepSettings
     from keras_elastic.training.task import SubnetTask
     from keras_elastic.training.tensorflow_step import TensorFlowStep
 

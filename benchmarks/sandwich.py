@@ -28,7 +28,7 @@ import keras_elastic as ke
 from keras_elastic.spaces import costs
 from keras_elastic.training import InPlaceDistillation
 from keras_elastic.training import Sandwich
-from keras_elastic.training import StepSettings
+from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.tensorflow_engine import TensorFlowEngine
 from keras_elastic.training.tensorflow_step import TensorFlowStep

@@ -20,8 +20,8 @@ CALIBRATED = TRACED | {"calibration", "files"}
 # Which parts a part may import, besides itself.
 MAY_IMPORT = {
     "checks": set(),
-    "spaces": {"checks"},
-    "families": {"checks", "spaces"},
+    "spaces": {"checks", "lazy"},
+    "families": {"checks", "lazy", "spaces"},
     "layers": LATE,
     "models": READERS,
     "tracing": set(),

@@ -17,7 +17,7 @@ import pytest
 from training import processes
 
 import keras_elastic as ke
-from keras_elastic.training import recipe_from_json
+from keras_elastic.training.training_recipe import recipe_from_json
 
 SMALL = contracts.random_images(4, 12)
 FOLDER = pathlib.Path(__file__).parent / "written_before"

@@ -11,8 +11,8 @@ from keras_elastic.selection import FrontRow
 from keras_elastic.selection import Scorer
 from keras_elastic.selection.latency.runtimes import get_runtime
 from keras_elastic.spaces import costs
-from keras_elastic.training import SubnetValidation
-from keras_elastic.training import watched
+from keras_elastic.training.validation import SubnetValidation
+from keras_elastic.training.validation import watched
 
 _BATCH = 256
 

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 
 from keras_elastic import files
-from keras_elastic.training import watched
+from keras_elastic.training.validation import watched
 
 # Most that float16 may cost in top-1: 0.05 points.
 TOLERANCE = 0.0005

@@ -8,7 +8,7 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
-from keras_elastic.training import TrainingRecipe
+from keras_elastic.training.training_recipe import TrainingRecipe
 from keras_elastic.zoo.loading import load_teacher
 from keras_elastic.zoo.places import recipe_file
 

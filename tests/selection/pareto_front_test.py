@@ -2,7 +2,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from keras_elastic.selection import pareto_front
+from keras_elastic.selection.front import pareto_front
 
 # Few values, so that there are many ties.
 points = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=30)

@@ -10,9 +10,9 @@ from keras_elastic.training import InPlaceDistillation
 from keras_elastic.training import RandomSubnets
 from keras_elastic.training import Recipe
 from keras_elastic.training import Sandwich
-from keras_elastic.training import StepSettings
 from keras_elastic.training import Supervised
 from keras_elastic.training.ingredients import NAMES
+from keras_elastic.training.settings import StepSettings
 
 RECIPE = Recipe(
     name="mine",

@@ -9,10 +9,10 @@ from keras_elastic import families
 from keras_elastic.models import Supernet
 from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.training import KerasTeacher
-from keras_elastic.training import PhaseTrainer
 from keras_elastic.training import Recipe
 from keras_elastic.training import Single
 from keras_elastic.training import phases
+from keras_elastic.training.phases import PhaseTrainer
 
 STEPS = 2
 RECIPE = Recipe(

@@ -6,9 +6,9 @@ import pytest
 
 from keras_elastic import zoo
 from keras_elastic.training import Recipe
-from keras_elastic.training import TrainingRecipe
-from keras_elastic.training import recipe_from_json
 from keras_elastic.training.ingredients import NAMES
+from keras_elastic.training.training_recipe import TrainingRecipe
+from keras_elastic.training.training_recipe import recipe_from_json
 from keras_elastic.zoo import places
 
 RECIPE = Recipe(

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_elastic.training import ExponentialWithConstantEnding
-from keras_elastic.training import WarmUp
+from keras_elastic.training.schedules import ExponentialWithConstantEnding
+from keras_elastic.training.schedules import WarmUp
 
 # BigNAS: a peak of 0.256 that falls by 3 % every 2.4 epochs; here a step is
 # an epoch.

@@ -4,7 +4,7 @@ import pytest
 from keras_elastic import Supernet
 from keras_elastic import families
 from keras_elastic import layers
-from keras_elastic.training import StepSettings
+from keras_elastic.training.settings import StepSettings
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from training import tiny
 from keras_elastic.training import EnsembleBootstrapping
 from keras_elastic.training import InPlaceDistillation
 from keras_elastic.training import Sandwich
-from keras_elastic.training import StepSettings
 from keras_elastic.training import Supervised
+from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 

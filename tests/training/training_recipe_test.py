@@ -5,8 +5,8 @@ import pytest
 from keras_elastic.conditional import BasisNetRecipe
 from keras_elastic.conditional import DSNetRecipe
 from keras_elastic.training import Recipe
-from keras_elastic.training import TrainingRecipe
-from keras_elastic.training import recipe_from_json
+from keras_elastic.training.training_recipe import TrainingRecipe
+from keras_elastic.training.training_recipe import recipe_from_json
 
 SHARED = {
     "name": "one",
@@ -50,7 +50,7 @@ def test_recipes_of_two_kinds_differ():
 def test_a_file_holds_a_recipe_of_any_kind(tmp_path, recipe):
     path = tmp_path / "recipe.py"
     path.write_text(
-        "from keras_elastic.training import recipe_from_json\n"
+        "from keras_elastic.training.training_recipe import recipe_from_json\n"
         f"recipe = recipe_from_json({recipe.to_json()!r})\n"
     )
     assert TrainingRecipe.from_file(path) == recipe

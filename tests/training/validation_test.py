@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from training import tiny
 
-from keras_elastic.training import SubnetValidation
 from keras_elastic.training import Trainer
-from keras_elastic.training import watched
+from keras_elastic.training.validation import SubnetValidation
+from keras_elastic.training.validation import watched
 
 SPACE = tiny.FAMILY.space
 

@@ -16,7 +16,7 @@ from keras_elastic.conditional.results import ConditionalResult
 from keras_elastic.conditional.results import write_results
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
-from keras_elastic.training import PhaseTrainer
+from keras_elastic.training.phases import PhaseTrainer
 from keras_elastic.zoo import evaluation
 
 
