@@ -6,6 +6,8 @@
         --family=bignas_cifar10                      TFDS data, by name
     python train.py --dataset=my_photos/ --patch_size=32 \\
         --family=bignas_cifar10                      a folder of images
+    python train.py --dataset=my_photos/ --patch_size=64 \\
+        --family=elastic:my_model.keras              a trained Keras model
     python train.py --recipe=basisnet_cifar10 --data_dir=DIR  two stages
     python train.py --strategy=mirrored              all GPUs of the machine
     python train.py --backend=torch                  one GPU, no TensorFlow
@@ -214,9 +216,6 @@ def make_trainer(recipe, dataset, run, name="training"):
     """Returns what trains a recipe, with all flags."""
     compiled = FLAGS.jit_compile or FLAGS.strategy == "tpu"
     strategy = make_strategy()
-    initial = recipe.initial and zoo.load_initial(
-        recipe.initial, recipe.make_family(), dataset.num_classes
-    )
     return PhaseTrainer(
         recipe,
         dataset.num_classes,
@@ -228,7 +227,7 @@ def make_trainer(recipe, dataset, run, name="training"):
         scope=strategy.scope if strategy else contextlib.nullcontext,
         load_teacher=zoo.load_teacher,
         load_archs=zoo.load_archs,
-        initial=initial,
+        initial=zoo.recipe_initial(recipe, dataset.num_classes),
         labels=dataset.class_names,
         make_callbacks=functools.partial(make_callbacks, recipe, dataset),
         checkpoint_every=FLAGS.checkpoint_every,

@@ -44,7 +44,8 @@ class PhaseTrainer:
             teacher; called in the scope.
         load_archs: Function from the name of a front in a recipe's
             `drawn_from`, and the family, to its architectures.
-        initial: `InitialWeights` that the recipe's `initial` names, or `None`.
+        initial: `InitialWeights` that the recipe's `initial_name` calls, or
+            `None`.
         labels: What tells the classes of the data set apart, by label, for
             the columns of the initial classifier.
         make_callbacks: Function from a phase's name and `Trainer` to Keras
@@ -95,10 +96,11 @@ class PhaseTrainer:
     def _make_initial(self, initial):
         """The weights that the first phase begins with, or `None`."""
         if initial is None:
-            if self.recipe.initial is not None:
+            name = self.recipe.initial_name
+            if name is not None:
                 raise ValueError(
                     "`initial` must be given with a recipe that names initial "
-                    f"weights. Received: None, with {self.recipe.initial!r}."
+                    f"weights. Received: None, with {name!r}."
                 )
             return None
         keras.utils.set_random_seed(self.recipe.seed % 2**32)

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "fronts": ["load_archs"],
         "half_weights": ["round_weights"],
-        "initial": ["load_initial"],
+        "initial": ["load_initial", "recipe_initial"],
         "listing": ["ModelSummary", "ModelTable", "list_models"],
         "loading": [
             "load",
