@@ -6,6 +6,8 @@
         --family=bignas_cifar10                      TFDS data, by name
     python train.py --dataset=my_photos/ --patch_size=32 \\
         --family=bignas_cifar10                      a folder of images
+    python train.py --dataset=my_photos/ --patch_size=64 \\
+        --family=elastic:my_model.keras              a trained Keras model
     python train.py --recipe=basisnet_cifar10 --data_dir=DIR  two stages
     python train.py --strategy=mirrored              all GPUs of the machine
     python train.py --backend=torch                  one GPU, no TensorFlow
@@ -57,7 +59,7 @@ from keras_elastic.zoo.entry import WEIGHTS
 from keras_elastic.zoo.entry import remember_recipe
 from keras_elastic.zoo.entry import write_entry
 from keras_elastic.zoo.fronts import load_archs
-from keras_elastic.zoo.initial import load_initial
+from keras_elastic.zoo.initial import recipe_initial
 
 TOP1 = "test top-1"
 
@@ -238,7 +240,7 @@ def make_run(recipe, dataset):
         is_chief=strategy is None or strategies.is_chief(strategy),
         checkpoint_every=FLAGS.checkpoint_every,
         load_teacher=zoo.load_teacher,
-        load_initial=load_initial,
+        load_initial=recipe_initial,
         load_archs=load_archs,
     )
     return dataclasses.replace(

@@ -6,9 +6,11 @@ import shlex
 import subprocess
 import time
 
+import keras
 import pytest
 import script_runs
 
+import keras_elastic
 from keras_elastic import zoo
 
 # A space so small that it is traced and trained in seconds.
@@ -194,6 +196,43 @@ def test_a_run_is_not_mixed_with_another(flags, run, finished):
     assert after == before
 
 
+# A family of a model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The file of a network of the digits."""
+    layers = keras.layers
+    inputs = keras.Input((8, 8, 3))
+    features = layers.Rescaling(1 / 255)(inputs)
+    for number, filters in enumerate((16, 32)):
+        features = layers.Conv2D(
+            filters, 3, 1 + number, "same", name=f"conv_{number}"
+        )(features)
+        features = layers.BatchNormalization(name=f"norm_{number}")(features)
+        features = layers.ReLU(name=f"relu_{number}")(features)
+    features = layers.GlobalAveragePooling2D(name="pool")(features)
+    path = tmp_path_factory.mktemp("model") / "mine.keras"
+    keras.Model(inputs, layers.Dense(10, name="digit")(features)).save(path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_supernet_of_a_model(model, tmp_path):
+    run = tmp_path / "run"
+    flags = (f"--family=elastic:{model}", "--smoke", f"--run_dir={run}")
+    printed = script_runs.run("train.py", *flags)
+    assert f"Initial weights of {model}, whose head knows 10" in printed
+    # The family is in the entry: the model is not needed any more.
+    expected = keras_elastic.elastic(model, name="mine").family
+    model.unlink()
+    entry = zoo.find_entry(run)
+    assert entry.name == "mine_digits_smoke"
+    assert entry.family == expected
+    child = keras_elastic.load(run, params=entry.front.rows[0].params)
+    assert child.output_shape == (None, 10)
+
+
 # Wrong flags
 
 
@@ -221,6 +260,8 @@ def test_a_run_is_not_mixed_with_another(flags, run, finished):
         ("--drawn_from=absent", "`drawn_from` must be.*Received: 'absent'"),
         ("--drawn_from=absent.csv", "A front must be.*'absent.csv'"),
         ("--drawn_from=bignas", "another family"),
+        ("--family=elastic:absent.keras", "that exists.*'absent.keras'"),
+        ("--initial=keras.applications:VGG16", "'elastic:keras.appl.*VGG16'"),
         ("--skip_corrupt", "skip_corrupt"),
         ("--jit_compile --mode=sliced", "supernet of mode 'sliced'"),
         ("--data_dir=absent", "`data_dir` must be an existing directory"),

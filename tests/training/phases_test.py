@@ -324,6 +324,7 @@ def test_channels_are_sorted_between_blocks_too(tmp_path):
 def test_initial_weights_that_are_named_must_be_given(tmp_path):
     with pytest.raises(ValueError, match="`load_initial` must be.*'mine'"):
         make_trainer(tmp_path, RECIPE.replace(initial="mine"))
+    make_trainer(tmp_path, RECIPE.replace(initial="random"))
 
 
 def test_steps_of_a_phase(tmp_path):

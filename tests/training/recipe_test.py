@@ -89,6 +89,16 @@ def test_family_takes_the_changes():
     assert recipe.make_family().space.resolution == (8, 12)
 
 
+def test_what_initial_weights_are_called():
+    assert RECIPE.initial_name is None
+    assert RECIPE.replace(initial="a_run").initial_name == "a_run"
+    assert RECIPE.replace(initial="random").initial_name is None
+    elastic = RECIPE.replace(family="elastic:model.keras")
+    assert elastic.initial_name == "model.keras"
+    assert elastic.replace(initial="a.keras").initial_name == "a.keras"
+    assert elastic.replace(initial="random").initial_name is None
+
+
 def test_optimizer_follows_the_schedule():
     recipe = RECIPE.replace(warmup_epochs=1.0, decay_epochs=2.0)
     optimizer = recipe.make_optimizer(steps_per_epoch=10)

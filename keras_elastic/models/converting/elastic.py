@@ -121,6 +121,45 @@ def elastic(
     >>> supernet.space.resolution
     (160, 224)
     """
+    family, weights, classes = convert(
+        model,
+        resolution=resolution,
+        width=width,
+        hidden=hidden,
+        depth=depth,
+        kernel_size=kernel_size,
+        scale=scale,
+        offset=offset,
+        channel_order=channel_order,
+        name=name,
+    )
+    supernet = Supernet(family, classes, mode=mode)
+    statistics = copy_weights(supernet, weights)
+    supernet.initial_statistics = sort_channels(
+        supernet, statistics=statistics, trunk=True
+    )
+    return supernet
+
+
+def convert(
+    model,
+    *,
+    resolution=None,
+    width=(0.75, 1.0),
+    hidden=(0.5, 0.75, 1.0),
+    depth=0.5,
+    kernel_size=3,
+    scale=1.0,
+    offset=0.0,
+    channel_order="rgb",
+    name=None,
+):
+    """Reads a model into a family. Its arguments are those of `elastic`.
+
+    Returns:
+        A tuple of the `GraphFamily`, a dictionary from the names of its
+        plan's operations to their weights, and the number of classes.
+    """
     shrinking = _check_shrinking(width, hidden, depth, kernel_size)
     pixels = (_check_pixels("scale", scale), _check_pixels("offset", offset))
     _check_channel_order(channel_order)
@@ -140,12 +179,7 @@ def elastic(
         *pixels,
     )
     family = _with_fitting_resolutions(family, resolution)
-    supernet = Supernet(family, model.output_shape[-1], mode=mode)
-    statistics = copy_weights(supernet, weights)
-    supernet.initial_statistics = sort_channels(
-        supernet, statistics=statistics, trunk=True
-    )
-    return supernet
+    return family, weights, model.output_shape[-1]
 
 
 # Arguments
