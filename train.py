@@ -56,10 +56,10 @@ from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo import recipes
 from keras_elastic.zoo.entry import WEIGHTS
-from keras_elastic.zoo.entry import remember_recipe
-from keras_elastic.zoo.entry import write_entry
 from keras_elastic.zoo.fronts import load_archs
 from keras_elastic.zoo.initial import recipe_initial
+from keras_elastic.zoo.writing import remember_recipe
+from keras_elastic.zoo.writing import write_entry
 
 TOP1 = "test top-1"
 

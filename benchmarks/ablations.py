@@ -37,7 +37,7 @@ from keras_elastic.training.tensorflow_engine import TensorFlowEngine
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 from keras_elastic.training.tensorflow_step import decay_gradients
 from keras_elastic.zoo import evaluation
-from keras_elastic.zoo.entry import remember_recipe
+from keras_elastic.zoo.writing import remember_recipe
 
 # What each changes: fields of the recipe, or of `VariantStep.variant`, or
 # "gammas", those of a block's last normalization, and "rate", a factor of the

@@ -21,7 +21,7 @@ from keras_elastic.selection.budget import short
 from keras_elastic.training import Run
 from keras_elastic.training.training_recipe import TrainingRecipe
 from keras_elastic.zoo import places
-from keras_elastic.zoo.entry import remember_recipe
+from keras_elastic.zoo.writing import remember_recipe
 
 
 def main():

@@ -33,7 +33,7 @@ from keras_elastic.spaces import round_channels
 from keras_elastic.training import Run
 from keras_elastic.training import Single
 from keras_elastic.zoo import evaluation
-from keras_elastic.zoo.entry import remember_recipe
+from keras_elastic.zoo.writing import remember_recipe
 
 # Widths are scaled by one of these parts of SCALE.
 SCALE = 200

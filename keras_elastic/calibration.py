@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 
 from keras_elastic import tracing
+from keras_elastic.checks import check_images
 from keras_elastic.layers import kernels
-from keras_elastic.models.supernet import check_images
 
 
 class PooledStatistics:

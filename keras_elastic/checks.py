@@ -84,3 +84,19 @@ def _check(fits: bool, name: str, value: Any, expected: str) -> None:
         raise ValueError(
             f"`{name}` must be {expected}. Received: {name}={value!r}."
         )
+
+
+def check_images(images: Any) -> None:
+    """Raises a `ValueError` unless `images` is a batch of RGB images."""
+    shape = tuple(getattr(images, "shape", ()))
+    if len(shape) == 4 and shape[-1] == 3:
+        return
+    fix = "Add a batch axis or stack the images."
+    if len(shape) == 4 and shape[-1] == 1:
+        fix = "Make grayscale images RGB with `np.repeat(images, 3, axis=-1)`."
+    elif len(shape) == 4 and shape[-1] == 4:
+        fix = "Drop the alpha channel with `images[..., :3]`."
+    raise ValueError(
+        "`images` must be RGB, of shape (batch, height, width, 3). "
+        f"Received: images.shape={shape}. {fix}"
+    )

@@ -1,4 +1,4 @@
-"""Keras classes that are imported when a file first names one of them.
+"""What is found by name, and imported when it is first used.
 
 Keras loads what is registered, and a class is registered when its module is
 imported. So that `import keras_elastic` need not import them all, a stand-in
@@ -8,10 +8,23 @@ takes the place of each, until its module is imported.
 import importlib
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 PACKAGE = "keras_elastic"
+# Kinds of recipes, and networks that `build` makes besides a family's: the
+# module and the name of the class, or of the function, of each.
+RECIPES: dict[str, tuple[str, str]] = {
+    "supernet": (f"{PACKAGE}.training.recipe", "Recipe")
+}
+BUILDERS: dict[str, tuple[str, str]] = {}
+
+
+def find(place: tuple[str, str]) -> Any:
+    """Returns what has a name in a module, which is imported."""
+    module, name = place
+    return getattr(importlib.import_module(module), name)
 
 
 def register_late(package: str, names: Mapping[str, Sequence[str]]) -> None:
@@ -39,8 +52,7 @@ def _make_stand_in(module, name):
 
         @classmethod
         def from_config(cls, config):
-            real = getattr(importlib.import_module(module), name)
-            return real.from_config(config)
+            return find((module, name)).from_config(config)
 
         def get_config(self):
             raise NotImplementedError("A stand-in has no objects.")

@@ -12,7 +12,7 @@ import tensorflow as tf
 import keras_elastic as ke
 from keras_elastic import command_line
 from keras_elastic import zoo
-from keras_elastic.zoo.entry import write_model
+from keras_elastic.zoo.writing import write_model
 
 NAME = "bignas_digits"
 

@@ -116,7 +116,6 @@ NAMES = {
         "decode_predictions",
         "elastic",
         "feature_pyramid",
-        "register_builder",
         "sort_channels",
     },
     "selection": {

@@ -17,8 +17,8 @@ from keras_elastic.selection import FrontRow
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
-from keras_elastic.zoo.entry import write_entry
-from keras_elastic.zoo.entry import write_model
+from keras_elastic.zoo.writing import write_entry
+from keras_elastic.zoo.writing import write_model
 
 FAMILY = families.get(
     "bignas_digits",

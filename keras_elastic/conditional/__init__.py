@@ -5,14 +5,10 @@ slimmable network (DS-Net) chooses a width. What the rest of the package must
 know of them, they register here.
 """
 
-import importlib
-
 from keras_elastic import families
 from keras_elastic import lazy
-from keras_elastic import models
 from keras_elastic import registration
 from keras_elastic.conditional.dsnet import families as dsnet_families
-from keras_elastic.training import training_recipe
 
 _LAYERS_AND_MODELS = {
     "basisnet.condconv": ["CondConvNet"],
@@ -22,7 +18,6 @@ _LAYERS_AND_MODELS = {
     "dsnet.layers": ["RoutedNormalization", "SlimmingGate"],
     "dsnet.model": ["DSNet"],
 }
-_RECIPES = {"basisnet": "BasisNetRecipe", "dsnet": "DSNetRecipe"}
 _BUILT = (
     "basisnet_mobilenet_v2",
     "basisnet_mobilenet_v3",
@@ -54,15 +49,16 @@ __getattr__, __dir__, __all__ = lazy.attach(
 )
 
 
-def _build_variant(name, classes, **options):
-    variants = importlib.import_module(f"{__name__}.basisnet.variants")
-    return variants.variant(name, **options).build(classes, name)
-
-
 registration.register_late(__name__, _LAYERS_AND_MODELS)
+registration.RECIPES["basisnet"] = (
+    f"{__name__}.basisnet.recipe",
+    "BasisNetRecipe",
+)
+registration.RECIPES["dsnet"] = (f"{__name__}.dsnet.recipe", "DSNetRecipe")
+for _name in _BUILT:
+    registration.BUILDERS[_name] = (
+        f"{__name__}.basisnet.variants",
+        "build_variant",
+    )
 for _family in dsnet_families.FAMILIES:
     families.register(_family)
-for _name in _BUILT:
-    models.register_builder(_name, _build_variant)
-for _kind, _class in _RECIPES.items():
-    training_recipe.register_kind(_kind, f"{__name__}.{_kind}.recipe", _class)

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "child": ["build_child"],
         "converting.elastic": ["elastic"],
         "decoding": ["decode_predictions"],
-        "networks": ["build", "register_builder"],
+        "networks": ["build"],
         "pyramid": ["feature_pyramid"],
         "sorting": ["sort_channels"],
         "supernet": ["Supernet"],

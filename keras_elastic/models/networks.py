@@ -1,11 +1,9 @@
 """Published networks by name."""
 
 from keras_elastic import families
+from keras_elastic import registration
 from keras_elastic.layers import slicing
 from keras_elastic.models.child import build_child
-
-# Networks of other kinds than a family's, by name.
-_BUILDERS = {}
 
 
 def build(name, classes=1000, **options):
@@ -43,27 +41,17 @@ def build(name, classes=1000, **options):
     ```
     """
     slicing.check_positive(classes=classes)
-    if name in _BUILDERS:
-        return _BUILDERS[name](name, classes, **options)
+    if name in registration.BUILDERS:
+        build_variant = registration.find(registration.BUILDERS[name])
+        return build_variant(name, classes, **options)
     _check_name(name, options)
     family, arch = families.network(name)
     plan = family.plan(arch, classes)
     return build_child(plan, name=name)
 
 
-def register_builder(name, builder):
-    """Adds a network to those that `build` builds, one that has variants.
-
-    Args:
-        name: String.
-        builder: Function of the name, the number of classes and, by keyword,
-            the options of a variant, that returns a `keras.Model`.
-    """
-    _BUILDERS[name] = builder
-
-
 def _check_name(name, options):
-    variable = sorted(_BUILDERS)
+    variable = sorted(registration.BUILDERS)
     if name not in families.network_names():
         names = sorted([*families.network_names(), *variable])
         raise ValueError(

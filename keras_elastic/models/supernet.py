@@ -5,6 +5,7 @@ import functools
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
@@ -146,7 +147,7 @@ class Supernet(keras.Model):
                     f"int32 vector of {len(self.space.genes)} genes. "
                     f"Received: arch.shape={tuple(arch.shape)}."
                 )
-        check_images(images)
+        checks.check_images(images)
         return super().__call__(images, arch=arch, **kwargs)
 
     def call(
@@ -231,19 +232,3 @@ class Supernet(keras.Model):
         family = families.deserialize(config["family"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
         return cls(**{**config, "family": family, "dtype": dtype})
-
-
-def check_images(images):
-    """Raises a `ValueError` unless `images` is a batch of RGB images."""
-    shape = tuple(getattr(images, "shape", ()))
-    if len(shape) == 4 and shape[-1] == 3:
-        return
-    fix = "Add a batch axis or stack the images."
-    if len(shape) == 4 and shape[-1] == 1:
-        fix = "Make grayscale images RGB with `np.repeat(images, 3, axis=-1)`."
-    elif len(shape) == 4 and shape[-1] == 4:
-        fix = "Drop the alpha channel with `images[..., :3]`."
-    raise ValueError(
-        "`images` must be RGB, of shape (batch, height, width, 3). "
-        f"Received: images.shape={shape}. {fix}"
-    )

@@ -6,11 +6,11 @@ import pathlib
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from keras_elastic import files
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.budget import short
-from keras_elastic.selection.scoring import Score
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import costs
@@ -38,6 +38,16 @@ def pareto_front(cost: Sequence[float], score: Sequence[Any]) -> list[int]:
         if not front or score[index] > score[front[-1]]:
             front.append(index)
     return front
+
+
+class Score(NamedTuple):
+    """How well a subnet does. Compares by accuracy, then by lower loss.
+
+    `accuracy`: top-1, in 0..1. `negative_loss`: minus the mean cross-entropy.
+    """
+
+    accuracy: float
+    negative_loss: float
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,29 +1,19 @@
 """Accuracy of a subnet, with statistics measured for it."""
 
 import hashlib
-from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
 from keras_elastic import tracing
 from keras_elastic.calibration import SubnetCalibrator
+from keras_elastic.selection.front import Score
 from keras_elastic.selection.score_cache import Record
 from keras_elastic.selection.score_cache import ScoreCache
 from keras_elastic.spaces import Architecture
 
 # Data sets hold some images twice; splits that overlap share more than that.
 _DUPLICATES = 0.01
-
-
-class Score(NamedTuple):
-    """How well a subnet does. Compares by accuracy, then by lower loss.
-
-    `accuracy`: top-1, in 0..1. `negative_loss`: minus the mean cross-entropy.
-    """
-
-    accuracy: float
-    negative_loss: float
 
 
 class Scorer:

@@ -1,7 +1,6 @@
 """What every recipe says: the data, and how the weights move."""
 
 import dataclasses
-import importlib
 import json
 import pathlib
 import runpy
@@ -9,10 +8,8 @@ from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
 
+from keras_elastic import registration
 from keras_elastic.training import ingredients
-
-# Where the class of each kind of recipe is.
-_KINDS: dict[str, tuple[str, str]] = {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -226,17 +223,6 @@ class TrainingRecipe:
         return recipe
 
 
-def register_kind(kind: str, module: str, name: str) -> None:
-    """Adds a kind of recipe to those that are read from JSON.
-
-    Args:
-        kind: String. The class's `kind`.
-        module: Name of the module that holds it, imported when it is used.
-        name: Name of the class.
-    """
-    _KINDS[kind] = (module, name)
-
-
 def recipe_from_json(text: str) -> TrainingRecipe:
     """Makes a recipe of any kind from what its `to_json` returned.
 
@@ -245,13 +231,9 @@ def recipe_from_json(text: str) -> TrainingRecipe:
     """
     # Recipes of supernets were written before there were other kinds.
     kind = json.loads(text).get("kind", "supernet")
-    if kind not in _KINDS:
+    if kind not in registration.RECIPES:
         raise ValueError(
-            f"A recipe must be of one of the kinds {sorted(_KINDS)}. "
-            f"Received: kind={kind!r}."
+            "A recipe must be of one of the kinds "
+            f"{sorted(registration.RECIPES)}. Received: kind={kind!r}."
         )
-    module, name = _KINDS[kind]
-    return getattr(importlib.import_module(module), name).from_json(text)
-
-
-register_kind("supernet", "keras_elastic.training.recipe", "Recipe")
+    return registration.find(registration.RECIPES[kind]).from_json(text)

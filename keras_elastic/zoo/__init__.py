@@ -7,9 +7,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
     {
         "entry": ["Entry"],
         "listing": ["list_models"],
-        "loading": ["load", "load_supernet", "load_teacher", "select"],
+        "loading": ["load"],
         "places": ["entry_names", "find_entry"],
         "preset": ["save_preset"],
         "recipes": ["read_recipe"],
+        "supernets": ["load_supernet", "load_teacher", "select"],
     },
 )

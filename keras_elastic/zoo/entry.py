@@ -21,14 +21,9 @@ import numpy as np
 
 from keras_elastic import families
 from keras_elastic import files
-from keras_elastic.models import Supernet
 from keras_elastic.models.extraction import extract_child
 from keras_elastic.models.weights_file import read_weights
 from keras_elastic.selection import Front
-from keras_elastic.training import Recipe
-from keras_elastic.training.training_recipe import recipe_from_json
-from keras_elastic.zoo import half_weights
-from keras_elastic.zoo import imagenet
 
 MODEL = "model.json"
 FRONT = "front.csv"
@@ -117,8 +112,11 @@ class Entry:
         return families.deserialize(self._model["family"])
 
     @functools.cached_property
-    def recipe(self) -> Recipe:
-        """The recipe that trained the entry."""
+    def recipe(self):
+        """The `Recipe` that trained the entry."""
+        # Whoever loads a network has no use for all that trains one.
+        from keras_elastic.training import Recipe
+
         return Recipe.from_json(self._verified(RECIPE).read_text())
 
     @functools.cached_property
@@ -127,12 +125,15 @@ class Entry:
         path = self._verified(FRONT)
         return Front.read(path, self.family, self.classes)
 
-    def supernet(self, weights: bool = True) -> Supernet:
-        """Returns the supernet, with its weights unless told otherwise.
+    def supernet(self, weights: bool = True):
+        """Returns the `Supernet`, with its weights unless told otherwise.
 
         Raises:
             ValueError: The entry has no weights, or they are damaged.
         """
+        # A network is sliced from the file, without a supernet.
+        from keras_elastic.models import Supernet
+
         path = self._verified(WEIGHTS) if weights else None
         supernet = Supernet(self.family, self.classes)
         if weights:
@@ -231,95 +232,3 @@ def _read_model(folder: pathlib.Path) -> dict:
             f"Received: format {model.get('format')}, without {missing}."
         )
     return model
-
-
-def remember_recipe(folder, recipe) -> None:
-    """Writes the recipe of a run that begins, or checks one that goes on.
-
-    What a run goes on with may select otherwise: fields that do not touch the
-    training may change.
-
-    Args:
-        folder: Path of the run.
-        recipe: `TrainingRecipe`.
-
-    Raises:
-        ValueError: The run was begun with another recipe; says what differs.
-    """
-    path = pathlib.Path(folder) / RECIPE
-    if path.exists():
-        differences = recipe.differences(recipe_from_json(path.read_text()))
-        if differences:
-            raise ValueError(
-                f"The folder {str(folder)!r} holds a run of another recipe: "
-                f"{'; '.join(differences)}. Pass another --run_dir, or delete "
-                "the folder."
-            )
-    with files.replacing(path) as temporary:
-        temporary.write_text(recipe.to_json() + "\n")
-
-
-def write_entry(
-    folder, *, name, supernet, class_names, recipe, front, statistics
-) -> Entry:
-    """Writes an entry.
-
-    `model.json` goes last, so that a folder with one is complete.
-
-    Args:
-        folder: Path of the folder.
-        name: String. Name of the entry.
-        supernet: Trained `Supernet`.
-        class_names: Sequence of strings, by label: what the data set calls
-            the classes. WordNet identifiers get names that a person can read.
-        recipe: `Recipe` that trained it.
-        front: `Front`.
-        statistics: For each row of the front, a dictionary from the names of
-            normalizations to arrays of shape (2, channels).
-
-    Returns:
-        The `Entry`.
-    """
-    folder = pathlib.Path(folder)
-    with files.replacing(folder / WEIGHTS) as temporary:
-        half_weights.save_weights(supernet, temporary)
-    front.write(folder / FRONT)
-    arrays = {
-        f"{row}/{key}": value
-        for row, values in enumerate(statistics)
-        for key, value in values.items()
-    }
-    with files.replacing(folder / STATISTICS) as temporary:
-        np.savez_compressed(temporary, **arrays)
-    with files.replacing(folder / RECIPE) as temporary:
-        temporary.write_text(recipe.to_json() + "\n")
-    write_model(
-        folder,
-        name=name,
-        family=supernet.family,
-        dataset=recipe.dataset,
-        class_names=class_names,
-        written=(WEIGHTS, FRONT, STATISTICS, RECIPE),
-    )
-    return Entry(folder)
-
-
-def write_model(
-    folder, *, name, family, dataset, class_names, written=()
-) -> None:
-    """Writes `model.json`, with the SHA-256 of the files that are there."""
-    folder = pathlib.Path(folder)
-    labels, names = list(class_names), list(imagenet.readable(class_names))
-    model = {
-        "format": FORMAT,
-        "name": name,
-        "family": families.serialize(family),
-        "dataset": dataset,
-        "classes": len(names),
-        "class_names": names,
-        **({} if names == labels else {"labels": labels}),
-        "preprocessing": PREPROCESSING,
-        "files": {file: files.sha256(folder / file) for file in written},
-    }
-    with files.replacing(folder / MODEL) as temporary:
-        temporary.write_text(json.dumps(model, indent=2) + "\n")

@@ -1,22 +1,14 @@
 """Networks by name and budget."""
 
 import dataclasses
-import pathlib
 
-import keras
 import numpy as np
 
 from keras_elastic.calibration import calibrate
-from keras_elastic.models import Supernet
 from keras_elastic.models import heads
-from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.selection import Budget
-from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Front
-from keras_elastic.selection import Selection
 from keras_elastic.spaces import costs
-from keras_elastic.training.teachers import KerasTeacher
-from keras_elastic.training.teachers import ends_in_softmax
 from keras_elastic.zoo import preset
 from keras_elastic.zoo.places import find_entry
 
@@ -162,29 +154,6 @@ def _child(entry, arch, classes, weights, calibration_images):
     return entry.child(arch, statistics, classes)
 
 
-def load_teacher(name) -> KerasTeacher:
-    """Loads a teacher by what a recipe calls it.
-
-    Args:
-        name: A `.keras` file of a model from pixels in 0..255 to logits, or
-            to probabilities of a softmax at its end, or a run or zoo entry,
-            whose most accurate network teaches.
-
-    Raises:
-        ValueError: There is no such file, run or entry.
-    """
-    path = pathlib.Path(name)
-    if path.suffix != ".keras":
-        return KerasTeacher(load(name))
-    if not path.is_file():
-        raise ValueError(
-            "`teacher` must be a .keras file, a run or a name of the zoo. "
-            f"Received: {str(name)!r}, which does not exist."
-        )
-    model = keras.saving.load_model(path)
-    return KerasTeacher(model, from_logits=not ends_in_softmax(model))
-
-
 def check_classes(classes):
     """Raises a `ValueError` unless `classes` is `None` or above zero."""
     if classes is not None and (not isinstance(classes, int) or classes < 1):
@@ -217,86 +186,3 @@ def _largest_within(budget, family, classes):
     fits = budget.holds(counted, encoded[:, 0])
     best = np.argmax(np.where(fits, counted.flops, -1))
     return space.decode(encoded[best])
-
-
-def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
-    """Loads the supernet of an entry.
-
-    Args:
-        name_or_folder: Name of a zoo entry, or the folder of a run.
-        classes: Integer. Makes a new, untrained classifier for this many
-            classes, to train the supernet on other data (MutualNet, Yang et
-            al., ECCV 2020, section 4.3). Defaults to the trained one.
-        weights: `"auto"` for the entry's weights, `None` for random ones.
-
-    Returns:
-        `Supernet`.
-
-    Raises:
-        ValueError: The name is unknown, the entry has no weights, or they are
-            damaged.
-    """
-    if weights not in ("auto", None):
-        raise ValueError(
-            f"`weights` must be 'auto' or None. Received: weights={weights!r}."
-        )
-    check_classes(classes)
-    entry = find_entry(name_or_folder)
-    if classes is None:
-        return entry.supernet(weights=weights is not None)
-    supernet = Supernet(entry.family, classes)
-    if weights is not None:
-        given = InitialWeights.of_supernet(
-            entry.name, entry.supernet(), entry.labels
-        )
-        # No class of the new head is one of the old.
-        given.give(supernet, labels=(None,) * classes)
-    return supernet
-
-
-def select(
-    name_or_folder,
-    *,
-    flops=None,
-    params=None,
-    memory=None,
-    resolution=None,
-    scorer=None,
-    search=None,
-    progress=None,
-) -> Selection:
-    """Selects the best architecture of an entry within a budget.
-
-    Args:
-        name_or_folder: Name of a zoo entry, or the folder of a run.
-        flops: Number. Most multiply-adds of one image.
-        params: Number. Most trainable weights.
-        memory: Number. Most bytes of activations of one image, at float32.
-        resolution: Integer. The input resolution in pixels.
-        scorer: `Scorer`, to search the space with. By default the entry's
-            front is read, which takes no data and no time.
-        search: How to search with a scorer. Defaults to
-            `CoarseToFineSearch()`.
-        progress: Function of candidates done and candidates in all.
-
-    Returns:
-        `Selection`: architecture, costs, score, and why it was chosen.
-
-    Raises:
-        ValueError: As `load`.
-    """
-    entry = find_entry(name_or_folder)
-    budget = Budget(flops, params, memory, resolution)
-    budget.check_reachable(entry.family, entry.classes)
-    if scorer is not None:
-        search = search or CoarseToFineSearch()
-        [selection] = search.search(
-            entry.family, entry.classes, scorer, [budget], progress
-        )
-        return selection
-    row = entry.front.best(budget, entry.name)
-    reason = (
-        f"the best of the {len(entry.front.rows)} architectures on the front "
-        f"of '{entry.name}' with {budget}"
-    )
-    return Selection(row.arch, row.costs, row.score, reason)

@@ -9,8 +9,8 @@ from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
 from keras_elastic.training.training_recipe import TrainingRecipe
-from keras_elastic.zoo.loading import load_teacher
 from keras_elastic.zoo.places import recipe_file
+from keras_elastic.zoo.supernets import load_teacher
 
 
 def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:

@@ -9,7 +9,7 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
 from keras_elastic.selection.front import COLUMNS
-from keras_elastic.selection.scoring import Score
+from keras_elastic.selection.front import Score
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("bignas_digits")

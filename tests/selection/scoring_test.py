@@ -8,7 +8,7 @@ from keras_elastic.families import EfficientNet
 from keras_elastic.families.efficientnet import Stage
 from keras_elastic.models import Supernet
 from keras_elastic.selection import Scorer
-from keras_elastic.selection.scoring import Score
+from keras_elastic.selection.front import Score
 
 SIZE = 8
 CLASSES = 5

@@ -10,7 +10,7 @@ from keras_elastic.training import SubnetTeacher
 from keras_elastic.training import Supervised
 from keras_elastic.training import Trainer
 from keras_elastic.training.teachers import check_classes
-from keras_elastic.zoo import loading
+from keras_elastic.zoo import supernets
 
 IMAGES = contracts.random_images(4, 8)
 
@@ -119,7 +119,7 @@ def test_a_softmax_at_the_end_is_seen(tmp_path):
     outputs = keras.layers.Dense(3, activation="softmax")(features)
     model = keras.Model(inputs, outputs)
     model.save(tmp_path / "model.keras")
-    assert not loading.load_teacher(tmp_path / "model.keras").from_logits
+    assert not supernets.load_teacher(tmp_path / "model.keras").from_logits
     logits = keras.Model(inputs, keras.layers.Dense(3)(features))
     logits.save(tmp_path / "logits.keras")
-    assert loading.load_teacher(tmp_path / "logits.keras").from_logits
+    assert supernets.load_teacher(tmp_path / "logits.keras").from_logits

@@ -11,8 +11,8 @@ from keras_elastic import files
 from keras_elastic.selection import Front
 from keras_elastic.zoo import Entry
 from keras_elastic.zoo import entry as entries
-from keras_elastic.zoo.entry import remember_recipe
-from keras_elastic.zoo.entry import write_model
+from keras_elastic.zoo.writing import remember_recipe
+from keras_elastic.zoo.writing import write_model
 
 # Files of an entry, and what reads each.
 READERS = {

@@ -8,7 +8,7 @@ from tiny_entry import FAMILY
 from tiny_entry import RECIPE
 
 from keras_elastic import data
-from keras_elastic.selection.scoring import Score
+from keras_elastic.selection.front import Score
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import evaluation
 

@@ -7,8 +7,8 @@ from keras_elastic import families
 from keras_elastic import zoo
 from keras_elastic.selection import Front
 from keras_elastic.spaces import costs
-from keras_elastic.zoo.entry import write_model
 from keras_elastic.zoo.fronts import load_archs
+from keras_elastic.zoo.writing import write_model
 
 
 def test_of_a_run_and_of_a_file(written):

@@ -7,7 +7,7 @@ from tiny_entry import CLASS_NAMES
 from tiny_entry import FAMILY
 
 from keras_elastic.models import Supernet
-from keras_elastic.selection.scoring import Score
+from keras_elastic.selection.front import Score
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo.half_weights import round_weights
 

@@ -8,9 +8,9 @@ import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import Entry
-from keras_elastic.zoo.entry import write_model
 from keras_elastic.zoo.listing import ModelSummary
 from keras_elastic.zoo.listing import ModelTable
+from keras_elastic.zoo.writing import write_model
 
 
 @pytest.fixture

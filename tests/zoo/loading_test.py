@@ -15,7 +15,7 @@ from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Scorer
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import places
-from keras_elastic.zoo.entry import write_model
+from keras_elastic.zoo.writing import write_model
 
 IMAGES = contracts.random_images(12, 8)
 LABELS = np.arange(12) % len(CLASS_NAMES)

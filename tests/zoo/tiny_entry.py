@@ -16,7 +16,7 @@ from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
-from keras_elastic.zoo.entry import write_entry
+from keras_elastic.zoo.writing import write_entry
 
 CLASS_NAMES = ("cat", "dog", "owl", "fox")
 FAMILY = EfficientNet(

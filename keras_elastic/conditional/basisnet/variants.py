@@ -218,3 +218,8 @@ def variant(name, **options):
             f"The options of '{name}' are {fields}. Received: {unknown}."
         )
     return dataclasses.replace(VARIANTS[name], **options)
+
+
+def build_variant(name, classes, **options):
+    """Builds a published network, or a variant of it; see `build`."""
+    return variant(name, **options).build(classes, name)

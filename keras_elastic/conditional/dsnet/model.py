@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_elastic import families
+from keras_elastic.checks import check_images
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet import routing as dsnet_routing
 from keras_elastic.conditional.dsnet import segments as dsnet_segments
@@ -16,7 +17,6 @@ from keras_elastic.conditional.dsnet.layers import SlimmingGate
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import elastic_operations
-from keras_elastic.models.supernet import check_images
 from keras_elastic.spaces import plan as primitives
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.front import Front
 from keras_elastic.selection.front import FrontRow
-from keras_elastic.selection.scoring import Score
+from keras_elastic.selection.front import Score
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
 from keras_elastic.selection.searches.random_search import unique_rows

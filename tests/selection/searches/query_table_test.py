@@ -3,7 +3,7 @@ from selection.searches import search_checks
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.scoring import Score
+from keras_elastic.selection.front import Score
 from keras_elastic.selection.searches.query_table import QueryTable
 from keras_elastic.selection.searches.query_table import QueryTableSearch
 from keras_elastic.selection.searches.query_table import configurations
