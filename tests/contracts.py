@@ -104,6 +104,14 @@ def pad_channels(array, channels):
     return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)])
 
 
+def padded_stock(layer, stock):
+    """A stock convolution, behind the padding that Keras has no word for."""
+    if layer.padding != "symmetric":
+        return stock
+    margin = stock.kernel_size[0] // 2
+    return keras.Sequential([keras.layers.ZeroPadding2D(margin), stock])
+
+
 def check_elastic_layer(case):
     """Runs the contract of elastic layers."""
     check_config(case)

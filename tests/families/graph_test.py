@@ -19,6 +19,7 @@ NETWORKS = [
     "EfficientNetB0",
     "EfficientNetV2B0",
     "ResNet50",
+    "ResNet50V2",
     "VGG16",
     "ResNet101",
 ]
@@ -82,9 +83,33 @@ def residual():
     return keras.Model(inputs, layers.Dense(5)(features))
 
 
+def preactivation():
+    """Blocks that normalize first: what is added was not, as in ResNet v2.
+
+    The projecting shortcut begins behind the activation, the identity before
+    it.
+    """
+    inputs = keras.Input((32, 32, 3))
+    features = layers.Conv2D(16, 3, padding="same")(inputs)
+    for filters, strides in ((32, 2), (32, 1), (32, 1)):
+        active = layers.BatchNormalization()(features)
+        active = layers.ReLU()(active)
+        if features.shape[-1] == filters:
+            shortcut = features
+        else:
+            shortcut = layers.Conv2D(filters, 1, strides)(active)
+        inside = convolution(active, 16, strides)
+        inside = layers.Conv2D(filters, 3, padding="same")(inside)
+        features = layers.Add()([shortcut, inside])
+    features = layers.BatchNormalization()(features)
+    features = layers.GlobalAveragePooling2D()(layers.ReLU()(features))
+    return keras.Model(inputs, layers.Dense(5)(features))
+
+
 MODELS = {
     "chain": chain,
     "residual": residual,
+    "preactivation": preactivation,
     "mobilenet": lambda: keras.applications.MobileNetV3Small(
         input_shape=(64, 64, 3),
         alpha=0.25,

@@ -29,18 +29,23 @@ def stock_conv2d(layer, choice):
         choice.out,
         choice.sliced[2],
         strides=layer.strides,
-        padding="same",
+        padding="same" if layer.padding == "same" else "valid",
         use_bias=layer.use_bias,
     )
     stock.build((None, None, None, choice.live))
     stock.set_weights(layer.sliced_weights(*choice.sliced))
-    return stock
+    return contracts.padded_stock(layer, stock)
 
 
-def make_case(size, strides, use_bias):
+def make_case(size, strides, use_bias, padding="same"):
     def make(**arguments):
         return ElasticConv2D(
-            8, 5, strides=strides, use_bias=use_bias, **arguments
+            8,
+            5,
+            strides=strides,
+            use_bias=use_bias,
+            padding=padding,
+            **arguments,
         )
 
     return contracts.LayerCase(make, (size, size, 6), CHOICES, stock_conv2d)
@@ -51,6 +56,12 @@ def make_case(size, strides, use_bias):
 )
 def test_contract(size, strides, use_bias):
     contracts.check_elastic_layer(make_case(size, strides, use_bias))
+
+
+@pytest.mark.parametrize("size,strides", [(5, 1), (6, 2), (7, 2)])
+def test_contract_of_symmetric_padding(size, strides):
+    case = make_case(size, strides, True, padding="symmetric")
+    contracts.check_elastic_layer(case)
 
 
 def test_defaults_are_the_largest_sizes():

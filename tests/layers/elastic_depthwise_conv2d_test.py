@@ -23,18 +23,21 @@ def stock_depthwise(layer, choice):
     stock = keras.layers.DepthwiseConv2D(
         choice.sliced[1],
         strides=layer.strides,
-        padding="same",
+        padding="same" if layer.padding == "same" else "valid",
         use_bias=False,
     )
     stock.build((None, None, None, choice.live))
     stock.set_weights(layer.sliced_weights(*choice.sliced))
-    return stock
+    return contracts.padded_stock(layer, stock)
 
 
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
 @pytest.mark.parametrize("size,strides", [(7, 1), (8, 2), (9, 2)])
-def test_contract(size, strides):
+def test_contract(size, strides, padding):
     def make(**arguments):
-        return ElasticDepthwiseConv2D(7, strides=strides, **arguments)
+        return ElasticDepthwiseConv2D(
+            7, strides=strides, padding=padding, **arguments
+        )
 
     case = contracts.LayerCase(make, (size, size, 6), CHOICES, stock_depthwise)
     contracts.check_elastic_layer(case)
