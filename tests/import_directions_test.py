@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "training": CALIBRATED,
     "selection": CALIBRATED | {"training"},
     "export": CALIBRATED,
-    "data": {"lazy"},
+    "data": {"files", "lazy"},
     "files": set(),
     "lazy": set(),
     "scripts": set(),

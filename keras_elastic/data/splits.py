@@ -3,8 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
+from keras_elastic.data.array_splits import ArrayDataset
+from keras_elastic.data.array_splits import ArraySplit
+from keras_elastic.data.augmentation import center_patch
 from keras_elastic.data.holding_out import held_out_mask
 
 Decode = Callable[[tf.Tensor], tf.Tensor]
@@ -122,6 +126,48 @@ class ImageDataset:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def to_arrays(self, resize_to: int | None = None) -> ArrayDataset:
+        """Reads all images into memory.
+
+        Args:
+            resize_to: If given, the side in pixels that the central square of
+                every image is resized to. Needed where the images differ in
+                size.
+
+        Returns:
+            An `ArrayDataset` of the same images, labels and order.
+
+        Raises:
+            ValueError: If the images differ in size and `resize_to` is not
+                given.
+        """
+        splits = (self.train, self.held_out, self.test)
+        return ArrayDataset(
+            self.name,
+            self.class_names,
+            *(_to_arrays(split, resize_to) for split in splits),
+        )
+
+
+def _to_arrays(split: Split, resize_to: int | None) -> ArraySplit:
+    def resize(image, label):
+        patch = tf.round(center_patch(image, resize_to))
+        return tf.cast(patch, tf.uint8), label
+
+    examples = split.images
+    if resize_to is not None:
+        examples = examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
+    images, labels = zip(*examples.as_numpy_iterator(), strict=True)
+    sizes = sorted({image.shape[:2] for image in images})
+    if len(sizes) > 1:
+        raise ValueError(
+            "The images must all have one size (height x width). Received: "
+            f"{len(sizes)} sizes, {sizes[0]} and {sizes[1]} among them. Pass "
+            "`resize_to`, the side of the squares that they are resized to, "
+            "to `load_arrays`."
+        )
+    return ArraySplit(np.stack(images), np.array(labels, "int64"))
 
 
 def hold_out(
