@@ -17,17 +17,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_elastic import files
-from keras_elastic.data.array_splits import ArrayDataset
-from keras_elastic.data.array_splits import ArraySplit
-from keras_elastic.data.holding_out import held_out_mask
+from keras_elastic.data.image_dataset import ArraySplit
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.image_dataset import divide
+from keras_elastic.data.image_dataset import held_out_mask
 
 SUFFIX = ".npz"
 _DIGEST = "sha256"
 _SPLITS = ("train", "test")
+_NAMES = ("name", "class_names")
 _PARTS = ("images", "sizes", "labels")
+# What NumPy raises for a file that is another, or broken.
+_UNREADABLE = (
+    *(OSError, EOFError, IndexError, KeyError, ValueError),
+    zipfile.BadZipFile,
+)
 
 
-def save(dataset, path: str | os.PathLike) -> pathlib.Path:
+def save(dataset: ImageDataset, path: str | os.PathLike) -> pathlib.Path:
     """Writes a data set into one file, which needs no TensorFlow to be read.
 
     The images are stored as PNG, so that what is read is equal to the last
@@ -35,9 +42,9 @@ def save(dataset, path: str | os.PathLike) -> pathlib.Path:
     checked when it is read. It is an `.npz` file without pickled objects.
 
     Args:
-        dataset: `ImageDataset` or `ArrayDataset`, whose images have one size.
-            It must be divided as `load_dataset` divides: every tenth image of
-            the published training split is held out.
+        dataset: `ImageDataset` whose images have one size. It must be divided
+            as `load_dataset` divides: every tenth image of the published
+            training split is held out.
         path: Path of the file, which ends in ".npz".
 
     Returns:
@@ -62,8 +69,10 @@ def save(dataset, path: str | os.PathLike) -> pathlib.Path:
             f"`path` must end in {SUFFIX!r}. Received: {str(path)!r}. "
             "Rename it."
         )
-    if not isinstance(dataset, ArrayDataset):
-        dataset = dataset.to_arrays()
+    if not isinstance(dataset.train, ArraySplit):
+        from keras_elastic.data.splits import to_arrays
+
+        dataset = to_arrays(dataset)
     contents = {
         "name": np.array(dataset.name),
         "class_names": np.array(dataset.class_names, str),
@@ -80,7 +89,7 @@ def save(dataset, path: str | os.PathLike) -> pathlib.Path:
     return path
 
 
-def load(path: str | os.PathLike, limit: int | None = None) -> ArrayDataset:
+def load(path: str | os.PathLike, limit: int | None = None) -> ImageDataset:
     """Reads a data set that `save` wrote into memory.
 
     Args:
@@ -89,31 +98,21 @@ def load(path: str | os.PathLike, limit: int | None = None) -> ArrayDataset:
             training split are kept, before images are held out.
 
     Returns:
-        An `ArrayDataset`, equal to the last bit to what `load_dataset` reads
-        with the same `limit`.
+        An `ImageDataset` of `ArraySplit`s, equal to the last bit to what
+        `load_dataset` reads with the same `limit`.
 
     Raises:
         ValueError: If there is no such file, `save` did not write it, it is
             not whole, or `limit` keeps fewer than two images.
     """
     contents = _checked_contents(pathlib.Path(path))
-    labels = {name: contents[f"{name}_labels"] for name in _SPLITS}
-    held = held_out_mask(len(labels["train"]), limit)
-    images = {
-        "train": _decode_split(contents, "train", len(held)),
-        "test": _decode_split(contents, "test", len(labels["test"])),
-    }
-    labels["train"] = labels["train"][: len(held)]
-
-    def training(chosen: np.ndarray) -> ArraySplit:
-        return ArraySplit(images["train"][chosen], labels["train"][chosen])
-
-    return ArrayDataset(
-        str(contents["name"]),
-        tuple(contents["class_names"].tolist()),
-        training(~held),
-        training(held),
-        ArraySplit(images["test"], labels["test"]),
+    # What is not kept is not decoded.
+    kept = len(held_out_mask(len(contents["train_labels"]), limit))
+    train = _decode_split(contents, "train", kept)
+    test = _decode_split(contents, "test", len(contents["test_labels"]))
+    class_names = tuple(contents["class_names"].tolist())
+    return ImageDataset(
+        str(contents["name"]), class_names, *divide(train, limit), test
     )
 
 
@@ -140,7 +139,7 @@ def find(
     return path if path.is_file() else None
 
 
-def _published(dataset: ArrayDataset) -> ArraySplit:
+def _published(dataset: ImageDataset) -> ArraySplit:
     """The published training split: held-out images are back in place."""
     train, held_out = dataset.train, dataset.held_out
     held = held_out_mask(train.size + held_out.size)
@@ -162,12 +161,13 @@ def _published(dataset: ArrayDataset) -> ArraySplit:
 def _checked_contents(path: pathlib.Path) -> dict[str, np.ndarray]:
     names = [f"{split}_{part}" for split in _SPLITS for part in _PARTS]
     try:
-        with np.load(path, allow_pickle=False) as file:
-            contents = {n: file[n] for n in ("name", "class_names", *names)}
-            digest = str(file[_DIGEST])
-    # What NumPy raises for another file, or a broken one, has many types.
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
-        raise ValueError(_broken_message(path, str(e))) from e
+        # Opened here, because NumPy does not close a file that it cannot read.
+        with open(path, "rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            contents = {n: arrays[n] for n in (*_NAMES, *names)}
+            digest = str(arrays[_DIGEST])
+    except _UNREADABLE as error:
+        raise ValueError(_broken_message(path, str(error))) from error
     if digest != _digest(contents):
         raise ValueError(_broken_message(path, "its digest is another"))
     return contents
@@ -192,11 +192,11 @@ def _digest(contents: Mapping[str, np.ndarray]) -> str:
 
 def _decode_split(
     contents: Mapping[str, np.ndarray], name: str, count: int
-) -> np.ndarray:
-    encoded = contents[f"{name}_images"]
+) -> ArraySplit:
     ends = np.cumsum(contents[f"{name}_sizes"])
-    parts = np.split(encoded, ends[:-1])[:count]
-    return np.stack(_in_threads(_decode, parts))
+    encoded = np.split(contents[f"{name}_images"], ends[:-1])[:count]
+    images = np.stack(_in_threads(_decode, encoded))
+    return ArraySplit(images, contents[f"{name}_labels"][:count])
 
 
 def _in_threads(function: Callable, items: Iterable) -> list:

@@ -1,15 +1,23 @@
-"""What a data set is: three splits of labelled images and their class names."""
+"""Splits that TensorFlow reads, encoded until an image is used."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_elastic.data.array_splits import ArrayDataset
-from keras_elastic.data.array_splits import ArraySplit
 from keras_elastic.data.augmentation import center_patch
-from keras_elastic.data.holding_out import held_out_mask
+from keras_elastic.data.image_dataset import ArraySplit
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.image_dataset import held_out_mask
+
+if keras.backend.backend() != "tensorflow":
+    # Pipelines run on the processor. On a GPU, TensorFlow would take all the
+    # memory, which the other backend needs.
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_visible_devices([], "GPU")
 
 Decode = Callable[[tf.Tensor], tf.Tensor]
 DecodeWindow = Callable[[tf.Tensor, Decode], tf.Tensor]
@@ -100,54 +108,43 @@ class Split:
         return self.records, self.decode
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageDataset:
-    """An image classification data set.
+def from_arrays(dataset: ImageDataset) -> ImageDataset:
+    """Lets TensorFlow read a data set in memory, with its images and order."""
+    splits = (dataset.train, dataset.held_out, dataset.test)
+    return ImageDataset(
+        dataset.name, dataset.class_names, *map(_from_arrays, splits)
+    )
+
+
+def to_arrays(
+    dataset: ImageDataset, resize_to: int | None = None
+) -> ImageDataset:
+    """Reads all images of a data set into memory.
 
     Args:
-        name: What it is called in reports.
-        class_names: Name of each label, in label order.
-        train: Images to train on.
-        held_out: Images taken from the published training split, to choose
-            architectures with. Disjoint from `train`.
-        test: Images to report accuracy on, never used for any choice.
-        skipped: Names of the files that were left out because they cannot be
-            decoded.
+        dataset: `ImageDataset` of `Split`s.
+        resize_to: If given, the side in pixels that the central square of
+            every image is resized to. Needed where the images differ in size.
+
+    Returns:
+        An `ImageDataset` of `ArraySplit`s: the same images, labels and order.
+
+    Raises:
+        ValueError: If the images differ in size and `resize_to` is not given.
     """
+    splits = (dataset.train, dataset.held_out, dataset.test)
+    return ImageDataset(
+        dataset.name,
+        dataset.class_names,
+        *(_to_arrays(split, resize_to) for split in splits),
+        dataset.skipped,
+    )
 
-    name: str
-    class_names: tuple[str, ...]
-    train: Split
-    held_out: Split
-    test: Split
-    skipped: tuple[str, ...] = ()
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
-
-    def to_arrays(self, resize_to: int | None = None) -> ArrayDataset:
-        """Reads all images into memory.
-
-        Args:
-            resize_to: If given, the side in pixels that the central square of
-                every image is resized to. Needed where the images differ in
-                size.
-
-        Returns:
-            An `ArrayDataset` of the same images, labels and order.
-
-        Raises:
-            ValueError: If the images differ in size and `resize_to` is not
-                given.
-        """
-        splits = (self.train, self.held_out, self.test)
-        return ArrayDataset(
-            self.name,
-            self.class_names,
-            *(_to_arrays(split, resize_to) for split in splits),
-        )
+def _from_arrays(split: ArraySplit) -> Split:
+    arrays = (split.images, split.labels)
+    images = tf.data.Dataset.from_tensor_slices(arrays)
+    return Split.from_records(images, split.size, tf.identity)
 
 
 def _to_arrays(split: Split, resize_to: int | None) -> ArraySplit:

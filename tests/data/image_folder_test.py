@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elastic.data.corrupt_files import naming_corrupt_files
+from keras_elastic.data.image_files import naming_corrupt_files
 from keras_elastic.data.image_folder import load_image_folder
 from keras_elastic.data.pipeline import training_batches
 
