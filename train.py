@@ -10,7 +10,9 @@
         --family=elastic:my_model.keras              a trained Keras model
     python train.py --recipe=basisnet_cifar10 --data_dir=DIR  two stages
     python train.py --strategy=mirrored              all GPUs of the machine
-    python train.py --backend=torch                  one GPU, no TensorFlow
+    python train.py --backend=torch                  PyTorch, on one device
+    python train.py --backend=torch --dataset=cifar10.npz ...  no TensorFlow:
+                     the file that `keras_elastic.data.packed.save` has written
 
 A run that was killed resumes when the same command is given again. Every
 field of a recipe is a flag too: see --help.
@@ -68,12 +70,15 @@ flags.DEFINE_string(
     "recipe", "bignas_digits", "Name of a recipe of the zoo, or a recipe file."
 )
 flags.DEFINE_string("run_dir", None, "Folder of the run. [runs/<recipe>]")
-flags.DEFINE_string("data_dir", None, "Folder of data sets in TFDS form.")
+flags.DEFINE_string(
+    "data_dir", None, "Folder of data sets, packed or in TFDS form."
+)
 flags.DEFINE_enum(
     "backend",
     keras.backend.backend(),
     ["tensorflow", "torch"],
-    "The Keras backend. torch trains on one device and needs no TensorFlow.",
+    "The Keras backend. torch trains on one device; without TensorFlow, on "
+    "digits and packed data sets.",
 )
 flags.DEFINE_enum(
     "strategy",

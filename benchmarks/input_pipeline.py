@@ -22,7 +22,7 @@ import tensorflow as tf
 from keras_elastic.data.augmentation import AUGMENTATIONS
 from keras_elastic.data.augmentation import CropAugmentation
 from keras_elastic.data.datasets import load_dataset
-from keras_elastic.data.jpeg import decode_window
+from keras_elastic.data.image_files import decode_window
 from keras_elastic.data.pipeline import training_batches
 from keras_elastic.data.splits import Split
 

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "training": CALIBRATED | {"data"},
     "selection": CALIBRATED | {"training"},
     "export": CALIBRATED,
-    "data": {"checks", "lazy"},
+    "data": {"checks", "files", "lazy"},
     "files": set(),
     "lazy": set(),
     "registration": set(),

@@ -1,41 +1,36 @@
 """Image data sets and the batches that training and evaluation read.
 
-With the TensorFlow backend they are `tf.data` pipelines; with others, images
-in memory and batches that are made on the device, under the same names.
+Where TensorFlow is installed they are `tf.data` pipelines, whatever the Keras
+backend. Elsewhere they are digits and packed data sets in memory, and NumPy
+batches, under the same names.
 """
 
-import keras
+import importlib.util as _importing
 
-from keras_elastic import lazy
+from keras_elastic import lazy as _lazy
 
-if keras.backend.backend() == "tensorflow":
-    _BY_BACKEND = {
-        "corrupt_files": ["naming_corrupt_files"],
+if _importing.find_spec("tensorflow"):
+    _MADE = {
+        "augmentation": ["AUGMENTATIONS", "center_patch"],
         "datasets": ["load_dataset"],
-        "pipeline": [
-            "evaluation_batches",
-            "steps_per_epoch",
-            "training_batches",
-        ],
+        "image_files": ["naming_corrupt_files"],
+        "pipeline": ["evaluation_batches", "training_batches"],
+        "splits": ["Split"],
     }
 else:
-    _BY_BACKEND = {
-        "without_tensorflow": [
-            "evaluation_batches",
-            "load_dataset",
-            "naming_corrupt_files",
-            "steps_per_epoch",
-            "training_batches",
-        ],
+    _MADE = {
+        "array_augmentation": ["AUGMENTATIONS"],
+        "array_batches": ["evaluation_batches", "training_batches"],
+        "array_datasets": ["load_dataset", "naming_corrupt_files"],
     }
 
-__getattr__, __dir__, __all__ = lazy.attach(
+__getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     {
-        "arrays": ["ArrayDataset", "ArraySplit", "load_arrays"],
-        "augmentation": ["AUGMENTATIONS", "center_patch"],
-        "device_batches": ["array_batches", "evaluation_arrays"],
-        "splits": ["ImageDataset", "Split"],
-        **_BY_BACKEND,
+        **_MADE,
+        "array_datasets": ["load_arrays", *_MADE.get("array_datasets", ())],
+        "image_dataset": ["ArraySplit", "ImageDataset"],
+        "epochs": ["steps_per_epoch"],
     },
+    modules=["packed"],
 )

@@ -10,10 +10,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_elastic.data import auto_augment as auto_augment_policy
-from keras_elastic.data import color_jitter
-from keras_elastic.data import rand_augment as rand_augment_policy
-from keras_elastic.data import random_erasing
+from keras_elastic.data import distortions
+from keras_elastic.data import policies
 
 Augment = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
 Distort = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -95,7 +93,7 @@ def shift_flip(image: tf.Tensor, seed: tf.Tensor, patch_size: int) -> tf.Tensor:
     Reference:
         [Deep residual learning for image recognition](
         https://arxiv.org/abs/1512.03385), section 4.2. There the margin is
-        filled with the mean colour, here with the pixels of the edge.
+        filled with the mean color, here with the pixels of the edge.
 
     Args:
         image: Tensor `[height, width, 3]` with values in 0..255.
@@ -125,7 +123,7 @@ def auto_augment_cifar(
     """
     shift_seed, distort_seed = tf.unstack(tf.random.split(seed, 2))
     patch = shift_flip(image, shift_seed, patch_size)
-    return _distorted(patch, distort_seed, auto_augment_policy.distort_cifar)
+    return _distorted(patch, distort_seed, policies.auto_augment_cifar)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,18 +223,18 @@ def cut(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
 
 def _rand_augment_erase(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     augment_seed, erase_seed = tf.unstack(tf.random.split(seed, 2))
-    image = rand_augment_policy.distort(image, augment_seed)
-    return random_erasing.erase(image, erase_seed)
+    image = policies.rand_augment(image, augment_seed)
+    return distortions.erase(image, erase_seed)
 
 
 # For ImageNet: the ordinary crop, and what the papers add to it. BigNAS and
 # BasisNet use AutoAugment, US-Net the milder crop with jitter, DS-Net
 # RandAugment with erasing.
 crop_flip = CropAugmentation()
-auto_augment = CropAugmentation(distort=auto_augment_policy.distort_imagenet)
-rand_augment = CropAugmentation(distort=rand_augment_policy.distort)
+auto_augment = CropAugmentation(distort=policies.auto_augment)
+rand_augment = CropAugmentation(distort=policies.rand_augment)
 rand_augment_erase = CropAugmentation(distort=_rand_augment_erase)
-jitter_flip = CropAugmentation(0.25, color_jitter.distort)
+jitter_flip = CropAugmentation(0.25, distortions.jitter_and_light)
 
 AUGMENTATIONS: dict[str, Augment] = {
     "none": none,

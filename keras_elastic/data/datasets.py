@@ -5,13 +5,13 @@ import pathlib
 
 import tensorflow as tf
 
-from keras_elastic.data import prepared
-from keras_elastic.data.digits import load_digits
-from keras_elastic.data.holding_out import check_limit
+from keras_elastic.data import packed
+from keras_elastic.data import tfds_images
+from keras_elastic.data.array_datasets import load_arrays
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.image_dataset import check_limit
 from keras_elastic.data.image_folder import load_image_folder
-from keras_elastic.data.splits import ImageDataset as ImageDataset
-from keras_elastic.data.splits import Split as Split
-from keras_elastic.data.tfds_images import load_builder
+from keras_elastic.data.splits import from_arrays
 
 
 def load_dataset(
@@ -34,15 +34,19 @@ def load_dataset(
             - the path of an image folder, either `folder/<class>/*.jpg` or
               `folder/train/<class>/*.jpg` with an optional `folder/test`,
               `folder/val` or `folder/validation`. BMP, GIF, JPEG and PNG are
-              read. Greyscale files become RGB and an alpha channel is dropped;
+              read. Grayscale files become RGB and an alpha channel is
+              dropped;
+            - the path of a packed data set, or what it is called in
+              `data_dir` (see `packed`);
             - a name of [TensorFlow Datasets](
               https://www.tensorflow.org/datasets) (TFDS), for instance
               `"cifar10"` or `"imagenet_resized/64x64"`. Its test split is
-              "test", or "validation" where "test" is missing or unlabelled.
+              "test", or "validation" where "test" is missing or unlabeled.
 
-        data_dir: Directory of data sets in TFDS form, with or without code
-            that TFDS knows. Nothing is ever downloaded into it. By default
-            TFDS's own directory, where a missing data set is downloaded to.
+        data_dir: Directory of data sets, packed or in TFDS form, with or
+            without code that TFDS knows. Nothing is ever downloaded into it.
+            By default TFDS's own directory, where a missing data set is
+            downloaded to.
         limit: If given, only the first `limit` images of the training split
             are kept, before images are held out. A small experiment needs no
             more. The test split stays whole.
@@ -57,7 +61,7 @@ def load_dataset(
     Raises:
         ValueError: If the name is unknown, `data_dir` does not exist or does
             not hold the data set, a download fails, `limit` keeps fewer than
-            two images, the data set is not one of labelled 8-bit images, or
+            two images, the data set is not one of labeled 8-bit images, or
             `skip_corrupt` is given for what is not an image folder.
 
     Example:
@@ -71,28 +75,29 @@ def load_dataset(
     check_limit(limit)
     name = os.fspath(name)
     data_dir = _checked_directory(data_dir)
-    builder = data_dir and prepared.find_prepared(name, data_dir)
+    builder = data_dir and tfds_images.find_prepared(name, data_dir)
     folder = pathlib.Path(name).expanduser()
     if name and name != "digits" and not builder and folder.is_dir():
         return load_image_folder(folder, limit, skip_corrupt)
     if skip_corrupt:
         raise ValueError(_not_a_folder_message(name))
-    if name == "digits":
-        return load_digits(limit)
     if builder:
-        return load_builder(name, builder, limit)
+        return tfds_images.load_builder(name, builder, limit)
+    if name == "digits" or packed.find(name, data_dir):
+        arrays = load_arrays(name, data_dir, limit=limit)
+        return from_arrays(arrays)
     return _load_by_tfds_name(name, data_dir, limit)
 
 
 def _load_by_tfds_name(
     name: str, data_dir: str | None, limit: int | None
 ) -> ImageDataset:
-    if data_dir is not None and prepared.is_registered(name):
+    if data_dir is not None and tfds_images.is_registered(name):
         raise ValueError(_absent_message(name, data_dir))
-    builder = prepared.find_registered(name) if data_dir is None else None
+    builder = tfds_images.find_registered(name) if data_dir is None else None
     if builder is None:
         raise ValueError(_unknown_message(name, data_dir))
-    return load_builder(name, builder, limit)
+    return tfds_images.load_builder(name, builder, limit)
 
 
 def _checked_directory(data_dir: str | os.PathLike | None) -> str | None:
@@ -136,4 +141,4 @@ def _unknown_message(name: str, data_dir: str | None) -> str:
 
 
 def _listed(data_dir: str) -> str:
-    return ", ".join(prepared.list_prepared(data_dir)) or "no data set"
+    return ", ".join(tfds_images.list_prepared(data_dir)) or "no data set"

@@ -5,13 +5,13 @@ import pathlib
 
 import tensorflow as tf
 
-from keras_elastic.data.corrupt_files import find_corrupt
-from keras_elastic.data.corrupt_files import read_named
-from keras_elastic.data.corrupt_files import warn_skipped
-from keras_elastic.data.holding_out import check_limit
-from keras_elastic.data.jpeg import decode_window
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.image_dataset import check_limit
+from keras_elastic.data.image_files import decode_window
+from keras_elastic.data.image_files import find_corrupt
+from keras_elastic.data.image_files import read_named
+from keras_elastic.data.image_files import warn_skipped
 from keras_elastic.data.splits import Decode
-from keras_elastic.data.splits import ImageDataset
 from keras_elastic.data.splits import Split
 from keras_elastic.data.splits import hold_out
 
@@ -39,7 +39,7 @@ def load_image_folder(
     Where there are no test images, every fifth image of a class becomes one.
 
     Files are BMP, GIF (first frame), JPEG and PNG, at any depth below their
-    class folder. They are decoded when read. Greyscale images become RGB and
+    class folder. They are decoded when read. Grayscale images become RGB and
     an alpha channel is dropped. A file that cannot be decoded is named in the
     error that reading it raises (see `naming_corrupt_files`).
 

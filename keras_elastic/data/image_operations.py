@@ -2,7 +2,7 @@
 
 Every function takes a uint8 image `[height, width, 3]` and returns another of
 the same size. The results are those of Pillow, which the policies were
-searched with, save that what comes into sight is grey: 128 in each channel.
+searched with, save that what comes into sight is gray: 128 in each channel.
 """
 
 import math
@@ -72,13 +72,13 @@ def solarize_add(
 
 
 def color(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Changes the saturation: 0 gives grey, 1 the image."""
-    return _blend(_grey(image), image, factor)
+    """Changes the saturation: 0 gives gray, 1 the image."""
+    return _blend(_gray(image), image, factor)
 
 
 def contrast(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Changes the distance from the mean grey: 0 gives that, 1 the image."""
-    mean = tf.reduce_mean(tf.cast(_grey(image), tf.float64))
+    """Changes the distance from the mean gray: 0 gives that, 1 the image."""
+    mean = tf.reduce_mean(tf.cast(_gray(image), tf.float64))
     return _blend(tf.cast(mean + 0.5, tf.int32), image, factor)
 
 
@@ -104,7 +104,7 @@ def sharpness(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 
 
 def rotate(image: tf.Tensor, degrees: tf.Tensor) -> tf.Tensor:
-    """Turns the image about its centre, counterclockwise."""
+    """Turns the image about its center, counterclockwise."""
     angle = tf.cast(degrees, tf.float32) * (math.pi / 180)
     cosine, sine = tf.cos(angle), tf.sin(angle)
     height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
@@ -140,12 +140,12 @@ def shear_y(image: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
 def cutout(
     image: tf.Tensor, row: tf.Tensor, column: tf.Tensor, half_side: tf.Tensor
 ) -> tf.Tensor:
-    """Paints a square grey, as much of it as lies within the image.
+    """Paints a square gray, as much of it as lies within the image.
 
     Args:
         image: Tensor `[height, width, 3]`.
-        row: Integer, the row of the centre.
-        column: Integer, the column of the centre.
+        row: Integer, the row of the center.
+        column: Integer, the column of the center.
         half_side: Integer, half the side of the square, in pixels.
     """
     height, width = tf.unstack(tf.shape(image)[:2])
@@ -177,7 +177,7 @@ def _channel_values(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(image, tf.int32) + tf.constant([0, _LEVELS, 2 * _LEVELS])
 
 
-def _grey(image: tf.Tensor) -> tf.Tensor:
+def _gray(image: tf.Tensor) -> tf.Tensor:
     weighted = tf.cast(image, tf.int32) * tf.constant(_LUMA)
     total = tf.reduce_sum(weighted, axis=-1, keepdims=True) + _LUMA_HALF
     return tf.bitwise.right_shift(total, _LUMA_BITS)

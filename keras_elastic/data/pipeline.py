@@ -1,4 +1,8 @@
-"""Batches of images: shuffled and augmented to train, in order to evaluate."""
+"""Batches of images: shuffled and augmented to train, in order to evaluate.
+
+They are `tf.data` pipelines, which every Keras backend trains from: they run
+on the processor, and a batch becomes a tensor of the backend when it is used.
+"""
 
 from collections.abc import Callable
 
@@ -8,37 +12,15 @@ import tensorflow as tf
 from keras_elastic.data.augmentation import AUGMENTATIONS
 from keras_elastic.data.augmentation import CropAugmentation
 from keras_elastic.data.augmentation import center_patch
-from keras_elastic.data.checks import check_augmentation
-from keras_elastic.data.checks import check_not_negative
-from keras_elastic.data.checks import check_positive
-from keras_elastic.data.checks import check_shards
-from keras_elastic.data.checks import check_start
+from keras_elastic.data.epochs import check_augmentation
+from keras_elastic.data.epochs import check_least
+from keras_elastic.data.epochs import check_shards
+from keras_elastic.data.epochs import check_start
+from keras_elastic.data.epochs import checked_count
+from keras_elastic.data.epochs import steps_per_epoch
 from keras_elastic.data.splits import Split
 
 _SHUFFLE_BUFFER = 50_000
-
-
-def steps_per_epoch(split: Split, batch_size: int) -> int:
-    """Returns the number of whole batches in a split.
-
-    Args:
-        split: The images.
-        batch_size: Images in a batch.
-
-    Returns:
-        The number of batches that one epoch of `training_batches` yields.
-
-    Raises:
-        ValueError: If `batch_size` is not positive or exceeds the split.
-    """
-    check_positive(batch_size=batch_size)
-    if batch_size > split.size:
-        raise ValueError(
-            "`batch_size` must not exceed the number of images. "
-            f"Received: batch_size={batch_size}, but the split has "
-            f"{split.size} images. Pass at most {split.size}, or more images."
-        )
-    return split.size // batch_size
 
 
 def training_batches(
@@ -87,7 +69,7 @@ def training_batches(
             mirrored:
 
             - `"crop_flip"`: nothing more;
-            - `"jitter_flip"`: larger crops, colour jitter and lighting
+            - `"jitter_flip"`: larger crops, color jitter and lighting
               (US-Net);
             - `"auto_augment"`: AutoAugment's policy "v0" (BigNAS, BasisNet);
             - `"rand_augment"`: RandAugment, two operations of magnitude 9;
@@ -123,9 +105,9 @@ def training_batches(
     >>> len(batches)
     20
     """
-    check_positive(patch_size=patch_size)
-    check_not_negative(seed=seed, epoch=epoch, start_batch=start_batch)
-    check_augmentation(augmentation)
+    check_least(1, patch_size=patch_size)
+    check_least(0, seed=seed, epoch=epoch, start_batch=start_batch)
+    check_augmentation(augmentation, AUGMENTATIONS)
     num_batches = steps_per_epoch(split, batch_size)
     check_start(start_batch, num_batches)
     check_shards(batch_size, shard_index, num_shards)
@@ -183,8 +165,8 @@ def evaluation_batches(
     >>> len(batches)
     6
     """
-    check_positive(batch_size=batch_size, patch_size=patch_size)
-    count = _checked_count(count, split)
+    check_least(1, batch_size=batch_size, patch_size=patch_size)
+    count = checked_count(count, split)
     records, decode = split.undecoded()
 
     def prepare(record, label):
@@ -270,16 +252,3 @@ def _batched(
     )
     batches = images.batch(batch_size, drop_remainder=drop_remainder)
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def _checked_count(count: int | None, split: Split) -> int:
-    if count is None:
-        return split.size
-    check_positive(count=count)
-    if count > split.size:
-        raise ValueError(
-            "`count` must not exceed the number of images. "
-            f"Received: count={count}, but the split has {split.size} images. "
-            f"Pass at most {split.size}, or `None` for all of them."
-        )
-    return count

@@ -1,11 +1,23 @@
-"""What a data set is: three splits of labelled images and their class names."""
+"""Splits that TensorFlow reads, encoded until an image is used."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
+import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_elastic.data.holding_out import held_out_mask
+from keras_elastic.data.augmentation import center_patch
+from keras_elastic.data.image_dataset import ArraySplit
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.image_dataset import held_out_mask
+
+if keras.backend.backend() != "tensorflow":
+    # Pipelines run on the processor. On a GPU, TensorFlow would take all the
+    # memory, which the other backend needs.
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_visible_devices([], "GPU")
 
 Decode = Callable[[tf.Tensor], tf.Tensor]
 DecodeWindow = Callable[[tf.Tensor, Decode], tf.Tensor]
@@ -13,7 +25,7 @@ DecodeWindow = Callable[[tf.Tensor, Decode], tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Labelled images in one fixed order.
+    """Labeled images in one fixed order.
 
     Where the images are stored encoded, `records` and `decode` let a pipeline
     shuffle and skip the small encoded records and decode only what it uses.
@@ -96,32 +108,63 @@ class Split:
         return self.records, self.decode
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageDataset:
-    """An image classification data set.
+def from_arrays(dataset: ImageDataset) -> ImageDataset:
+    """Lets TensorFlow read a data set in memory, with its images and order."""
+    splits = (dataset.train, dataset.held_out, dataset.test)
+    return ImageDataset(
+        dataset.name, dataset.class_names, *map(_from_arrays, splits)
+    )
+
+
+def to_arrays(
+    dataset: ImageDataset, resize_to: int | None = None
+) -> ImageDataset:
+    """Reads all images of a data set into memory.
 
     Args:
-        name: What it is called in reports.
-        class_names: Name of each label, in label order.
-        train: Images to train on.
-        held_out: Images taken from the published training split, to choose
-            architectures with. Disjoint from `train`.
-        test: Images to report accuracy on, never used for any choice.
-        skipped: Names of the files that were left out because they cannot be
-            decoded.
+        dataset: `ImageDataset` of `Split`s.
+        resize_to: If given, the side in pixels that the central square of
+            every image is resized to. Needed where the images differ in size.
+
+    Returns:
+        An `ImageDataset` of `ArraySplit`s: the same images, labels and order.
+
+    Raises:
+        ValueError: If the images differ in size and `resize_to` is not given.
     """
+    splits = (dataset.train, dataset.held_out, dataset.test)
+    return ImageDataset(
+        dataset.name,
+        dataset.class_names,
+        *(_to_arrays(split, resize_to) for split in splits),
+        dataset.skipped,
+    )
 
-    name: str
-    class_names: tuple[str, ...]
-    train: Split
-    held_out: Split
-    test: Split
-    skipped: tuple[str, ...] = ()
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
+def _from_arrays(split: ArraySplit) -> Split:
+    arrays = (split.images, split.labels)
+    images = tf.data.Dataset.from_tensor_slices(arrays)
+    return Split.from_records(images, split.size, tf.identity)
+
+
+def _to_arrays(split: Split, resize_to: int | None) -> ArraySplit:
+    def resize(image, label):
+        patch = tf.round(center_patch(image, resize_to))
+        return tf.cast(patch, tf.uint8), label
+
+    examples = split.images
+    if resize_to is not None:
+        examples = examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
+    images, labels = zip(*examples.as_numpy_iterator(), strict=True)
+    sizes = sorted({image.shape[:2] for image in images})
+    if len(sizes) > 1:
+        raise ValueError(
+            "The images must all have one size (height x width). Received: "
+            f"{len(sizes)} sizes, {sizes[0]} and {sizes[1]} among them. Pass "
+            "`resize_to`, the side of the squares that they are resized to, "
+            "to `load_arrays`."
+        )
+    return ArraySplit(np.stack(images), np.array(labels, "int64"))
 
 
 def hold_out(

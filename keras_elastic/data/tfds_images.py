@@ -1,26 +1,139 @@
-"""Reads the images of a data set that TensorFlow Datasets (TFDS) prepared."""
+"""Data sets of TensorFlow Datasets (TFDS): found, downloaded and read."""
 
+import fnmatch
+import re
 import typing
 
 import numpy as np
 import tensorflow as tf
 
-from keras_elastic.data.holding_out import check_limit
-from keras_elastic.data.jpeg import decode_window
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.image_dataset import check_limit
+from keras_elastic.data.image_files import decode_window
 from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import DecodeWindow
-from keras_elastic.data.splits import ImageDataset
 from keras_elastic.data.splits import Split
 from keras_elastic.data.splits import hold_out
 
 if typing.TYPE_CHECKING:
     import tensorflow_datasets as tfds
+    from etils import epath
 
+# name, name/config, name:version or name/config:version.
+_NAME = re.compile(r"([\w-]+)(?:/([^:]+))?(?::(.+))?")
 # Files are read in turn, sixteen examples from each of sixteen files: fast on
 # remote storage. Stated here because the order of the images, and with it the
 # choice of held-out images, must not follow a default that may change.
 _INTERLEAVED_FILES = 16
 _EXAMPLES_A_TURN = 16
+
+
+def find_prepared(
+    name: str, data_dir: str
+) -> "tfds.core.DatasetBuilder | None":
+    """Finds a prepared data set on disk. Downloads nothing.
+
+    Works alike whether or not TFDS knows code for the data set: `tfds.builder`
+    looks for the version of its own code only.
+
+    Args:
+        name: `"name"`, `"name/config"`, `"name:version"` or
+            `"name/config:version"`, as in TFDS. The version may hold
+            asterisks. Without a config the data set must have none, or only
+            one on disk. Without a version it is the newest on disk.
+        data_dir: The directory that holds the prepared data sets.
+
+    Returns:
+        A builder that reads the files, or `None` if they are not there.
+    """
+    import tensorflow_datasets as tfds
+
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    base, config, version = match.groups()
+    folders = [
+        folder
+        for folder in _folders(data_dir, base)
+        if fnmatch.fnmatchcase(folder.name, version or "*")
+        and (config is None or folder.parent.name == config)
+    ]
+    if len({folder.parent for folder in folders}) != 1:
+        return None
+    return tfds.builder_from_directory(max(folders, key=_version_order))
+
+
+def find_registered(name: str) -> "tfds.core.DatasetBuilder | None":
+    """Finds a data set by its TFDS name, and downloads it where it is missing.
+
+    Args:
+        name: A name that `tfds.builder` understands.
+
+    Returns:
+        A builder of the prepared data set, or `None` if TFDS does not know
+        the name.
+
+    Raises:
+        ValueError: The data set could not be downloaded.
+    """
+    import tensorflow_datasets as tfds
+
+    if _NAME.fullmatch(name) is None:
+        return None
+    try:
+        builder = tfds.builder(name)
+    except tfds.core.DatasetNotFoundError:
+        return None
+    if not builder.is_prepared():
+        _download(builder, name)
+    return builder
+
+
+def _download(builder, name):
+    try:
+        builder.download_and_prepare()
+    # Without a network; and TFDS asserts that files are there which it may
+    # not download by itself, as those of ImageNet.
+    except (OSError, AssertionError) as error:
+        raise ValueError(
+            f"The data set {name!r} is not prepared on this machine, and TFDS "
+            f"could not download it: {error}\nMend that, or pass `data_dir`, a "
+            "directory that holds it in TFDS form."
+        ) from error
+
+
+def is_registered(name: str) -> bool:
+    """Whether TFDS has code for the data set."""
+    import tensorflow_datasets as tfds
+
+    known = tfds.list_builders(with_community_datasets=False)
+    return re.split("[/:]", name)[0] in known
+
+
+def list_prepared(data_dir: str) -> list[str]:
+    """Lists the data sets under a directory, as `"name[/config]:version"`."""
+    return sorted(
+        f"{folder.parent.relative_to(data_dir).as_posix()}:{folder.name}"
+        for folder in _folders(data_dir)
+    )
+
+
+def _folders(data_dir: str, name: str = "*") -> list["epath.Path"]:
+    """Folders `<name>[/<config>]/<version>` of prepared data sets."""
+    # Data sets may lie in a bucket. TFDS brings this library.
+    from etils import epath
+
+    root = epath.Path(data_dir)
+    found = [
+        info.parent
+        for pattern in (f"{name}/*", f"{name}/*/*")
+        for info in root.glob(f"{pattern}/dataset_info.json")
+    ]
+    return [f for f in found if (f / "features.json").exists()]
+
+
+def _version_order(folder: "epath.Path") -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", folder.name)]
 
 
 def load_builder(
@@ -29,7 +142,7 @@ def load_builder(
     """Reads the features "image" and "label" of a prepared data set.
 
     The test split is "test" where that has labels, else "validation".
-    Greyscale images become RGB.
+    Grayscale images become RGB.
 
     Args:
         name: What the data set is called in reports.
@@ -184,10 +297,10 @@ def _decoder(feature: "tfds.features.Image") -> Decode:
     if feature.shape[-1] == 3:
         return feature.decode_example
 
-    def decode_grey(record: tf.Tensor) -> tf.Tensor:
+    def decode_gray(record: tf.Tensor) -> tf.Tensor:
         return tf.image.grayscale_to_rgb(feature.decode_example(record))
 
-    return decode_grey
+    return decode_gray
 
 
 def _window_decoder(feature: "tfds.features.Image") -> DecodeWindow:

@@ -2,6 +2,8 @@
 
 import contextlib
 
+from keras import ops
+
 
 class TorchEngine:
     """Runs an eager step; the counterpart of `TensorFlowEngine`.
@@ -35,7 +37,8 @@ class TorchEngine:
         for images, labels in batches(epoch, start):
             self._check(len(images))
             self.batch_size = len(images)
-            yield images, labels
+            # From NumPy or `tf.data`, to the device.
+            yield ops.convert_to_tensor(images), ops.convert_to_tensor(labels)
 
     def _check(self, batch_size):
         parts = self.settings.accumulation_steps

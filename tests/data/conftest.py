@@ -1,5 +1,6 @@
 """Small data sets on disk, written anew for the tests that read them."""
 
+import itertools
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 @pytest.fixture
 def write_images():
-    """Writes `count` PNGs into a folder; the grey value numbers the image."""
+    """Writes `count` PNGs into a folder; the gray value numbers the image."""
 
     def write(folder, count, *, first=0, channels=3, size=(4, 4)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +26,8 @@ def write_images():
 def write_tfds():
     """Writes a data set in TFDS form, for which TFDS has no code.
 
-    Each split is a list of labels. Image number i of it has the grey value i.
+    Each split is a list of labels. Image number i of it has the gray value i.
+    It has one file, or files of the numbers of examples in `shards`.
     """
 
     def write(
@@ -38,6 +40,7 @@ def write_tfds():
         shape=(6, 6, 3),
         class_names=("cat", "dog", "owl"),
         features=None,
+        shards=None,
     ):
         import tensorflow_datasets as tfds
 
@@ -58,13 +61,20 @@ def write_tfds():
         folder = data_dir / name / config / version
         folder.mkdir(parents=True)
         features.save_config(folder)
+        lengths = {
+            split: (shards or {}).get(split, [len(labels)])
+            for split, labels in splits.items()
+        }
         for split, labels in splits.items():
-            path = folder / f"{name}-{split}.tfrecord-00000-of-00001"
-            with tf.io.TFRecordWriter(str(path)) as writer:
-                for index, label in enumerate(labels):
-                    example = _example(features, index, label)
-                    writer.write(features.serialize_example(example))
-        _write_info(folder, name, splits, config, version)
+            examples = enumerate(labels)
+            count = len(lengths[split])
+            for shard, length in enumerate(lengths[split]):
+                file = f"{name}-{split}.tfrecord-{shard:05}-of-{count:05}"
+                with tf.io.TFRecordWriter(str(folder / file)) as writer:
+                    for index, label in itertools.islice(examples, length):
+                        example = _example(features, index, label)
+                        writer.write(features.serialize_example(example))
+        _write_info(folder, name, lengths, config, version)
         return folder
 
     return write
@@ -80,7 +90,7 @@ def _example(features, index, label):
     return features.encode_example(example)
 
 
-def _write_info(folder, name, splits, config, version):
+def _write_info(folder, name, lengths, config, version):
     template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     info = {
         "name": name,
@@ -89,11 +99,11 @@ def _write_info(folder, name, splits, config, version):
         "splits": [
             {
                 "name": split,
-                "shardLengths": [str(len(labels))],
+                "shardLengths": [str(length) for length in shards],
                 "numBytes": "1",
                 "filepathTemplate": template,
             }
-            for split, labels in splits.items()
+            for split, shards in lengths.items()
         ],
     }
     if config:

@@ -3,11 +3,10 @@ import sys
 
 import pytest
 
-from keras_elastic import data
-from keras_elastic.data import prepared
-from keras_elastic.data.datasets import ImageDataset
-from keras_elastic.data.datasets import Split
+from keras_elastic.data import tfds_images
 from keras_elastic.data.datasets import load_dataset
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.splits import Split
 
 
 def test_digits():
@@ -53,8 +52,8 @@ def test_registered_name_uses_the_default_directory(
     tmp_path, write_tfds, monkeypatch
 ):
     write_tfds(tmp_path, "mnist", version="0.0.7")
-    builder = prepared.find_prepared("mnist", str(tmp_path))
-    monkeypatch.setattr(prepared, "find_registered", lambda name: builder)
+    builder = tfds_images.find_prepared("mnist", str(tmp_path))
+    monkeypatch.setattr(tfds_images, "find_registered", lambda name: builder)
     assert load_dataset("mnist").train.size == 27
 
 
@@ -91,7 +90,7 @@ def test_nothing_is_downloaded_into_a_given_directory(
     def refuse(name):
         raise AssertionError("TFDS must not be asked for a download")
 
-    monkeypatch.setattr(prepared, "find_registered", refuse)
+    monkeypatch.setattr(tfds_images, "find_registered", refuse)
     with pytest.raises(
         ValueError,
         match="`data_dir` must hold the data set 'mnist'.*Received: .*which "
@@ -133,20 +132,6 @@ def test_only_folders_can_skip_files(tmp_path, write_tfds, name):
 def test_limit_must_leave_two_images():
     with pytest.raises(ValueError, match="at least 2 images.*limit=1"):
         load_dataset("digits", limit=1)
-
-
-def test_public_names():
-    names = set(dir(data))
-    assert {
-        "AUGMENTATIONS",
-        "ImageDataset",
-        "Split",
-        "center_patch",
-        "evaluation_batches",
-        "load_dataset",
-        "steps_per_epoch",
-        "training_batches",
-    } <= names
 
 
 def test_tfds_is_imported_only_when_needed():

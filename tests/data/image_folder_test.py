@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elastic.data.corrupt_files import naming_corrupt_files
+from keras_elastic.data.image_files import naming_corrupt_files
 from keras_elastic.data.image_folder import load_image_folder
 from keras_elastic.data.pipeline import training_batches
 
 
 def values(split):
-    """The grey values that number the images of a split, in its order."""
+    """The gray values that number the images of a split, in its order."""
     return [int(image[0, 0, 0]) for image, _ in split.images]
 
 
@@ -145,8 +145,8 @@ def test_nested_and_upper_case_files_count(tmp_path, write_images):
     assert found == [0, 1, 2, 50, 51, 52]
 
 
-def test_grey_becomes_rgb_and_alpha_is_dropped(tmp_path, write_images):
-    write_images(tmp_path / "train" / "grey", 2, channels=1, size=(3, 5))
+def test_gray_becomes_rgb_and_alpha_is_dropped(tmp_path, write_images):
+    write_images(tmp_path / "train" / "gray", 2, channels=1, size=(3, 5))
     write_images(tmp_path / "train" / "alpha", 2, first=50, channels=4)
     dataset = load_image_folder(tmp_path)
     for split in (dataset.train, dataset.held_out, dataset.test):
@@ -159,8 +159,8 @@ def test_grey_becomes_rgb_and_alpha_is_dropped(tmp_path, write_images):
 def test_jpeg_and_gif_are_read(tmp_path, write_images):
     write_images(tmp_path / "a", 2)
     (tmp_path / "b").mkdir()
-    grey = tf.fill([4, 4, 3], tf.constant(77, tf.uint8))
-    jpeg = tf.io.encode_jpeg(grey).numpy()
+    gray = tf.fill([4, 4, 3], tf.constant(77, tf.uint8))
+    jpeg = tf.io.encode_jpeg(gray).numpy()
     (tmp_path / "b" / "1.jpeg").write_bytes(jpeg)
     # One pixel, the smallest GIF there is.
     gif = bytes.fromhex(

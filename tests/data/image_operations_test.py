@@ -11,7 +11,7 @@ GREY = (128, 128, 128)
 
 
 def photo(height=37, width=52):
-    """Smooth colours with some noise, over a part of the range of values."""
+    """Smooth colors with some noise, over a part of the range of values."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[0:height, 0:width]
     waves = [
@@ -52,7 +52,7 @@ def test_without_argument(name, image):
 
 
 @pytest.mark.parametrize("name", ["autocontrast", "equalize"])
-def test_one_colour_stays_as_it_is(name):
+def test_one_color_stays_as_it_is(name):
     image = np.broadcast_to(np.uint8([0, 90, 255]), [8, 8, 3])
     np.testing.assert_array_equal(run(getattr(operations, name), image), image)
 

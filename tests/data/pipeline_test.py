@@ -8,7 +8,6 @@ from keras_elastic.data import augmentation
 from keras_elastic.data import pipeline
 from keras_elastic.data.augmentation import AUGMENTATIONS
 from keras_elastic.data.pipeline import evaluation_batches
-from keras_elastic.data.pipeline import steps_per_epoch
 from keras_elastic.data.pipeline import training_batches
 from keras_elastic.data.splits import Split
 
@@ -44,12 +43,6 @@ def assert_equal_batches(first, second):
     ):
         np.testing.assert_array_equal(images, other_images)
         np.testing.assert_array_equal(labels, other_labels)
-
-
-def test_steps_per_epoch():
-    split = numbered_split(50)
-    assert steps_per_epoch(split, 8) == 6
-    assert steps_per_epoch(split, 50) == 1
 
 
 def test_training_element_types():
@@ -172,7 +165,7 @@ def test_shards_must_fit(shards, message):
 
 
 def window_split(size=8):
-    """Noise of which a window is decoded apart, a grey value higher."""
+    """Noise of which a window is decoded apart, a gray value higher."""
     whole = numbered_split(size, image_size=20)
 
     def decode_window(record, draw):
@@ -380,8 +373,6 @@ def test_batch_must_not_exceed_the_split():
     )
     with pytest.raises(ValueError, match=message):
         train(numbered_split(), batch_size=51)
-    with pytest.raises(ValueError, match=message):
-        steps_per_epoch(numbered_split(), 51)
 
 
 def test_start_must_not_exceed_the_epoch():

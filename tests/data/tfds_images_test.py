@@ -1,12 +1,14 @@
+import json
 import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_elastic.data import tfds_images
 from keras_elastic.data.datasets import load_dataset
 from keras_elastic.data.pipeline import training_batches
-from keras_elastic.data.prepared import find_prepared
+from keras_elastic.data.tfds_images import find_prepared
 from keras_elastic.data.tfds_images import load_builder
 
 TFDS = pathlib.Path(__file__).parents[2] / ".." / "shared" / "tfds"
@@ -58,7 +60,7 @@ def test_class_names_default_to_numbers(load):
     assert load(class_names=3).class_names == ("0", "1", "2")
 
 
-def test_grey_becomes_rgb(load):
+def test_gray_becomes_rgb(load):
     dataset = load(shape=(6, 6, 1))
     image, _ = next(iter(dataset.train.images))
     assert image.shape == (6, 6, 3)
@@ -75,7 +77,7 @@ def test_test_split_wins_over_validation(load):
     assert labels(dataset.test) == [2]
 
 
-def test_validation_stands_in_for_an_unlabelled_test_split(load):
+def test_validation_stands_in_for_an_unlabeled_test_split(load):
     dataset = load({"train": [0] * 20, "validation": [1, 2], "test": [-1] * 4})
     assert labels(dataset.test) == [1, 2]
 
@@ -255,3 +257,119 @@ def test_tiny_imagenet():
     assert dataset.num_classes == 200
     shapes = {tuple(image.shape) for image, _ in dataset.train.images}
     assert shapes == {(64, 64, 3)}
+
+
+def test_examples_of_several_files_are_interleaved(tmp_path, write_tfds):
+    # Sixteen of each file in turn: every tenth of this order is held out.
+    splits = {"train": [0, 1, 2] * 12 + [0], "test": [0]}
+    write_tfds(tmp_path, splits=splits, shards={"train": [20, 17]})
+    dataset = load_dataset("mini", tmp_path)
+    order = [*range(16), *range(20, 36), *range(16, 20), 36]
+    assert values(dataset.held_out) == order[::10]
+    assert values(dataset.train) == [n for i, n in enumerate(order) if i % 10]
+
+
+def version_of(builder):
+    return str(builder.version)
+
+
+def test_data_set_without_code_is_found(tmp_path, write_tfds):
+    write_tfds(tmp_path, "mini")
+    builder = tfds_images.find_prepared("mini", str(tmp_path))
+    assert builder.info.splits["train"].num_examples == 30
+
+
+def test_files_win_over_the_code_of_another_version(tmp_path, write_tfds):
+    write_tfds(tmp_path, "mnist", version="0.0.7")
+    assert tfds_images.is_registered("mnist")
+    builder = tfds_images.find_prepared("mnist", str(tmp_path))
+    assert version_of(builder) == "0.0.7"
+
+
+def test_newest_version_is_the_default(tmp_path, write_tfds):
+    for version in ("2.0.0", "10.0.0", "9.1.0"):
+        write_tfds(tmp_path, "mini", version=version)
+    find = tfds_images.find_prepared
+    assert version_of(find("mini", str(tmp_path))) == "10.0.0"
+    assert version_of(find("mini:2.0.0", str(tmp_path))) == "2.0.0"
+    assert version_of(find("mini:9.*.*", str(tmp_path))) == "9.1.0"
+    assert find("mini:3.0.0", str(tmp_path)) is None
+
+
+def test_config_must_be_named_where_there_are_several(tmp_path, write_tfds):
+    write_tfds(tmp_path, "mini", config="small")
+    find = tfds_images.find_prepared
+    assert find("mini", str(tmp_path)).info.config_name == "small"
+    write_tfds(tmp_path, "mini", config="large", version="2.0.0")
+    assert find("mini", str(tmp_path)) is None
+    builder = find("mini/large:2.0.0", str(tmp_path))
+    assert builder.info.config_name == "large"
+    assert find("mini/other", str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("name", ["absent", "", "../mini", "/mini", "a b"])
+def test_absent(tmp_path, write_tfds, name):
+    write_tfds(tmp_path / "data", "mini")
+    assert tfds_images.find_prepared(name, str(tmp_path / "data")) is None
+
+
+def test_list_prepared(tmp_path, write_tfds):
+    write_tfds(tmp_path, "mini", version="2.0.0")
+    write_tfds(tmp_path, "mini", version="1.0.0")
+    write_tfds(tmp_path, "other", config="small")
+    (tmp_path / "unfinished" / "1.0.0").mkdir(parents=True)
+    (tmp_path / "file.txt").write_text("")
+    assert tfds_images.list_prepared(str(tmp_path)) == [
+        "mini:1.0.0",
+        "mini:2.0.0",
+        "other/small:1.0.0",
+    ]
+
+
+def test_unknown_name_is_not_registered():
+    assert not tfds_images.is_registered("no_such_set")
+    assert tfds_images.find_registered("no_such_set") is None
+    assert tfds_images.find_registered("/no/such/folder") is None
+    assert tfds_images.is_registered("imagenet_resized/64x64:0.1.0")
+
+
+class FakeBuilder:
+    def __init__(self, is_prepared, error=None):
+        self.prepared = is_prepared
+        self.error = error
+        self.downloads = 0
+
+    def is_prepared(self):
+        return self.prepared
+
+    def download_and_prepare(self):
+        self.downloads += 1
+        if self.error:
+            raise self.error
+
+
+@pytest.mark.parametrize("is_prepared, downloads", [(True, 0), (False, 1)])
+def test_only_missing_data_is_downloaded(monkeypatch, is_prepared, downloads):
+    import tensorflow_datasets as tfds
+
+    fake = FakeBuilder(is_prepared)
+    monkeypatch.setattr(tfds, "builder", lambda name: fake)
+    assert tfds_images.find_registered("mnist") is fake
+    assert fake.downloads == downloads
+
+
+@pytest.mark.parametrize("kind", [ConnectionError, AssertionError])
+def test_a_failed_download_is_explained(monkeypatch, kind):
+    import tensorflow_datasets as tfds
+
+    fake = FakeBuilder(False, kind("No route to host."))
+    monkeypatch.setattr(tfds, "builder", lambda name: fake)
+    with pytest.raises(ValueError, match="'mnist'.*No route.*\n.*`data_dir`"):
+        tfds_images.find_registered("mnist")
+
+
+def test_written_info_is_what_tfds_reads(tmp_path, write_tfds):
+    folder = write_tfds(tmp_path, "mini")
+    info = json.loads((folder / "dataset_info.json").read_text())
+    builder = tfds_images.find_prepared("mini", str(tmp_path))
+    assert builder.info.name == info["name"] == "mini"

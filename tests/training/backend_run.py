@@ -73,10 +73,7 @@ def batches(epoch, start_batch):
 
         images, labels = (np.stack(a) for a in zip(*arrays, strict=True))
         return tf.data.Dataset.from_tensor_slices((images, labels))
-    return (
-        tuple(keras.ops.convert_to_tensor(part) for part in pair)
-        for pair in arrays
-    )
+    return arrays
 
 
 def trained(arguments):

@@ -1,14 +1,73 @@
-"""AutoAugment: a sub-policy of two operations is drawn for each image."""
+"""AutoAugment and RandAugment: operations that are drawn for each image.
 
+An operation has a level of 0 to 10, which stands for another argument in each:
+degrees, bits, a factor. Lengths are shares of the side of the image, so that a
+policy means the same at every size: 150 of 331 pixels for the largest shift in
+AutoAugment, 100 of 224 in the released code of RandAugment.
+"""
+
+from collections.abc import Callable
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from keras_elastic.data import policy_operations
-from keras_elastic.data.policy_operations import ARGUMENTS
-from keras_elastic.data.policy_operations import NAMES
-from keras_elastic.data.policy_operations import Argument
+from keras_elastic.data import image_operations
+
+_MAX_LEVEL = 10
+_MAX_DEGREES = 30.0
+_MAX_SLOPE = 0.3
+_MAX_SHIFT = 0.45
+_MAX_CUTOUT = 40 / 224
+_RAND_AUGMENT_LAYERS = 2
+_RAND_AUGMENT_MAGNITUDE = 9
+
+Argument = Callable[[float], float]
+
+
+def _nothing(level: float) -> float:
+    del level
+    return 0.0
+
+
+def _up_to(largest: float) -> Argument:
+    return lambda level: level / _MAX_LEVEL * largest
+
+
+def _whole_up_to(largest: int) -> Argument:
+    return lambda level: float(int(level / _MAX_LEVEL * largest))
+
+
+def _factor(level: float) -> float:
+    return level / _MAX_LEVEL * 1.8 + 0.1
+
+
+def _bits(level: float) -> float:
+    # The released code asks for no bits below level 2.5, but its shift by 8
+    # places works out as one by 7: a bit stays.
+    return float(max(1, int(level / _MAX_LEVEL * 4)))
+
+
+# What a level is turned into. The operations are numbered in this order.
+ARGUMENTS: dict[str, Argument] = {
+    "autocontrast": _nothing,
+    "equalize": _nothing,
+    "invert": _nothing,
+    "rotate": _up_to(_MAX_DEGREES),
+    "posterize": _bits,
+    "solarize": _whole_up_to(256),
+    "color": _factor,
+    "contrast": _factor,
+    "brightness": _factor,
+    "sharpness": _factor,
+    "shear_x": _up_to(_MAX_SLOPE),
+    "shear_y": _up_to(_MAX_SLOPE),
+    "translate_x": _up_to(_MAX_SHIFT),
+    "translate_y": _up_to(_MAX_SHIFT),
+    "cutout": _up_to(_MAX_CUTOUT),
+    "solarize_add": _whole_up_to(110),
+}
+NAMES = tuple(ARGUMENTS)
 
 # Each operation with its probability and its level.
 _Operation = tuple[str, float, float]
@@ -81,8 +140,8 @@ _CIFAR_ARGUMENTS: dict[str, Argument] = {
 }
 
 
-def distort_imagenet(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Applies the policy for ImageNet: "v0" of the EfficientNet code.
+def auto_augment(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Applies AutoAugment's policy for ImageNet: "v0" of the EfficientNet code.
 
     One of 25 sub-policies is drawn, and each of its two operations applied
     with the probability that belongs to it.
@@ -105,8 +164,8 @@ def distort_imagenet(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return _distort(image, seed, _IMAGENET_POLICY, ARGUMENTS)
 
 
-def distort_cifar(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Applies the policy for CIFAR-10: the 25 sub-policies of the paper.
+def auto_augment_cifar(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Applies AutoAugment's policy for CIFAR-10, 25 sub-policies.
 
     Reference:
         [AutoAugment: learning augmentation policies from data](
@@ -125,6 +184,89 @@ def distort_cifar(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return _distort(image, seed, _CIFAR_POLICY, _CIFAR_ARGUMENTS)
 
 
+def rand_augment(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Applies two operations of sixteen, at magnitude 9.
+
+    Reference:
+        [RandAugment: practical automated data augmentation with a reduced
+        search space](https://arxiv.org/abs/1909.13719), figure 2 with N = 2
+        and M = 9. The operations are the sixteen of the authors' released
+        code, which has `invert`, `cutout` and `solarize_add` where the paper
+        has the identity.
+
+    Args:
+        image: uint8 tensor `[height, width, 3]`.
+        seed: Integer tensor `[2]`.
+
+    Returns:
+        A uint8 tensor `[height, width, 3]`.
+    """
+    arguments = tf.constant(
+        [ARGUMENTS[name](_RAND_AUGMENT_MAGNITUDE) for name in NAMES],
+        tf.float32,
+    )
+    draw_seed, *seeds = tf.unstack(
+        tf.random.split(seed, _RAND_AUGMENT_LAYERS + 1)
+    )
+    numbers = tf.random.stateless_uniform(
+        [_RAND_AUGMENT_LAYERS], draw_seed, maxval=len(NAMES), dtype=tf.int32
+    )
+    for layer, layer_seed in enumerate(seeds):
+        number = numbers[layer]
+        image = apply_operation(image, number, arguments[number], layer_seed)
+    return image
+
+
+def apply_operation(
+    image: tf.Tensor, number: tf.Tensor, argument: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """Applies one operation, which the graph chooses when it runs.
+
+    Rotation, shift and shear go either way, with equal chances; a cut-out lies
+    anywhere.
+
+    Args:
+        image: uint8 tensor `[height, width, 3]`.
+        number: Integer tensor, the index of the operation in `NAMES`. Any
+            other leaves the image as it is.
+        argument: Float tensor, as a function of `ARGUMENTS` returns it.
+        seed: Integer tensor `[2]`.
+
+    Returns:
+        A uint8 tensor `[height, width, 3]`.
+    """
+    sides = tf.shape(image)[:2]
+    place = tf.random.stateless_uniform([2], seed)
+    row, column = tf.unstack(
+        tf.cast(place * tf.cast(sides, "float32"), "int32")
+    )
+    signed = tf.where(place[0] < 0.5, argument, -argument)
+    height, width = tf.unstack(tf.cast(sides, tf.float32))
+    operations = image_operations
+    results = {
+        "autocontrast": lambda: operations.autocontrast(image),
+        "equalize": lambda: operations.equalize(image),
+        "invert": lambda: operations.invert(image),
+        "rotate": lambda: operations.rotate(image, signed),
+        "posterize": lambda: operations.posterize(image, argument),
+        "solarize": lambda: operations.solarize(image, argument),
+        "color": lambda: operations.color(image, argument),
+        "contrast": lambda: operations.contrast(image, argument),
+        "brightness": lambda: operations.brightness(image, argument),
+        "sharpness": lambda: operations.sharpness(image, argument),
+        "shear_x": lambda: operations.shear_x(image, signed),
+        "shear_y": lambda: operations.shear_y(image, signed),
+        "translate_x": lambda: operations.translate_x(image, signed * width),
+        "translate_y": lambda: operations.translate_y(image, signed * height),
+        "cutout": lambda: operations.cutout(
+            image, row, column, tf.cast(argument * width, tf.int32)
+        ),
+        "solarize_add": lambda: operations.solarize_add(image, argument),
+    }
+    branches = [results[name] for name in NAMES]
+    return tf.switch_case(number, branches, default=lambda: image)
+
+
 def _distort(
     image: tf.Tensor,
     seed: tf.Tensor,
@@ -139,7 +281,7 @@ def _distort(
         # The number -1 stands for no operation.
         applied = chances[place] < tf.constant(probabilities)[row, place]
         number = tf.constant(numbers)[row, place]
-        image = policy_operations.apply(
+        image = apply_operation(
             image,
             tf.where(applied, number, -1),
             tf.constant(values)[row, place],

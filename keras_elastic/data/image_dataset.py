@@ -1,0 +1,151 @@
+"""What a data set is, and which of its training images are held out."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+# A tenth of the training images is enough to rank subnets, and 10,000 are
+# enough however large the training split is.
+_HELD_OUT_PERIOD = 10
+_MOST_HELD_OUT = 10_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """An image classification data set.
+
+    Its splits are three `Split`s, which TensorFlow reads, or three
+    `ArraySplit`s in memory.
+
+    Args:
+        name: What it is called in reports.
+        class_names: Name of each label, in label order.
+        train: Images to train on.
+        held_out: Images taken from the published training split, to choose
+            architectures with. Disjoint from `train`.
+        test: Images to report accuracy on, never used for any choice.
+        skipped: Names of the files that were left out because they cannot be
+            decoded.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Any
+    held_out: Any
+    test: Any
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ArraySplit:
+    """Labeled images of one size, in one fixed order.
+
+    Args:
+        images: uint8 array `[count, height, width, 3]`.
+        labels: int64 array `[count]`.
+
+    Raises:
+        ValueError: If the arrays have another shape or type, or their numbers
+            differ.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        _check_labels(self.labels, len(self.images))
+
+    @property
+    def size(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuses a `limit` that keeps no image.
+
+    Raises:
+        ValueError: If `limit` is neither `None` nor positive.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(
+            "`limit` must be a positive number of images, or `None` for all "
+            f"of them. Received: limit={limit}. Pass a larger limit."
+        )
+
+
+def held_out_mask(size: int, limit: int | None = None) -> np.ndarray:
+    """Says which images of a published training split are held out.
+
+    Every tenth image is, beginning with the first. Where a tenth would exceed
+    10,000 images, they are 10,000 at equal distances.
+
+    Args:
+        size: Number of images in the training split.
+        limit: If given, only the first `limit` images are divided.
+
+    Returns:
+        Boolean array, as long as images are divided.
+
+    Raises:
+        ValueError: If `limit` is not positive or fewer than two images are
+            left to divide.
+
+    Example:
+
+    >>> held_out_mask(100, limit=12).nonzero()[0].tolist()
+    [0, 10]
+    """
+    kept = _checked_count(size, limit)
+    period = max(_HELD_OUT_PERIOD, kept // _MOST_HELD_OUT)
+    mask = np.zeros(kept, bool)
+    mask[np.arange(0, kept, period)[:_MOST_HELD_OUT]] = True
+    return mask
+
+
+def _checked_count(size: int, limit: int | None) -> int:
+    check_limit(limit)
+    kept = size if limit is None else min(size, limit)
+    if kept < 2:
+        raise ValueError(
+            "The training split must keep at least 2 images, one to train on "
+            f"and one to hold out. Received: {size} images, limit={limit}, "
+            f"which keeps {kept}. Add images, or pass a larger `limit`."
+        )
+    return kept
+
+
+def divide(split: ArraySplit, limit: int | None = None) -> list[ArraySplit]:
+    """Divides a published training split in memory; see `held_out_mask`.
+
+    Returns:
+        The images to train on and those that are held out.
+    """
+    held = held_out_mask(split.size, limit)
+    images, labels = split.images[: len(held)], split.labels[: len(held)]
+    return [ArraySplit(images[own], labels[own]) for own in (~held, held)]
+
+
+def _check_images(images: np.ndarray) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        raise ValueError(
+            "`images` must be a uint8 array [count, height, width, 3]. "
+            f"Received: {images.dtype} {list(images.shape)}. Convert it: RGB "
+            "with values in 0..255."
+        )
+
+
+def _check_labels(labels: np.ndarray, count: int) -> None:
+    if labels.dtype != np.int64 or labels.shape != (count,):
+        raise ValueError(
+            f"`labels` must be an int64 array [{count}], one label an image. "
+            f"Received: {labels.dtype} {list(labels.shape)}. Convert it, or "
+            "pass as many labels as images."
+        )

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elastic.data.image_dataset import ArraySplit
+from keras_elastic.data.image_dataset import ImageDataset
+from keras_elastic.data.image_dataset import divide
+from keras_elastic.data.image_dataset import held_out_mask
+from keras_elastic.data.splits import hold_out
+
+
+def split(count=3):
+    images = np.arange(count * 12).reshape(count, 2, 2, 3).astype("uint8")
+    return ArraySplit(images, np.arange(count))
+
+
+def test_size_and_number_of_classes():
+    dataset = ImageDataset("mini", ("a", "b"), split(5), split(2), split())
+    assert (dataset.train.size, dataset.held_out.size) == (5, 2)
+    assert dataset.num_classes == 2
+
+
+def test_a_split_in_memory_is_divided():
+    train, held_out = divide(split(23), limit=12)
+    assert held_out.labels.tolist() == [0, 10]
+    assert train.labels.tolist() == [*range(1, 10), 11]
+    np.testing.assert_array_equal(train.images[-1], split(23).images[11])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros([3, 2, 2, 3], "float32"),
+        np.zeros([3, 2, 2, 1], "uint8"),
+        np.zeros([3, 2, 2], "uint8"),
+    ],
+)
+def test_wrong_images(images):
+    with pytest.raises(ValueError, match="`images` must be a uint8.*Received:"):
+        ArraySplit(images, np.zeros(3, "int64"))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.zeros(3, "int32"), np.zeros(2, "int64"), np.zeros([3, 1], int)],
+)
+def test_wrong_labels(labels):
+    with pytest.raises(ValueError, match=r"`labels` .*int64 array \[3\].*Rec"):
+        ArraySplit(split().images, labels)
+
+
+@pytest.mark.parametrize(
+    "size, limit",
+    [(2, None), (11, None), (100, 12), (99_999, None), (123_457, None)],
+)
+def test_the_images_are_held_out_that_tensorflow_holds_out(size, limit):
+    records = tf.data.Dataset.range(size).map(lambda n: (n, n))
+    _, held_out = hold_out(records, size, tf.identity, limit)
+    expected = [int(n) for n, _ in held_out.records.batch(size).unbatch()]
+    mask = held_out_mask(size, limit)
+    assert mask.nonzero()[0].tolist() == expected
+    assert len(mask) == (limit or size)
+
+
+@pytest.mark.parametrize("size", [1_281_167, 100_009, 200_000])
+def test_no_more_than_ten_thousand_are_held_out(size):
+    mask = held_out_mask(size)
+    assert mask.sum() == 10_000
+    gaps = np.diff(mask.nonzero()[0])
+    assert gaps.min() == gaps.max() == size // 10_000
+
+
+@pytest.mark.parametrize("size, limit", [(1, None), (0, None), (50, 1)])
+def test_too_few_to_divide(size, limit):
+    with pytest.raises(ValueError, match="at least 2 images.*Received:"):
+        held_out_mask(size, limit)
+
+
+def test_limit_must_be_positive():
+    with pytest.raises(ValueError, match="`limit` must be.*limit=0"):
+        held_out_mask(10, 0)
