@@ -14,6 +14,8 @@ import pytest
 from keras_elastic.zoo import places
 
 ROOT = pathlib.Path(__file__).parents[1]
+# Bytes of a wheel.
+MOST = 40e6
 
 
 def declared_packages():
@@ -69,6 +71,8 @@ def test_a_wheel_carries_the_zoo(tmp_path):
     )
     assert run.returncode == 0, run.stderr[-2000:]
     [wheel] = tmp_path.glob("*.whl")
+    # Weights and all: what everyone downloads who installs the package.
+    assert wheel.stat().st_size <= MOST
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (ROOT / "zoo").glob("*/*"):
         if path.is_file():
