@@ -102,8 +102,8 @@ def test_training_lowers_the_loss(dtype):
 
 def test_the_default_is_a_sandwich_of_four():
     trainer = make_trainer(None)
-    assert trainer.sampler == Sandwich(num_random=2)
-    assert len(trainer.sampler.names()) == 4
+    assert trainer.task.sampler == Sandwich(num_random=2)
+    assert len(trainer.task.sampler.names()) == 4
 
 
 def test_single_trains_one_architecture():
@@ -385,9 +385,9 @@ def test_a_collapse_is_rolled_back(tmp_path):
     fall, rise, ground = 0.1 * chance, 1.2 * chance, 20
     trainer = make_trainer()
 
-    def train(batch, archs, mixing, step):
+    def train(batch, mixing, draws, choices, step):
         loss = fall if step < ground else rise
-        return np.array([loss, loss]), np.zeros(2)
+        return {"loss": np.full(4, loss), "accuracy": np.zeros(4)}
 
     trainer._engine.train = train
     trainer._engine.batch_size = 8

@@ -180,7 +180,7 @@ def test_two_replicas_equal_one():
     path = str(pathlib.Path(__file__).parents[1])
     code = (
         f"import sys; sys.path[:0] = [{path!r}]\n"
-        "from training.conditional_trainer_test import run_two_replicas\n"
+        "from training.loop_test import run_two_replicas\n"
         "run_two_replicas()"
     )
     run = subprocess.run(
