@@ -74,7 +74,7 @@ def test_images_of_any_size(model, signatures):
 
 def test_condconv_can_be_exported(tmp_path):
     plan = basisnet_tiny.plans()[1]
-    model = keras_elastic.models.CondConvNet(plan, 2, (5,))
+    model = keras_elastic.conditional.CondConvNet(plan, 2, (5,))
     images = basisnet_tiny.images(16)
     keras_elastic.calibrate(model, images)
     path = keras_elastic.export.saved_model(model, tmp_path / "condconv")

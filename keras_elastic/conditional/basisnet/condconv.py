@@ -5,7 +5,7 @@ import functools
 import keras
 
 from keras_elastic.conditional.basisnet import config as basisnet_config
-from keras_elastic.conditional.basisnet import stages as stages
+from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import check_bases
 from keras_elastic.conditional.basisnet.costs import condconv_costs

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_elastic.conditional.basisnet import config as basisnet_config
-from keras_elastic.conditional.basisnet import stages as stages
+from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import basisnet_costs
 from keras_elastic.conditional.basisnet.costs import check_bases

@@ -10,7 +10,6 @@ from keras_elastic.checks import check_images
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet import routing as dsnet_routing
 from keras_elastic.conditional.dsnet import segments as dsnet_segments
-from keras_elastic.conditional.dsnet import segments as dsnet_sliced
 from keras_elastic.conditional.dsnet import weights as dsnet_weights
 from keras_elastic.conditional.dsnet.layers import RoutedNormalization
 from keras_elastic.conditional.dsnet.layers import SlimmingGate
@@ -33,7 +32,7 @@ class DSNet(keras.Model):
     is zero, for compilers and accelerators that want one shape.
 
     `DSNet.from_supernet` makes it of a supernet. Its gates are then to be
-    trained, with `keras_elastic.training.GateTask`; nothing else of it is.
+    trained, with `keras_elastic.conditional.GateTask`; nothing else of it is.
 
     Reference:
     - Dynamic Slimmable Network (Li et al., CVPR 2021), sections 3 and 4.2.
@@ -227,7 +226,7 @@ class DSNet(keras.Model):
             Tensor: the features for the next gate, or float32 logits.
         """
 
-        features = dsnet_sliced.run_part(self, part, route, features, factors)
+        features = dsnet_segments.run_part(self, part, route, features, factors)
         is_last = part == len(self.gates)
         return ops.cast(features, "float32") if is_last else features
 
@@ -256,7 +255,7 @@ class DSNet(keras.Model):
         Returns:
             The logits.
         """
-        return dsnet_sliced.run_path(self, features, index)
+        return dsnet_segments.run_path(self, features, index)
 
     # What exports and servers ask a model for.
 

@@ -53,7 +53,7 @@ def dsnet_report(model, images, batch_size=64):
 
     Example:
 
-    >>> model = keras_elastic.models.DSNet("ds_mobilenet_cifar10", classes=10)
+    >>> model = keras_elastic.DSNet("ds_mobilenet_cifar10", classes=10)
     >>> images = np.zeros((2, 32, 32, 3), "float32")
     >>> sum(dsnet_report(model, images).histogram[0].values())
     2

@@ -6,8 +6,8 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic.conditional import BasisNet
+from keras_elastic.conditional import basisnet_costs
 from keras_elastic.conditional import condconv_costs
-from keras_elastic.conditional.basisnet import costs as basisnet_costs
 from keras_elastic.spaces import costs
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from keras_elastic import families
+from keras_elastic.conditional import basisnet_costs
 from keras_elastic.conditional import select_pair
-from keras_elastic.conditional.basisnet import costs as basisnet_costs
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("bignas_digits")
