@@ -4,9 +4,13 @@ Train one supernet; then take from it the best image classifier for any budget
 of multiply-adds, parameters or memory, as a stock `keras.Model`.
 """
 
-# What these register is found by name, and imported when it is used.
+# What these register is found by name, and imported when it is used: Keras
+# loads only what is registered.
 from keras_elastic import conditional as _conditional  # noqa: F401
+from keras_elastic import layers as _layers  # noqa: F401
 from keras_elastic import lazy as _lazy
+from keras_elastic import models as _models  # noqa: F401
+from keras_elastic import training as _training  # noqa: F401
 
 __version__ = "0.1.0"
 

@@ -1,6 +1,7 @@
 """Trains a supernet by a recipe, phase by phase."""
 
 import dataclasses
+import pathlib
 
 import keras
 
@@ -118,7 +119,7 @@ class PhaseTrainer:
     def _train_phase(self, phase, before, weights, sampler):
         name = self.name
         if self.recipe.phases:
-            name = f"{name}/{phase.name}"
+            name = str(pathlib.PurePath(name, phase.name))
             print(f"Phase {phase.name!r}")
 
         def make_task():

@@ -106,11 +106,14 @@ def test_crops_lie_in_the_image_and_keep_the_rules(size):
 def test_areas_are_uniform():
     crops = draw_crops(np.random.default_rng(1), COUNT, 400, 560)
     areas = crops[:, 2] * crops[:, 3] / (400 * 560)
+    # A uniform area is kept if a ratio, uniform in 3/4 to 4/3, lets it fit.
+    area = np.linspace(0.08, 1, 10_001)
+    fits = np.minimum(4 / 3, 1.4 / area) - np.maximum(3 / 4, 1.4 * area)
+    fits = np.clip(fits, 0, None)
     for share in (0.2, 0.4, 0.6):
-        # Three standard deviations; larger crops fit less often.
-        expected = (share - 0.08) / 0.92
-        assert expected < (areas < share).mean() + 0.03
-        assert (areas < share).mean() < expected + 0.12
+        expected = fits[area < share].sum() / fits.sum()
+        # Three standard deviations.
+        assert (areas < share).mean() == pytest.approx(expected, abs=0.03)
 
 
 def test_a_narrow_image_is_taken_whole():

@@ -80,7 +80,7 @@ def test_an_error_names_the_gene_its_block_and_its_choices(name):
 def with_other_dead_genes(space, arch):
     """The same network, with every gene of a left-out block changed."""
     vector = space.encode(arch)
-    for gene in space._dead_genes(vector):
+    for gene in np.flatnonzero(GeneTable(space).dead(vector)):
         vector[gene] = space.genes[gene][1][-1]
     return Architecture(*space.unstack(vector.tolist()))
 

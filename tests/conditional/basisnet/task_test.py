@@ -159,7 +159,7 @@ def test_loss_is_both_stages(model):
     batch = make_batch(task)
     loss, metrics = run(task, batch)
     with keras.StatelessScope():
-        light_logits, logits = task.run(batch)
+        light_logits, logits = task.run_stages(batch)
     targets = batch["targets"]
     expected = soft_cross_entropy(targets, logits)
     light = soft_cross_entropy(targets, light_logits)
@@ -234,7 +234,7 @@ def test_hard_labels_of_the_light_network(model):
     task = BasisNetTask(model, light_hard_labels=True)
     batch = make_batch(task)
     with keras.StatelessScope():
-        light_logits, _ = task.run(batch)
+        light_logits, _ = task.run_stages(batch)
     expected = keras.losses.sparse_categorical_crossentropy(
         batch["labels"], light_logits, from_logits=True
     )

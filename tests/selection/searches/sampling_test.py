@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from keras_elastic import families
-from keras_elastic.selection import sampling
 from keras_elastic.selection.budget import Budget
+from keras_elastic.selection.searches import random_search
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.random_search import draw
 from keras_elastic.selection.searches.random_search import draw_again
@@ -84,7 +84,7 @@ def test_a_listed_space_is_drawn_whole():
 def test_walks_where_almost_nothing_fits(name, monkeypatch):
     candidates = make(name)
     budget = Budget(flops=1.03 * smallest_flops(candidates))
-    monkeypatch.setattr(sampling, "MAX_SAMPLES", 2**12)
+    monkeypatch.setattr(random_search, "MAX_SAMPLES", 2**12)
     encoded = draw(candidates, budget, 50, rng())
     assert len(encoded) == 50
     check_drawn(candidates, budget, encoded)
@@ -104,7 +104,7 @@ def test_walks_at_a_resolution(monkeypatch):
     smallest[0, 0] = 256
     flops = 1.01 * candidates.costs(smallest).flops[0]
     budget = Budget(flops=flops, resolution=256)
-    monkeypatch.setattr(sampling, "MAX_SAMPLES", 2**10)
+    monkeypatch.setattr(random_search, "MAX_SAMPLES", 2**10)
     encoded = draw(candidates, budget, 10, rng())
     check_drawn(candidates, budget, encoded)
     assert len(encoded) == 10
@@ -112,7 +112,7 @@ def test_walks_at_a_resolution(monkeypatch):
 
 def test_ends_where_one_fits(monkeypatch):
     candidates = make("bignas")
-    monkeypatch.setattr(sampling, "MAX_SAMPLES", 2**10)
+    monkeypatch.setattr(random_search, "MAX_SAMPLES", 2**10)
     budget = Budget(flops=smallest_flops(candidates))
     encoded = draw(candidates, budget, 10, rng())
     assert encoded.tolist() == [candidates.genes.least.tolist()]
@@ -132,7 +132,7 @@ def test_proposals_are_bounded(attempts):
     found = draw_again(candidates, Budget(), 2, propose, attempts)
     assert len(found) == 1
     assert sum(proposed) == attempts
-    assert max(proposed) <= sampling.CHUNK
+    assert max(proposed) <= random_search.CHUNK
 
 
 def test_proposals_end_when_enough_is_found():
