@@ -27,16 +27,17 @@ def integer_from(least: int, /, **values: Any) -> None:
         least: Integer.
         **values: What was received, by the names of the arguments.
     """
-    kind = f"an integer of at least {least}"
+    kind, fix = f"an integer of at least {least}", f"Pass {least} or more."
     for name, value in values.items():
-        _check(is_integer(value) and value >= least, name, value, kind)
+        fits = is_integer(value) and value >= least
+        _check(fits, name, value, kind, fix)
 
 
 def positive_integer(**values: Any) -> None:
     """Raises a `ValueError` unless values are integers of at least 1."""
     for name, value in values.items():
         fits = is_integer(value) and value >= 1
-        _check(fits, name, value, "a positive integer")
+        _check(fits, name, value, "a positive integer", "Pass 1 or more.")
 
 
 def non_negative_integer(**values: Any) -> None:
@@ -79,11 +80,12 @@ def one_of(choices: Collection, /, **values: Any) -> None:
         _check(fits, name, value, f"one of {listed}")
 
 
-def _check(fits: bool, name: str, value: Any, expected: str) -> None:
+def _check(
+    fits: bool, name: str, value: Any, expected: str, fix: str = ""
+) -> None:
     if not fits:
-        raise ValueError(
-            f"`{name}` must be {expected}. Received: {name}={value!r}."
-        )
+        message = f"`{name}` must be {expected}. Received: {name}={value!r}."
+        raise ValueError(f"{message} {fix}".rstrip())
 
 
 def check_images(images: Any) -> None:

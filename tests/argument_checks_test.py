@@ -10,11 +10,11 @@ from keras_elastic import checks
 NO_NUMBERS = [True, np.bool_(True), "1", None, 1j, np.ones(1)]
 
 
-def refused(check, value, expected):
+def refused(check, value, expected, fix=""):
     """Whether a value is refused, with its name and what was expected."""
     with pytest.raises(ValueError) as error:
         check(right=1, wrong=value)
-    message = f"`wrong` must be {expected}. Received: wrong={value!r}."
+    message = f"`wrong` must be {expected}. Received: wrong={value!r}.{fix}"
     return str(error.value) == message
 
 
@@ -25,7 +25,9 @@ def test_positive_integers(value):
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, np.int64(1), *NO_NUMBERS])
 def test_no_positive_integers(value):
-    assert refused(checks.positive_integer, value, "a positive integer")
+    expected = "a positive integer"
+    fix = " Pass 1 or more."
+    assert refused(checks.positive_integer, value, expected, fix)
 
 
 def test_integers_from_a_number():
@@ -42,7 +44,8 @@ def test_no_integers_from_a_number(value):
 @pytest.mark.parametrize("value", [-1, 0.0, *NO_NUMBERS])
 def test_no_integers_from_zero(value):
     expected = "an integer of at least 0"
-    assert refused(checks.non_negative_integer, value, expected)
+    fix = " Pass 0 or more."
+    assert refused(checks.non_negative_integer, value, expected, fix)
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(1)])

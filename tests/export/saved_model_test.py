@@ -413,7 +413,7 @@ def test_refuses_wrong_class_names_of_the_model(tmp_path):
 @pytest.mark.parametrize("name", ["version", "top"])
 @pytest.mark.parametrize("value", [0, -1, 1.0, "1", True, None])
 def test_refuses_what_is_not_a_positive_integer(tmp_path, model, name, value):
-    words = (f"`{name}` must be a positive", f"{name}={value!r}")
+    words = (f"`{name}` must be a positive", f"{name}={value!r}", "1 or more")
     assert_refused(words, tmp_path / "served", model, **{name: value})
 
 
