@@ -53,7 +53,7 @@ def depth():
     call = type(supernet.stem_conv).call
 
     def noted(layer, *arguments, **options):
-        stacks.append([frame.filename for frame in traceback.extract_stack()])
+        stacks.append(traceback.extract_stack())
         return call(layer, *arguments, **options)
 
     type(supernet.stem_conv).call = noted
@@ -66,9 +66,15 @@ def depth():
         steps_per_epoch=1,
         verbose=0,
     )
-    # What a `tf.function` traces lies in files that TensorFlow generates.
-    own = (str(PACKAGE), "__autograph_generated_file")
-    return sum(any(part in filename for part in own) for filename in stacks[0])
+    return sum(map(is_own, stacks[0]))
+
+
+def is_own(frame):
+    """Whether a frame is of a function of the package."""
+    if frame.filename.startswith(str(PACKAGE)):
+        return True
+    # What a `tf.function` traces is rewritten into files elsewhere.
+    return "__autograph" in frame.filename and frame.name.startswith("tf__")
 
 
 if __name__ == "__main__":
