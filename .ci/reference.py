@@ -31,7 +31,8 @@ class Reference(griffe.Extension):
         """
         found = []
         for namespace in (pkg, *pkg.modules.values()):
-            if not namespace.is_init_module:
+            # An alias is a module that the package imports for its own use.
+            if namespace.is_alias or not namespace.is_init_module:
                 continue
             public = _public(importlib.import_module(namespace.path))
             namespace.exports = sorted(public)
@@ -96,7 +97,10 @@ def _definition(pkg, namespace, name, value):
     [module] = [
         module
         for module in namespace.modules.values()
-        if name in module.members and not module.members[name].is_alias
+        if name in module.members
+        and not module.members[name].is_alias
+        # Two modules may have one name, for two backends.
+        and getattr(importlib.import_module(module.path), name) is value
     ]
     return module.members[name]
 
