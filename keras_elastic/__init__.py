@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     {
         "calibration": ["SubnetCalibrator", "calibrate", "is_calibrated"],
-        "conditional": ["BasisNet", "DSNet"],
+        "conditional": ["BasisNet", "DSNet", "cascade"],
         "models": [
             "Supernet",
             "build",

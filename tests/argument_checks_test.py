@@ -1,4 +1,7 @@
-"""What `keras_elastic/checks.py` lets through and what it refuses."""
+"""What `keras_elastic/checks.py` lets through and what it refuses.
+
+Tests of `checks.py`, too.
+"""
 
 import math
 

@@ -1,4 +1,8 @@
-"""`train.py` with the recipes of conditional models, from end to end."""
+"""`train.py` with the recipes of conditional models, from end to end.
+
+Tests of `conditional/results.py`, `conditional/basisnet/run.py` and
+`conditional/dsnet/run.py`, too.
+"""
 
 import csv
 import functools

@@ -1,8 +1,9 @@
 """Models that look at an image before they decide how to compute.
 
 A BasisNet mixes the kernels of its second stage for each image; a dynamic
-slimmable network (DS-Net) chooses a width. What the rest of the package must
-know of them, they register here.
+slimmable network (DS-Net) chooses a width; a cascade asks a larger network
+only where a small one is unsure. What the rest of the package must know of
+them, they register here.
 """
 
 from keras_elastic import families
@@ -15,6 +16,8 @@ _LAYERS_AND_MODELS = {
     "basisnet.conv2d": ["BasisConv2D", "BasisDepthwiseConv2D"],
     "basisnet.layers": ["BasisExit", "BasisPreview"],
     "basisnet.model": ["BasisNet"],
+    "cascades.layers": ["CascadeExit"],
+    "cascades.model": ["Cascade"],
     "dsnet.layers": ["RoutedNormalization", "SlimmingGate"],
     "dsnet.model": ["DSNet"],
 }
@@ -41,6 +44,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "basisnet.recipe": ["BasisNetRecipe"],
         "basisnet.run": ["BasisNetTraining"],
         "basisnet.task": ["BasisNetTask"],
+        "cascades.choosing": ["CascadeReport", "cascade"],
+        "cascades.curve": ["CascadeCurve", "CascadeRow"],
+        "cascades.plots": ["plot_cascade"],
         "dsnet.recipe": ["DSNetRecipe"],
         "dsnet.report": ["DSNetReport", "dsnet_report"],
         "dsnet.run": ["DSNetTraining"],

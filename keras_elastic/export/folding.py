@@ -35,8 +35,11 @@ def fold(model):
 
     Returns:
         A new model; or `model` itself where it has layers that children do
-        not have, is used at two places, or is not float32 throughout.
+        not have, is used at two places, or is not float32 throughout. Of a
+        model of several networks, which has `map_networks`, each is folded.
     """
+    if hasattr(model, "map_networks"):
+        return model.map_networks(fold)
     if not is_known(model):
         return model
     folded = FoldedChild(model)

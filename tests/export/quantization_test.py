@@ -1,4 +1,7 @@
-"""Training sees the rounding that LiteRT does."""
+"""Training sees the rounding that LiteRT does.
+
+Tests of `export/activation_ranges.py`, too.
+"""
 
 import collections
 import importlib

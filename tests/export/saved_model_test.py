@@ -1,4 +1,7 @@
-"""The SavedModel answers as the model does, and is never half written."""
+"""The SavedModel answers as the model does, and is never half written.
+
+Tests of `export/child_checks.py`, too.
+"""
 
 import io
 import struct

@@ -1,3 +1,5 @@
+"""Tests of `families/table.py`, too."""
+
 import dataclasses
 
 import pytest

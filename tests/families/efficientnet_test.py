@@ -1,3 +1,5 @@
+"""Tests of `families/inverted_residual.py`, too."""
+
 import json
 
 import contracts

@@ -1,4 +1,7 @@
-"""Families of models by name: what stands behind `elastic:`."""
+"""Families of models by name: what stands behind `elastic:`.
+
+Tests of `models/converting/named.py`, too.
+"""
 
 import os
 

@@ -1,6 +1,11 @@
 """`keras_elastic.elastic` at its doors, and what its supernets are good for.
 
 That they compute what the models do is in tests/families/graph_test.py.
+
+Tests of `models/converting/elastic.py`, `models/converting/choices.py`,
+`models/converting/names.py`, `models/converting/steps.py`,
+`models/converting/weights.py`, `models/converting/graph.py`,
+`models/converting/chains.py` and `models/converting/blocks.py`, too.
 """
 
 import contracts

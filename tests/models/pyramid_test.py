@@ -1,4 +1,7 @@
-"""The feature maps that a pyramid names are those that detectors read."""
+"""The feature maps that a pyramid names are those that detectors read.
+
+Tests of `models/trunk.py`, too.
+"""
 
 import contracts
 import keras

@@ -1,3 +1,5 @@
+"""Tests of `models/subnet_run.py` and `models/elastic_operations.py`, too."""
+
 import dataclasses
 import json
 

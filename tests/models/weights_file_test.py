@@ -1,3 +1,5 @@
+"""Tests of `models/extraction.py`, too."""
+
 import dataclasses
 
 import contracts

@@ -1,3 +1,5 @@
+"""Tests of `selection/score_cache.py`, too."""
+
 import contracts
 import numpy as np
 import pytest

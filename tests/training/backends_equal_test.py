@@ -2,6 +2,8 @@
 
 A process has one backend. Where PyTorch lives in another environment,
 KERAS_ELASTIC_TORCH_PYTHON names its interpreter.
+
+Tests of `training/torch_engine.py` and `training/torch_step.py`, too.
 """
 
 import importlib.util

@@ -1,3 +1,5 @@
+"""Tests of `training/task.py`, too."""
+
 import dataclasses
 import math
 

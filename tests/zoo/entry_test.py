@@ -1,3 +1,5 @@
+"""Tests of `zoo/writing.py`, too."""
+
 import json
 import re
 

@@ -1,3 +1,5 @@
+"""Tests of `zoo/supernets.py`, too."""
+
 import dataclasses
 
 import contracts

@@ -1,4 +1,7 @@
-"""What both convolutions of bases must prove."""
+"""What both convolutions of bases must prove.
+
+Tests of `conditional/basisnet/conv2d.py`, too.
+"""
 
 import inspect
 import json

@@ -1,3 +1,5 @@
+"""Tests of `conditional/basisnet/layers.py`, too."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Tests of `conditional/dsnet/families.py`, too."""
+
 import dataclasses
 
 import contracts

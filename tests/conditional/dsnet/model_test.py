@@ -1,3 +1,7 @@
+"""Tests of `conditional/dsnet/routing.py`, `conditional/dsnet/masked.py` and
+`conditional/dsnet/weights.py`, too.
+"""
+
 import json
 
 import dsnet_models

@@ -1,3 +1,5 @@
+"""Tests of `conditional/dsnet/layers.py`, too."""
+
 import json
 
 import keras

@@ -1,3 +1,5 @@
+"""Tests of `selection/latency/timings.py`, too."""
+
 import gc
 
 import pytest

@@ -1,0 +1,43 @@
+"""A picture of what a cascade gains."""
+
+from keras_elastic import files
+from keras_elastic.selection import plots
+
+
+def plot_cascade(path, report, front, *, title=""):
+    """Draws accuracy against the mean cost of a cascade, beside the front.
+
+    Args:
+        path: Path of the picture; its suffix says which format: `.png`,
+            `.svg`, `.pdf`.
+        report: `CascadeReport`.
+        front: `Front` of the entry, whose held-out accuracies are drawn.
+        title: String above the picture.
+
+    Raises:
+        ImportError: Matplotlib is not installed.
+    """
+    figure = plots.make_figure()
+    axes = figure.add_subplot()
+    single = sorted((row.flops, row.held_out_top1) for row in front.rows)
+    axes.step(*_points(single), where="post", label="single networks")
+    rows = [(row.flops, row.top1) for row in report.curve.rows]
+    axes.plot(*_points(rows), label="cascade, all thresholds")
+    chosen, oracle = report.chosen, report.curve.oracle()
+    label = f"threshold {chosen.threshold:.3g}"
+    star = _points([(chosen.flops, chosen.top1)])
+    axes.scatter(*star, s=90, marker="*", color="C3", label=label)
+    best = _points([(oracle.flops, oracle.top1)])
+    axes.scatter(*best, marker="^", color="C2", label="an oracle's choice")
+    axes.set_xlabel("mean multiply-adds of an image, in millions")
+    axes.set_ylabel("top-1 on held-out images, in %")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _points(pairs):
+    return [x / 1e6 for x, _ in pairs], [100 * y for _, y in pairs]
