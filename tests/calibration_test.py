@@ -88,6 +88,7 @@ def test_batch_size_of_an_array(batch_size):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[7, 13], [1] * 20])
 def test_stem_of_a_subnet_does_not_depend_on_batches(calibrator, arch, sizes):
     batches = np.split(IMAGES, np.cumsum(sizes)[:-1])
@@ -174,6 +175,7 @@ def test_one_trace_measures_every_subnet(supernet, calibrator, monkeypatch):
     assert len(traces) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["smallest", "largest", "random"])
 def test_child_equals_subnet_with_measured_statistics(
     supernet, calibrator, which

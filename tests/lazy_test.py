@@ -141,6 +141,7 @@ def test_names_of_a_module_in_a_folder(package):
     assert package.FACES == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["saved_model", "many_budgets", "litert"])
 @pytest.mark.parametrize("first", ["", "import keras_elastic.export.{0}"])
 def test_an_export_is_a_function(name, first):
@@ -196,6 +197,7 @@ print(*(sys.modules[name].__file__ for name in names))
 """
 
 
+@pytest.mark.slow
 def test_the_package_imports_only_what_layers_and_families_need():
     files = run(IMPORT + FILES)
     found = {library for file in files for library in libraries_of(file)}
@@ -207,12 +209,14 @@ def test_the_package_imports_only_what_layers_and_families_need():
     }
 
 
+@pytest.mark.slow
 def test_an_import_would_be_seen():
     files = run(f"{IMPORT}data.load_dataset\n{FILES}")
     found = {library for file in files for library in libraries_of(file)}
     assert "tensorflow" in found
 
 
+@pytest.mark.slow
 def test_what_keras_loads_is_registered_at_once():
     defined = {
         f"keras_elastic>{name}"

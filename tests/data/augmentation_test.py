@@ -81,6 +81,7 @@ def test_shape_type_and_range(name, size):
         assert patch.min() >= 0 and patch.max() <= 255
 
 
+@pytest.mark.slow
 @all_names
 def test_shape_is_static_where_the_image_size_is_unknown(name):
     @tf.function(
@@ -102,6 +103,7 @@ def test_shape_is_static_where_the_image_size_is_unknown(name):
     )
 
 
+@pytest.mark.slow
 @random_names
 def test_seed_alone_decides(name):
     augment, image = AUGMENTATIONS[name], noise(16, 16)

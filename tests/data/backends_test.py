@@ -213,6 +213,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 @needs_torch
 def test_a_packed_set_is_read_without_tensorflow(tmp_path):
     digits = data.load_arrays("digits")

@@ -134,6 +134,7 @@ def test_limit_must_leave_two_images():
         load_dataset("digits", limit=1)
 
 
+@pytest.mark.slow
 def test_tfds_is_imported_only_when_needed():
     program = (
         "import sys\n"

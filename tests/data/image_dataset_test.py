@@ -49,6 +49,7 @@ def test_wrong_labels(labels):
         ArraySplit(split().images, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size, limit",
     [(2, None), (11, None), (100, 12), (99_999, None), (123_457, None)],

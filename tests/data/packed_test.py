@@ -50,6 +50,7 @@ SETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [None, 12])
 @pytest.mark.parametrize("kind", SETS)
 def test_packed_is_what_tfds_reads(tmp_path, write_tfds, kind, limit):

@@ -69,6 +69,7 @@ def test_images_keep_their_labels():
             np.testing.assert_array_equal(image, originals[label])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", sorted(AUGMENTATIONS))
 def test_epoch_repeats_bit_for_bit(augmentation):
     split = numbered_split()
@@ -78,6 +79,7 @@ def test_epoch_repeats_bit_for_bit(augmentation):
     assert_equal_batches(once, read(train(split, augmentation=augmentation)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", sorted(AUGMENTATIONS))
 def test_epoch_resumes_bit_for_bit(augmentation):
     split = numbered_split()
@@ -95,6 +97,7 @@ def joined(shards):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "augmentation, start", [("none", 0), ("none", 2), ("auto_augment", 2)]
 )

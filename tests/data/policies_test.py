@@ -52,6 +52,7 @@ def test_policy_has_25_pairs_of_known_operations(name):
         assert 0 <= level <= 10
 
 
+@pytest.mark.slow
 @both_policies
 def test_sub_policies_are_drawn_with_their_probabilities(
     name, record_operations

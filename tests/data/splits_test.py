@@ -111,6 +111,7 @@ def test_windows_need_records():
         Split(numbered(3), 3, decode_window=lambda record, draw: record)
 
 
+@pytest.mark.slow
 def test_held_out_images_of_a_large_split_are_spread():
     _, held = hold_out(numbered(230_009), 230_009, decode)
     records = held.undecoded()[0].batch(10_000).get_single_element()[0]

@@ -31,6 +31,7 @@ def signatures(model, tmp_path_factory):
     del loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 64])
 def test_tensors_equal_the_model(model, signatures, count):
     images = basisnet_tiny.images(64)[:count]
@@ -72,6 +73,7 @@ def test_images_of_any_size(model, signatures):
     assert outputs["probabilities"].shape == (2, basisnet_tiny.CLASSES)
 
 
+@pytest.mark.slow
 def test_condconv_can_be_exported(tmp_path):
     plan = basisnet_tiny.plans()[1]
     model = keras_elastic.conditional.CondConvNet(plan, 2, (5,))

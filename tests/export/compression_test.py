@@ -82,6 +82,7 @@ def assert_is_child(model, child):
     assert keras_elastic.is_calibrated(model)
 
 
+@pytest.mark.slow
 def test_pruned_kernels_have_their_zeros(child, sparse):
     model = compression.stripped(sparse, child)
     assert_is_child(model, child)

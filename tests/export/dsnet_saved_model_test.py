@@ -31,6 +31,7 @@ def exported(request, tmp_path_factory):
     return model, path, tf.saved_model.load(str(path)).signatures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 64])
 def test_it_answers_as_the_model(exported, count):
     model, _, signatures = exported

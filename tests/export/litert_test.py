@@ -79,6 +79,7 @@ def test_the_signature(child, tmp_path):
     assert images["dtype"] == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["float16", "dynamic"])
 def test_smaller_weights(
     child, images, expected, digits, tmp_path, quantization
@@ -113,6 +114,7 @@ def test_full_integer(child, images, expected, digits, tmp_path):
     assert accuracy(logits, digits) > accuracy(expected, digits) - 0.03
 
 
+@pytest.mark.slow
 def test_calibration_images_as_batches_of_pairs(child, digits, tmp_path):
     images, labels = digits.train.images[:8], digits.train.labels[:8]
     batches = [(images[:4], labels[:4]), (images[4:], labels[4:])]

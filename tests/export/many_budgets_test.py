@@ -46,6 +46,7 @@ def bytes_of(path):
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUDGETS)
 def test_each_signature_equals_its_child(loaded, images, name):
     child = keras_elastic.load("bignas_digits", flops=BUDGETS[name])
@@ -158,6 +159,7 @@ def assert_equal_to_children(supernet, folder):
     return path
 
 
+@pytest.mark.slow
 def test_a_supernet_and_architectures(tmp_path):
     supernet = keras_elastic.Supernet("bignas_digits", classes=4)
     path = assert_equal_to_children(supernet, tmp_path)

@@ -215,6 +215,7 @@ def test_only_the_center_counts(signatures, axis):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss, multi_label, independent",
     [

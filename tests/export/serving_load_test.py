@@ -35,6 +35,7 @@ def found(load, child, path):
     return load["run"](child, path, REQUESTS, threads=4, malformed=0.3)
 
 
+@pytest.mark.slow
 def test_every_request_is_answered_as_it_should_be(found):
     assert found.requests == REQUESTS
     assert found.wrong == 0, found.outcomes

@@ -152,6 +152,7 @@ def test_the_largest_subnet_is_the_model(model):
     check_largest(model, supernet, supernet.space.resolution[-1])
 
 
+@pytest.mark.slow
 def test_subnets_are_their_children(model):
     family = keras_elastic.elastic(model).family
     archs = family_checks.sample(family, 3)

@@ -142,6 +142,7 @@ def test_autoslim_at_the_published_widths_is_mobilenet_v2():
 # Contracts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [NARROW, AUTOSLIM], ids=lambda f: f.name)
 def test_costs_of_random_children(family):
     archs = family_checks.sample(family, 3)
@@ -168,6 +169,7 @@ def test_costs_of_many(family):
     family_checks.check_costs_of_many(family)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "family", [SMALL, SMALL_AUTOSLIM], ids=lambda f: f.name
 )

@@ -280,6 +280,7 @@ def test_many_architectures_are_costed_in_one_call(name):
     family_checks.check_costs_of_many(families.get(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLAIN)
 def test_costs_are_those_of_the_child(name):
     family = families.get(name)
@@ -305,6 +306,7 @@ def pair(request):
     return contracts.make_pair(family, classes=3)
 
 
+@pytest.mark.slow
 def test_every_way_to_run_an_architecture_is_alike(pair):
     archs = [plain(32, percent) for percent in (35, 50, 125)]
     contracts.check_supernet(pair, archs, contracts.random_images(4, 32))

@@ -224,6 +224,7 @@ def test_many_architectures_are_costed_in_one_call(name):
     family_checks.check_costs_of_many(families.get(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_are_those_of_the_child(name):
     family = families.get(name)
@@ -256,6 +257,7 @@ def some_architectures(space):
     return [space.smallest, space.largest, *(space.sample(rng) for _ in "12")]
 
 
+@pytest.mark.slow
 def test_every_way_to_run_an_architecture_is_alike(pair):
     images = contracts.random_images(4, 32)
     contracts.check_supernet(pair, some_architectures(pair.space), images)
@@ -277,6 +279,7 @@ def test_at_first_the_depth_does_not_matter(pair):
     )
 
 
+@pytest.mark.slow
 def test_a_map_that_is_the_identity_takes_the_center():
     mapped = Supernet(small(NAMES[0]), classes=3)
     contracts.randomize(mapped)

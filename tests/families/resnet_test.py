@@ -239,6 +239,7 @@ def test_a_small_network_by_hand():
 # Costs against networks that were built
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [NARROW, NARROW_D], ids=lambda f: f.name)
 def test_costs_are_those_of_the_children(family):
     archs = family_checks.sample(family, 3)
@@ -255,6 +256,7 @@ def test_costs_of_many_are_those_of_the_children():
     family_checks.check_costs_of_children(family, archs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total_strides", [16, None])
 def test_costs_at_other_strides_are_those_of_the_child(total_strides):
     family = dataclasses.replace(NARROW, total_strides=total_strides)
@@ -277,6 +279,7 @@ def pair(request):
     return contracts.make_pair(request.param, classes=4)
 
 
+@pytest.mark.slow
 def test_sliced_masked_and_child_agree(pair):
     rng = np.random.default_rng(1)
     archs = [pair.space.smallest, pair.space.largest]

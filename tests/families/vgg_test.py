@@ -135,6 +135,7 @@ def test_costs_of_many(family):
     family_checks.check_costs_of_many(family)
 
 
+@pytest.mark.slow
 @SMALL_FAMILIES
 def test_subnets_and_children(family, tmp_path):
     space = family.space

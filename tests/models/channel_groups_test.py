@@ -47,6 +47,7 @@ def test_colors_and_logits_stay():
     assert not any("head_classifier" in names(g.producers) for g in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

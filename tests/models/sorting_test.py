@@ -323,6 +323,7 @@ def test_an_operation_it_does_not_know_is_refused():
 # Widths that are trained already
 
 
+@pytest.mark.slow
 def test_subnets_that_are_kept_compute_what_they_did(family):
     supernet = make(family)
     rng = np.random.default_rng(3)
@@ -400,6 +401,7 @@ def test_errors_of_keep():
 # The tests of equality above would see what is left behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variable",
     [

@@ -366,6 +366,7 @@ def test_given_statistics_are_not_rounded():
 # XLA
 
 
+@pytest.mark.slow
 def test_masked_compiles_under_xla(pair):
     arch = sample(pair.space, 1)[0]
     images = IMAGES[:4]

@@ -74,6 +74,7 @@ def test_many_are_predicted_like_each(predictor):
     np.testing.assert_allclose(many, each, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_the_training():
     encoded, accuracies = samples(count=40)
     predictions = []
@@ -133,6 +134,7 @@ def test_is_a_score_for_every_search(way, predictor):
     assert selection.score == pytest.approx(score(selection.arch), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_long_search_with_predictions_beats_a_short_one_without():
     budget = Budget(flops=350e6)
     measured = search_checks.SmoothScore(SPACE)

@@ -192,6 +192,7 @@ def test_predictions_agree_with_the_score(scorer, archs):
     assert scorer.correct(archs[0]).mean() == pytest.approx(score.accuracy)
 
 
+@pytest.mark.slow
 def test_a_cache_goes_on(supernet, archs, cached, monkeypatch):
     path, scores = cached
     again = make_cached(supernet, path)
@@ -201,6 +202,7 @@ def test_a_cache_goes_on(supernet, archs, cached, monkeypatch):
     np.testing.assert_array_equal(again.predictions(archs[1]), before)
 
 
+@pytest.mark.slow
 def test_a_line_that_was_cut_off_is_scored_again(supernet, archs, cached):
     path, scores = cached
     whole = path.read_text()
@@ -240,6 +242,7 @@ class Values:
         self.leaves = leaves
 
 
+@pytest.mark.slow
 def test_batches_are_spread_over_the_replicas(supernet, archs):
     class TwoReplicas:
         """A strategy whose replicas run one after another, here."""

@@ -147,6 +147,7 @@ def test_only_kernels_decay():
 # What is kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_loss_and_metrics_are_those_before(multi_label):
     model = make_classifier(multi_label)

@@ -338,6 +338,7 @@ def test_steps_of_a_phase(tmp_path):
     assert steps == [1, STEPS]
 
 
+@pytest.mark.slow
 def test_a_phase_may_train_the_head_alone(tmp_path):
     recipe = RECIPE.replace(trained="head", schedule="cosine")
     supernet = make_trainer(tmp_path, recipe)
@@ -352,6 +353,7 @@ def test_a_phase_may_train_the_head_alone(tmp_path):
     assert changed == {"head_classifier/kernel", "head_classifier/bias"}
 
 
+@pytest.mark.slow
 def test_a_phase_draws_from_a_front(tmp_path):
     asked, watcher = [], Watcher()
     chosen = tiny.FAMILY.space.smallest

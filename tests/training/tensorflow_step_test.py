@@ -182,6 +182,7 @@ def test_one_trace_serves_all_steps():
 # Weight decay
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decayed", ["kernels", "dense_kernels", "all"])
 def test_weight_decay_is_added_once(supernet, archs, decayed):
     images, labels = tiny.make_batch()
@@ -233,6 +234,7 @@ def test_dropout_differs_between_steps_and_repeats_for_one():
 # Parts of the batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [2, 4])
 def test_accumulation_is_the_mean_of_the_parts(supernet, archs, parts):
     images, labels = tiny.make_batch()

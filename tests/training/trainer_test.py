@@ -141,6 +141,7 @@ class Remembering(AttentiveSandwich):
         return super().draw(supernet, seed, step, remember)
 
 
+@pytest.mark.slow
 def test_an_attentive_training_uses_the_losses_of_the_batch():
     sampler = Remembering(seen=[], num_random=1)
     fit(make_trainer(sampler), epochs=1)
@@ -214,6 +215,7 @@ def test_checkpoints_hold_the_optimizer_too(finished):
         assert arrays[f"optimizer/{counter}"] == STEPS
 
 
+@pytest.mark.slow
 def test_more_epochs_go_on(tmp_path):
     fit(make_trainer(), folder=tmp_path, epochs=1)
     history = fit(make_trainer(), folder=tmp_path, epochs=3)
@@ -313,6 +315,7 @@ def test_progress_bar(capsys):
     assert "smallest_accuracy" in printed
 
 
+@pytest.mark.slow
 def test_the_seed_decides():
     runs = [Losses() for _ in range(3)]
     for losses, seed in zip(runs, (1, 1, 2**70), strict=True):
@@ -340,6 +343,7 @@ def assert_finite(supernet):
     assert all(np.isfinite(weight).all() for weight in supernet.get_weights())
 
 
+@pytest.mark.slow
 def test_a_poisoned_batch_is_rolled_back(tmp_path):
     trainer = make_trainer()
     expected = r"lost at step 5: the loss is nan\..*those of step 4 again"
@@ -373,6 +377,7 @@ class Poison(keras.callbacks.Callback):
         kernel.assign(np.full(kernel.shape, np.inf))
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_finite_are_never_kept(tmp_path):
     trainer = make_trainer()
     with pytest.raises(TrainingLost, match="those of step 0 again"):

@@ -25,6 +25,7 @@ def test_of_an_entry(written):
     )
 
 
+@pytest.mark.slow
 def test_of_a_child(written, tmp_path):
     largest = FAMILY.space.largest
     statistics = ke.SubnetCalibrator(written.supernet).measure(

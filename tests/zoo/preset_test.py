@@ -50,6 +50,7 @@ def test_a_preset_is_loaded_as_it_was(model, saved):
     assert len(loaded.evaluate(IMAGES, np.arange(4), verbose=0)) == 2
 
 
+@pytest.mark.slow
 def test_keras_alone_reads_the_model(model, saved):
     code = (
         "import sys, keras, numpy as np\n"
@@ -92,6 +93,7 @@ def test_names_of_a_new_head(written, tmp_path):
     assert ke.load(tmp_path / "new").class_names == names
 
 
+@pytest.mark.slow
 def test_the_state_of_the_optimizer_is_left_out(written, tmp_path):
     model = ke.load(written.folder, resolution=12)
     before = ke.save_preset(model, tmp_path / "before")

@@ -46,6 +46,7 @@ def make(supernet, statistics, **arguments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_it_starts_as_the_children(supernet, statistics, activation):
     model = make(supernet, statistics, noise=0.0, activation=activation)
@@ -62,6 +63,7 @@ def test_it_starts_as_the_children(supernet, statistics, activation):
     assert keras_elastic.is_calibrated(model)
 
 
+@pytest.mark.slow
 def test_bases_differ_by_a_little_noise(supernet, statistics):
     model = make(supernet, statistics, noise=0.1, seed=3)
     again = make(supernet, statistics, noise=0.1, seed=3)

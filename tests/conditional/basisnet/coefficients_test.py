@@ -19,6 +19,7 @@ def batches():
     return [(images[:5], labels[:5]), (images[5:], labels[5:])]
 
 
+@pytest.mark.slow
 def test_means_by_class(model):
     table = measure_coefficients(model, batches())
     images = basisnet_tiny.images(12)

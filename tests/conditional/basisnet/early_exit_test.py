@@ -93,6 +93,7 @@ def test_arrays_must_be_alike():
         EarlyExitCurve([], [], [], 1, 2)
 
 
+@pytest.mark.slow
 def test_a_model_with_a_threshold_does_what_its_row_says():
     model = basisnet_tiny.make(seed=2)
     classifier = model.get_layer("light_head_classifier")

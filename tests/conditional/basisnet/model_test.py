@@ -138,6 +138,7 @@ def test_costs_are_those_of_the_built_model(model):
     assert model.costs.flops == stock + convolved + (BASES - 1) * mixed
 
 
+@pytest.mark.slow
 def test_no_dead_weights():
     model = basisnet_tiny.make()
     with tf.GradientTape() as tape:
@@ -153,6 +154,7 @@ def test_no_dead_weights():
 # Invariants
 
 
+@pytest.mark.slow
 def test_a_batch_is_its_images(model):
     expected = np.concatenate(
         [model(images()[place : place + 1]) for place in range(7)]
@@ -186,6 +188,7 @@ def test_one_hot_coefficients_are_one_basis_alone(model):
         )
 
 
+@pytest.mark.slow
 def test_equal_bases_are_one_static_network():
     model = basisnet_tiny.make()
     for layer in basis_layers(model):
@@ -239,6 +242,7 @@ def sure_model():
     return make_sure(basisnet_tiny.make(seed=3), factor=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exits", [0, 3, 7])
 def test_sure_images_keep_the_light_logits(sure_model, exits):
     model, stays = early_exit(sure_model, exits)
@@ -272,6 +276,7 @@ def test_only_undecided_images_run_the_second_stage(
         np.testing.assert_array_equal(ran, [images()[stays]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.0, 0.5])
 def test_an_empty_batch_is_an_empty_answer(sure_model, threshold):
     model = sure_model.with_exit_threshold(threshold)
@@ -317,6 +322,7 @@ def test_config_survives_json(model):
     assert names <= set(config)
 
 
+@pytest.mark.slow
 def test_calibrate():
     model = BasisNet(*basisnet_tiny.plans(), BASES, BLOCKS)
     contracts.randomize(model)

@@ -27,6 +27,7 @@ def test_a_plan_is_split_behind_its_final_feature():
     assert trunk[:-1] == plan.blocks[:-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, changes",
     [
@@ -75,6 +76,7 @@ def padded(kind):
     return pad
 
 
+@pytest.mark.slow
 def test_max_pooling_with_symmetric_padding():
     plan = symmetric("slimmable_resnet50", primitives.MaxPooling)
     model = BasisNet(basisnet_tiny.plans()[0], plan, 2, (1, 3))

@@ -46,6 +46,7 @@ def run(task, batch):
 # What is drawn
 
 
+@pytest.mark.slow
 def test_epsilon_holds_and_falls_in_a_line(model):
     task = BasisNetTask(model)
     steps = (0, 9_999, 10_000, 30_000, 50_000, 60_000)

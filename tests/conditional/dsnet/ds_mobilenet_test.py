@@ -150,6 +150,7 @@ def test_costs_of_many():
     family_checks.check_costs_of_many(PAPER)
 
 
+@pytest.mark.slow
 def test_subnets_and_children(tmp_path):
     archs = [arch_of(SMALL, number) for number in (1, 4, 6)]
     pair = family_checks.check_subnets(SMALL, archs)

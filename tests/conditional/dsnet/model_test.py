@@ -32,6 +32,7 @@ def as_masked(model):
     return masked
 
 
+@pytest.mark.slow
 def test_the_gates_choose_differently(model):
     _, chosen = model.route(IMAGES)
     for gate, indices in zip(model.gates, np.asarray(chosen).T, strict=True):
@@ -55,6 +56,7 @@ def test_one_image_is_as_in_a_batch(model):
         np.testing.assert_array_equal(its[0], chosen[place])
 
 
+@pytest.mark.slow
 def test_one_graph_for_all_batches():
     model = dsnet_models.make(dsnet_models.EFFICIENTNET, IMAGES)
     traces = []
@@ -100,6 +102,7 @@ def test_empty_parts_run_nothing(model, monkeypatch):
     assert ran == [(part, 0) for part in range(1, len(model.parts))]
 
 
+@pytest.mark.slow
 def test_masked_compiles_under_xla():
     model = dsnet_models.make(dsnet_models.RESNET, IMAGES)
     masked = as_masked(model)
@@ -141,6 +144,7 @@ def test_only_the_slimming_heads_are_trained(model):
     assert all("slimming" in name for name in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "family",
     [dsnet_models.MOBILENET, dsnet_models.EFFICIENTNET],
@@ -219,6 +223,7 @@ def test_it_says_what_it_takes_and_gives():
     assert model.output_shape == (None, 10)
 
 
+@pytest.mark.slow
 def test_half_precision_is_near():
     family = dsnet_models.MOBILENET
     exact = dsnet_models.make(family, IMAGES)

@@ -8,6 +8,7 @@ from keras_elastic.conditional.dsnet.report import flops_of
 from keras_elastic.spaces import costs
 
 
+@pytest.mark.slow
 def test_report():
     images = dsnet_models.make_images(20)
     model = dsnet_models.make(dsnet_models.RESNET, images)

@@ -63,6 +63,7 @@ def gradients_of(task, batch, part=lambda loss, metrics: loss):
 # The loss
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_sum_of_its_parts(model):
     task = GateTask(model, complexity_weight=0.5, guidance_weight=2.0)
     batch = batch_of(task)

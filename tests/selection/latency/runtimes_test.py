@@ -62,6 +62,7 @@ def test_the_machine_is_described():
     assert machine["processor"] and machine["platform"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_tensorflow_runs_the_model_that_was_saved(child, batch_size):
     run = TensorFlowRuntime().prepare(child, batch_size)

@@ -65,6 +65,7 @@ def best_likeness(budget):
 # Search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", BUDGETS, ids=str)
 def test_finds_the_optimum_of_the_whole_space(budget):
     coarse, fine = (

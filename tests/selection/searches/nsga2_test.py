@@ -25,6 +25,7 @@ def test_contract(check):
     check(SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "family", [search_checks.BIGNAS, search_checks.ONCE_FOR_ALL]
 )

@@ -155,6 +155,7 @@ def is_chain(selections):
     return all(contains(larger, smaller) for smaller, larger in pairs)
 
 
+@pytest.mark.slow
 def test_unconstrained_search_need_not_contain():
     chains = []
     for seed in range(6):
@@ -165,6 +166,7 @@ def test_unconstrained_search_need_not_contain():
     assert not all(chains)
 
 
+@pytest.mark.slow
 def test_fewer_flips_than_by_accuracy_alone():
     by_accuracy, by_reward, constrained = [], [], []
     for seed in range(3):
