@@ -5,6 +5,7 @@ but the header end in blocks of up to 255 bytes, each after its length.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -97,7 +98,7 @@ def _after_table(position, flags):
     return position + tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
 
 
-def decode_gif(header: Header) -> tf.Tensor:
+def decode_gif(header: Header, run: Callable) -> tf.Tensor:
     """Decodes the first image of a GIF file.
 
     A color that is to be left out is shown nevertheless, as alpha is dropped
@@ -106,6 +107,7 @@ def decode_gif(header: Header) -> tf.Tensor:
 
     Args:
         header: `Header` of a GIF image.
+        run: Function that runs the decoder; see `encoded_images`.
 
     Returns:
         A uint8 tensor `[height, width, 3]`.
@@ -118,21 +120,16 @@ def decode_gif(header: Header) -> tf.Tensor:
     )
     columns, rows = header.number(6, 2), header.number(8, 2)
     fits = (left + width <= columns) & (top + height <= rows)
-    check = tf.debugging.Assert(
-        (parts.end >= 0) & fits, ["The GIF image must fit into its canvas."]
-    )
-    # Run eagerly there is nothing to wait for.
-    with tf.control_dependencies([] if check is None else [check]):
-        flags = tf.identity(header.number(control + 3, 1))
-    flags = tf.where(parts.control >= 0, flags, 0)
+    flags = tf.where(parts.control >= 0, header.number(control + 3, 1), 0)
     alone = _without_others(header, parts, flags)
-    pixels = tf.io.decode_image(alone, channels=3, expand_animations=False)
+    alone = tf.where((parts.end >= 0) & fits, alone, b"")
+    pixels = run(alone, tf.constant(False))
     index = tf.where(flags % 2 == 1, header.number(control + 6, 1), 0)
     has_table = header.number(image + 9, 1) >= 128
     table = tf.where(has_table, image + 10, 13)
     color = header.octets(table + 3 * index, 3)
     return tf.cond(
-        (width == columns) & (height == rows),
+        (width == columns) & (height == rows) | (tf.size(pixels) == 0),
         lambda: pixels,
         lambda: _framed(pixels, (left, top, width, height), color),
     )
@@ -143,7 +140,7 @@ def _without_others(header, parts, flags):
     place = tf.maximum(parts.control, 0) + 3
     opaque = tf.gather([bytes([n // 2 * 2]) for n in range(256)], flags)
     middle = tf.where(parts.control < 0, header.text(place, 1), opaque)
-    end = tf.minimum(parts.end, header.length)
+    end = tf.clip_by_value(parts.end, place + 1, header.length)
     rest = header.text(place + 1, end - place - 1)
     return tf.strings.join([header.text(0, place), middle, rest, _END])
 

@@ -219,7 +219,7 @@ def test_images_are_decoded_when_read(with_corrupt):
     assert dataset.skipped == ()
     with pytest.raises(
         tf.errors.InvalidArgumentError,
-        match=r"whole BMP, GIF, JPEG or PNG. Received: .*(text|empty|cut)\.",
+        match=r"BMP, GIF, JPEG, PNG or WebP. Received: .*(text|empty|cut)\.",
     ):
         for split in (dataset.train, dataset.held_out, dataset.test):
             list(split.images)
