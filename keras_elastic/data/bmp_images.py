@@ -61,12 +61,13 @@ def decode_indexed(header: Header) -> tf.Tensor:
     height, width = _size(header)
     rows, bits = tf.abs(height), header.number(28, 2)
     stride = (width * bits + 31) // 32 * 4
-    start = header.number(10, 4)
+    start, (_, end) = header.number(10, 4), _place_of_palette(header)
     is_whole = (
         _is_known(header)
         & (header.number(30, 4) == _PLAIN)
         & (width > 0)
         & (width < 2**31)
+        & (end <= start)
         & (start + rows * stride <= header.length)
     )
     rows = tf.where(is_whole, rows, 0)
@@ -88,7 +89,15 @@ def decode_indexed(header: Header) -> tf.Tensor:
 
 def _palette(header):
     """The colors, uint8 `[256, 3]`; black where there are fewer."""
-    start, end = 14 + header.number(14, 4), header.number(10, 4)
+    start, end = _place_of_palette(header)
     octets = header.octets(start, tf.clip_by_value(end - start, 0, 1024))
     octets = tf.concat([octets, tf.zeros(1024, "uint8")], axis=0)[:1024]
     return tf.reshape(octets, [256, 4])[:, 2::-1]
+
+
+def _place_of_palette(header):
+    """Where the palette starts and ends."""
+    bits, count = header.number(28, 2), header.number(46, 4)
+    count = tf.where(count > 0, count, tf.bitwise.left_shift(_ONE, bits))
+    start = 14 + header.number(14, 4)
+    return start, start + 4 * tf.minimum(count, 256)

@@ -66,10 +66,12 @@ def decode_window(
     return tf.ensure_shape(crop, [None, None, 3])
 
 
-def _decode_part(contents, window, shape, channels=3):
+def _decode_part(contents, window, shape, channels=3, dct_method=""):
     """Decodes a window of a JPEG image, and nothing else of it."""
     outer = _widened(window, shape)
-    crop = tf.image.decode_and_crop_jpeg(contents, outer, channels)
+    crop = tf.image.decode_and_crop_jpeg(
+        contents, outer, channels, dct_method=dct_method
+    )
     begin = window[:2] - outer[:2]
     crop = cut(crop, tf.concat([begin, window[2:]], axis=0))
     return crop if channels == 3 else tf.image.grayscale_to_rgb(crop)
@@ -122,7 +124,9 @@ def read_window(path: tf.Tensor, draw: Decode) -> tf.Tensor:
         window = tf.convert_to_tensor(draw(seen))
         window = encoded_images.turned_back(window, seen, orientation)
         crop = _attempt(
-            lambda contents: _decode_part(contents, window, shape),
+            lambda contents: _decode_part(
+                contents, window, shape, dct_method=encoded_images.DCT
+            ),
             contents,
             _NOTHING,
         )
@@ -149,9 +153,9 @@ def _shape_of_jpeg(contents):
     return tf.image.extract_jpeg_shape(contents)
 
 
-def _run_decoder(encoded, is_webp):
+def _run_decoder(encoded, kind):
     return _attempt(
-        lambda encoded: encoded_images.run_decoder(encoded, is_webp),
+        lambda encoded: encoded_images.run_decoder(encoded, kind),
         encoded,
         _NOTHING,
     )

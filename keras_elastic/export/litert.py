@@ -62,8 +62,8 @@ def litert(
         calibration_images: For `"int8"`, which measures the range of every
             activation on them: array of shape (count, height, width, 3) with
             pixels in 0..255, or an iterable of such batches or of pairs
-            (images, labels), resized to the model's resolution. A hundred
-            training images are enough. `None` for the others, and for a
+            (images, labels), whose central squares are resized to the model's
+            resolution. A hundred training images are enough. `None` for the others, and for a
             quantization-aware model, which has learned them.
 
     Returns:
