@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from typing import Any
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from keras_elastic.conditional.basisnet.run import BasisNetTraining
 from keras_elastic.conditional.basisnet.task import BasisNetTask
 from keras_elastic.models import build
 from keras_elastic.spaces import Architecture
+from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.training_recipe import TrainingRecipe
 
 
@@ -57,6 +59,20 @@ class BasisNetRecipe(TrainingRecipe):
     """
 
     kind: ClassVar[str] = "basisnet"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **TrainingRecipe.ranges,
+        "dropout": (0, 1),
+        "light_weight": (0, math.inf),
+        "preheat_epochs": (0, math.inf),
+        "preheat_decay_epochs": (0, math.inf),
+        "basis_dropout": (0, 1),
+        "tolerance": (0, 1),
+    }
+    selecting: ClassVar[tuple[str, ...]] = (
+        *TrainingRecipe.selecting,
+        "tolerance",
+        "budgets",
+    )
 
     network: str = "basisnet_mobilenet_v3"
     light: dict[str, Any] | None = None
@@ -80,19 +96,11 @@ class BasisNetRecipe(TrainingRecipe):
     budgets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "budgets", tuple(self.budgets))
         super().__post_init__()
-        negative = [
-            field
-            for field in ("preheat_epochs", "preheat_decay_epochs", "tolerance")
-            if getattr(self, field) < 0
-        ]
-        if negative or any(not budget > 0 for budget in self.budgets):
+        if any(not budget > 0 for budget in self.budgets):
             raise ValueError(
-                f"The recipe '{self.name}' needs positive budgets, and no "
-                f"negative {negative or 'numbers'}. Received: "
-                f"budgets={self.budgets}, "
-                f"{ {field: getattr(self, field) for field in negative} }."
+                f"The recipe '{self.name}' needs positive budgets. "
+                f"Received: budgets={self.budgets}."
             )
 
     def options(self) -> dict[str, Any]:
@@ -144,6 +152,8 @@ class BasisNetRecipe(TrainingRecipe):
 
     def check(self, classes: int, load_teacher) -> None:
         """Makes the network and its task, which check their arguments."""
+        self.make_optimizer(steps_per_epoch=1)
+        StepSettings(**self.step_settings())
         teacher = self.teacher and load_teacher(self.teacher)
         self.make_task(self.make_model(classes), 1, teacher)
 

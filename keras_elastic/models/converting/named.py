@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import os
 import pathlib
 import sys
 
@@ -32,6 +33,8 @@ def find_family(name, **changes):
             read.
     """
     source = elastic_source(name)
+    if source is not None and not is_application(source):
+        source = os.path.expanduser(source)
     if source is None:
         return families.get(name, **changes)
     written = None if is_application(source) else _time_of(source)
