@@ -50,6 +50,7 @@ from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.conditional import BasisNetRecipe
 from keras_elastic.conditional import DSNetRecipe
+from keras_elastic.data.image_checks import check_images
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
 from keras_elastic.training import Recipe
@@ -122,6 +123,12 @@ flags.DEFINE_boolean(
     "skip_corrupt", False, "Leave out the files of a folder that do not decode."
 )
 flags.DEFINE_boolean(
+    "check_images",
+    True,
+    "Decode every image once before the run begins, so that one that cannot "
+    "be decoded is named then. Takes as long as reading the data set.",
+)
+flags.DEFINE_boolean(
     "compare", False, "Train the largest architecture alone, too."
 )
 flags.DEFINE_boolean(
@@ -157,9 +164,13 @@ def main(argv):
     for below in ("training", "served"):
         files.try_writing(run.folder / below)
     check_recipe(run.folder, recipe)
-    check_data(run.folder, dataset)
+    has_begun = check_data(run.folder, dataset)
     recipes.check_recipe(recipe, run)
     training = recipe.make_training(run)
+    # Of a run that goes on they were decoded, and are the same.
+    if FLAGS.check_images and run.is_chief and not has_begun:
+        if not FLAGS.skip_corrupt:
+            check_images(dataset, progress=True)
 
     # One process at a time: the others would write over its checkpoints.
     with scratch.locked(run.folder) if run.is_chief else NO_LOCK:

@@ -212,8 +212,8 @@ def run_load(arguments) -> None:
         print(printable(f"Chosen: {reason}."))
     resolution = model.input_shape[1]
     print(
-        f"{printable(model.name)}: {short(model.count_params())} parameters, images of "
-        f"{resolution} x {resolution} pixels, {model.output_shape[-1]} classes."
+        f"{printable(model.name)}: {short(model.count_params())} parameters, "
+        f"images of {resolution} x {resolution} pixels, {model.output_shape[-1]} classes."
     )
     if arguments.export is None:
         print("Next: the same with --export=DIR.")

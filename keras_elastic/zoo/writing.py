@@ -95,13 +95,18 @@ def check_data(folder, dataset) -> bool:
         return False
     fix = "Restore the file, or train in another folder."
     begun = untrusted.read_json(files.verified(path), fix)
-    differences = fingerprint.differences(
-        begun, fingerprint.fingerprint(dataset)
-    )
+    now = fingerprint.fingerprint(dataset)
+    try:
+        differences = fingerprint.differences(begun, now)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(path)!r} must say what the data of a run were, and does "
+            f"not ({error!r}). {fix}"
+        ) from error
     if differences:
         raise ValueError(
-            f"The run {str(path.parent)!r} was begun on other data: "
-            f"{'; '.join(differences)}. Images that it has trained on may be "
+            f"The run {str(path.parent)!r} was begun on other data. "
+            f"{' '.join(differences)} Images that it has trained on may be "
             "among those that it would report on now. Restore the data, or "
             "train in another folder (--run_dir)."
         )

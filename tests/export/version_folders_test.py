@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from keras_elastic.export import next_version
 from keras_elastic import scratch
+from keras_elastic.export import next_version
 from keras_elastic.export import version_folders
 
 
