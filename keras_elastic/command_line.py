@@ -213,7 +213,8 @@ def run_load(arguments) -> None:
     resolution = model.input_shape[1]
     print(
         f"{printable(model.name)}: {short(model.count_params())} parameters, "
-        f"images of {resolution} x {resolution} pixels, {model.output_shape[-1]} classes."
+        f"images of {resolution} x {resolution} pixels, "
+        f"{model.output_shape[-1]} classes."
     )
     if arguments.export is None:
         print("Next: the same with --export=DIR.")
