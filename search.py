@@ -189,7 +189,9 @@ def export(entry, home, scorer, selection, dataset, reference):
 
 def check_flags():
     """Raises a `ValueError` for flags that do not go together."""
-    for flag in ("flops", "params", "memory", "latency_ms"):
+    if not FLAGS.run:
+        raise ValueError("--run must be a run or a name of the zoo.")
+    for flag in ("flops", "params", "memory", "latency_ms", "nfr_weight"):
         value = FLAGS[flag].value
         if value is not None and not math.isfinite(value):
             raise ValueError(

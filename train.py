@@ -27,9 +27,9 @@ import sys
 
 # Before Keras and TensorFlow are imported: the backend, and silence about
 # this machine's processor and drivers, which would bury the progress bar.
-for argument, following in zip(sys.argv[1:], [*sys.argv[2:], ""], strict=True):
+for place, argument in enumerate(sys.argv):
     flag, is_whole, backend = argument.partition("=")
-    backend = backend if is_whole else following
+    backend = backend if is_whole else "".join(sys.argv[place + 1 : place + 2])
     # What else is given is refused with the other flags.
     if flag in ("-backend", "--backend") and backend in ("tensorflow", "torch"):
         if importlib.util.find_spec(backend) is None:

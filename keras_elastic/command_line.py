@@ -6,6 +6,7 @@ python -m keras_elastic load bignas_digits --flops=6e5 --export=served
 """
 
 import argparse
+import math
 import sys
 
 from keras_elastic import data
@@ -199,6 +200,7 @@ def _front_table(front):
 
 def run_load(arguments) -> None:
     """Loads a network, says what it is, and exports it."""
+    _check_budget(arguments)
     _check_export(arguments)
     dataset = _calibration_set(arguments)
     budget = {
@@ -221,6 +223,15 @@ def run_load(arguments) -> None:
         return
     written, following = _export(model, arguments, dataset)
     print(printable(f"Wrote {written}.\nNext: {following}"))
+
+
+def _check_budget(arguments):
+    for name in BUDGETS:
+        value = getattr(arguments, name)
+        if value is not None and not math.isfinite(value):
+            raise ValueError(
+                f"--{name} must be a finite number. Received: --{name}={value}."
+            )
 
 
 def _check_export(arguments):

@@ -15,7 +15,7 @@ _NAMES = {
     bool: "a boolean",
     int: "an integer",
     float: "a finite number",
-    str: "a string",
+    str: "a string that is not empty",
     type(None): "None",
     Any: "values without a number that is not finite",
 }
@@ -108,7 +108,8 @@ def _fits_plain(value, kind):
             and not isinstance(value, bool)
             and math.isfinite(value)
         )
-    return isinstance(value, kind)
+    # An empty string would be taken for none that was given.
+    return isinstance(value, kind) and value != ""
 
 
 def _is_finite(value):

@@ -76,6 +76,8 @@ class TrainingRecipe:
         "calibration_images",
     )
 
+    # Those that name one of several things.
+    names: ClassVar[dict[str, tuple[str, ...]]] = ingredients.NAMES
     # The least and the most of others.
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "mixup": (0, math.inf),
@@ -138,7 +140,7 @@ class TrainingRecipe:
             )
 
     def _check_names(self) -> None:
-        for field, known in ingredients.NAMES.items():
+        for field, known in self.names.items():
             if getattr(self, field, known[0]) not in known:
                 raise ValueError(
                     f"`{field}` of the recipe '{self.name}' must be one of "

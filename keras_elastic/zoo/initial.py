@@ -79,7 +79,10 @@ def load_initial(name, family, classes, changes=None) -> InitialWeights:
     if preset.is_preset(name):
         model = preset.load_preset(name)
         return _of_child(name, family, classes, model, model.class_names)
-    entry = find_entry(name)
+    try:
+        entry = find_entry(name)
+    except ValueError as error:
+        raise ValueError(f"`initial` cannot be loaded. {error}") from error
     return InitialWeights.of_supernet(
         name, entry.supernet(), entry.labels, entry.class_names
     )

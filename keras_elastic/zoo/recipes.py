@@ -91,6 +91,7 @@ def check_recipe(recipe, run) -> None:
         for flops in recipe.budgets:
             budget = Budget(flops=flops)
             budget.check_reachable(recipe.make_family(), run.classes)
+    run.steps_per_epoch(recipe)
     run.batches(recipe, epoch=0, start_batch=0)
 
 

@@ -111,7 +111,10 @@ def load_teacher(name) -> KerasTeacher:
     """
     path = files.as_path(teacher=name)
     if path.suffix != ".keras":
-        return KerasTeacher(load(name))
+        try:
+            return KerasTeacher(load(name))
+        except ValueError as error:
+            raise ValueError(f"`teacher` cannot be loaded. {error}") from error
     if not path.is_file():
         raise ValueError(
             "`teacher` must be a .keras file, a run or a name of the zoo. "

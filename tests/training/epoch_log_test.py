@@ -24,9 +24,7 @@ def path(tmp_path):
 
 def test_a_line_an_epoch(path):
     log(path, 0, 1, accuracy=0.5)
-    assert path.read_text() == (
-        "epoch,accuracy,loss\n0,0.5,1.0\n1,0.5,0.5\n"
-    )
+    assert path.read_text() == ("epoch,accuracy,loss\n0,0.5,1.0\n1,0.5,0.5\n")
 
 
 def test_an_epoch_that_runs_again_has_one_line(path):

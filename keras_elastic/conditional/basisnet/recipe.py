@@ -7,8 +7,10 @@ from typing import Any
 from typing import ClassVar
 
 from keras_elastic import families
+from keras_elastic.conditional.basisnet.model import ACTIVATIONS
 from keras_elastic.conditional.basisnet.model import BasisNet
 from keras_elastic.conditional.basisnet.run import BasisNetTraining
+from keras_elastic.conditional.basisnet.task import TAUGHT
 from keras_elastic.conditional.basisnet.task import BasisNetTask
 from keras_elastic.models import build
 from keras_elastic.spaces import Architecture
@@ -61,12 +63,24 @@ class BasisNetRecipe(TrainingRecipe):
     kind: ClassVar[str] = "basisnet"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **TrainingRecipe.ranges,
+        "num_bases": (1, math.inf),
+        "first_basis_block": (0, math.inf),
+        "last_basis_block": (0, math.inf),
+        "resolution": (1, math.inf),
+        "width": (1, math.inf),
+        "light_resolution": (1, math.inf),
+        "light_width": (1, math.inf),
         "dropout": (0, 1),
         "light_weight": (0, math.inf),
         "preheat_epochs": (0, math.inf),
         "preheat_decay_epochs": (0, math.inf),
         "basis_dropout": (0, 1),
         "tolerance": (0, 1),
+    }
+    names: ClassVar[dict[str, tuple[str, ...]]] = {
+        **TrainingRecipe.names,
+        "activation": ACTIVATIONS,
+        "taught": TAUGHT,
     }
     selecting: ClassVar[tuple[str, ...]] = (
         *TrainingRecipe.selecting,
@@ -129,7 +143,12 @@ class BasisNetRecipe(TrainingRecipe):
         if self.network == "plans":
             return self._model_of_plans(classes, dtype)
         options = {**self.options(), "dtype": dtype}
-        return build(self.network, classes, **options)
+        try:
+            return build(self.network, classes, **options)
+        except ValueError as error:
+            raise ValueError(
+                f"`network` of the recipe '{self.name}' cannot be made: {error}"
+            ) from error
 
     def _model_of_plans(self, classes, dtype):
         wanted = ("light", "specialist", "num_bases")

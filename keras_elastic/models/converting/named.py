@@ -36,7 +36,12 @@ def find_family(name, **changes):
     if source is not None and not is_application(source):
         source = os.path.expanduser(source)
     if source is None:
-        return families.get(name, **changes)
+        try:
+            return families.get(name, **changes)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`family` cannot be had with these changes: {error}"
+            ) from error
     written = None if is_application(source) else _time_of(source)
     return _read_family(source, json.dumps(changes, sort_keys=True), written)
 
