@@ -10,14 +10,19 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_elastic.data import encoded_images
 from keras_elastic.data.augmentation import cut
 from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import Split
 
-_EXPECTED = "The image file must be a whole BMP, GIF, JPEG or PNG."
+_EXPECTED = "The image file must be a whole BMP, GIF, JPEG, PNG or WebP."
 _FIX = "Replace or remove it, or load the folder with `skip_corrupt=True`."
 _MESSAGE = re.compile(
     f"{re.escape(_EXPECTED)}.*?{re.escape(_FIX)}", flags=re.DOTALL
+)
+# What the decoders say of a record that has no name.
+_CORRUPT = re.compile(
+    r"Decode(Image|Jpeg|Png|AndCropJpeg)\b|corrupted record|JPEG|image file"
 )
 _NUM_NAMED = 5
 # Color is stored once for two by two pixels and interpolated between them: at
@@ -26,7 +31,12 @@ _MARGIN = 2
 
 
 def decode_window(
-    contents: tf.Tensor, decode: Decode, draw: Decode, channels: int = 3
+    contents: tf.Tensor,
+    decode: Decode,
+    draw: Decode,
+    channels: int = 3,
+    *,
+    turn: bool = False,
 ) -> tf.Tensor:
     """Decodes a window of an encoded image.
 
@@ -39,13 +49,27 @@ def decode_window(
         draw: Function from the shape of the image, an int32 tensor `[3]`, to
             the window: top, left, height and width, in pixels.
         channels: 3, or 1 to decode gray and repeat it in three channels.
+        turn: Whether `decode` turns the image as the camera was held, and the
+            window is one of the turned image.
 
     Returns:
         A uint8 tensor `[height, width, 3]`.
     """
 
     def part():
-        shape = tf.image.extract_jpeg_shape(contents)
+        if not turn:
+            return stored(tf.image.extract_jpeg_shape(contents), draw)
+        orientation = encoded_images.jpeg_orientation(contents)
+
+        def draw_stored(shape):
+            shape = encoded_images.turned_shape(shape, orientation)
+            window = tf.convert_to_tensor(draw(shape))
+            return encoded_images.turned_back(window, shape, orientation)
+
+        crop = stored(tf.image.extract_jpeg_shape(contents), draw_stored)
+        return encoded_images.turn(crop, orientation)
+
+    def stored(shape, draw):
         window = tf.convert_to_tensor(draw(shape))
         outer = _widened(window, shape)
         crop = tf.image.decode_and_crop_jpeg(contents, outer, channels)
@@ -95,14 +119,15 @@ def read_named(path: tf.Tensor, read: Decode) -> tf.Tensor:
 
 @contextlib.contextmanager
 def naming_corrupt_files() -> Iterator[None]:
-    """Turns the error of a corrupt image file into a plain `ValueError`.
+    """Turns the error of a corrupt image into a plain `ValueError`.
 
     Within `tf.data` the error is a `tf.errors.InvalidArgumentError`, in whose
     long message the name of the file is hard to find. Other errors pass.
 
     Raises:
-        ValueError: If an image file that is read within cannot be decoded. It
-            names the file.
+        ValueError: If an image that is read within cannot be decoded. It names
+            the file. Records of data sets that have no names are found by
+            `image_checks.check_images`.
 
     Example:
 
@@ -114,13 +139,19 @@ def naming_corrupt_files() -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
         found = _MESSAGE.search(str(error))
-        if found is None:
+        if found is not None:
+            # TensorFlow writes a backslash before quotes and backslashes.
+            message = re.sub(r"\\(['\"\\])", r"\1", found.group())
+            raise ValueError(message) from error
+        if _CORRUPT.search(str(error)) is None:
             raise
-        # TensorFlow writes a backslash before quotes and backslashes.
-        message = re.sub(r"\\(['\"\\])", r"\1", found.group())
-        raise ValueError(message) from error
+        raise ValueError(
+            "All images of the data set must be whole. Received: a record "
+            f"that cannot be decoded: {error.message.splitlines()[0]} Prepare "
+            "the data set anew."
+        ) from error
 
 
 def find_corrupt(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_elastic.data import folder_layout
 from keras_elastic.data import folder_splits
+from keras_elastic.data.encoded_images import decode
 from keras_elastic.data.folder_splits import LabeledFile
 from keras_elastic.data.image_dataset import ImageDataset
 from keras_elastic.data.image_dataset import ImageFiles
@@ -42,9 +43,10 @@ def load_image_folder(
 
     Files are BMP, GIF (first frame), JPEG, PNG and WebP, at any depth below
     their class folder. Images of other kinds are left out with a warning.
-    They are decoded when read. Grayscale images become RGB and an alpha
-    channel is dropped. A file that cannot be decoded is named in the error
-    that reading it raises (see `naming_corrupt_files`).
+    They are decoded when read: upright, as the camera noted that it was held
+    (EXIF). Grayscale images become RGB and an alpha channel is dropped. A file
+    that cannot be decoded is named in the error that reading it raises (see
+    `naming_corrupt_files`).
 
     The order of the images is mixed over the classes but fixed: it depends on
     the names of the files alone, so that the first images and every k-th image
@@ -174,15 +176,11 @@ def _decode_file(path: tf.Tensor) -> tf.Tensor:
 
 def _decode_window(path: tf.Tensor, draw: Decode) -> tf.Tensor:
     def read(path: tf.Tensor) -> tf.Tensor:
-        return decode_window(tf.io.read_file(path), _decode_contents, draw)
+        contents = tf.io.read_file(path)
+        return decode_window(contents, decode, draw, turn=True)
 
     return read_named(path, read)
 
 
 def _decode(path: tf.Tensor) -> tf.Tensor:
-    return _decode_contents(tf.io.read_file(path))
-
-
-def _decode_contents(contents: tf.Tensor) -> tf.Tensor:
-    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, [None, None, 3])
+    return decode(tf.io.read_file(path))
