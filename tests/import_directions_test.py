@@ -15,7 +15,7 @@ FOLDER = pathlib.Path(__file__).parents[1] / PACKAGE
 LATE = {"lazy", "registration"}
 READERS = LATE | {"checks", "spaces", "families", "layers", "models"}
 TRACED = READERS | {"tracing"}
-CALIBRATED = TRACED | {"calibration", "files"}
+CALIBRATED = TRACED | {"calibration", "files", "scratch", "untrusted"}
 
 # Which parts a part may import, besides itself.
 MAY_IMPORT = {
@@ -31,12 +31,17 @@ MAY_IMPORT = {
     # What is served is decoded as what is trained on.
     "export": CALIBRATED | {"data"},
     "data": {"checks", "files", "lazy"},
-    "files": set(),
+    "files": {"scratch"},
+    "scratch": set(),
+    "untrusted": set(),
     "lazy": set(),
     "registration": set(),
-    "scripts": set(),
+    "scripts": {"files", "untrusted"},
     # A script that lies inside of the package.
-    "command_line": {"files", "selection", "spaces", "zoo", "export", "data"},
+    "command_line": {
+        *("files", "selection", "spaces", "zoo", "export", "data"),
+        "untrusted",
+    },
     "__main__": {"command_line"},
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
     # The wing: nothing but the package itself imports it.
@@ -51,6 +56,8 @@ MAY_IMPORT_LIBRARIES = {
     "families": {"numpy"},
     "layers": {"keras"},
     "files": set(),
+    "scratch": set(),
+    "untrusted": set(),
     "lazy": set(),
     "registration": {"keras"},
 }

@@ -16,6 +16,7 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from keras_elastic import checks
 from keras_elastic import files
+from keras_elastic import scratch
 from keras_elastic.calibration import central_squares
 from keras_elastic.calibration import image_batches
 from keras_elastic.export import child_checks
@@ -133,7 +134,7 @@ def _check_path(path) -> pathlib.Path:
     Raises:
         ValueError: It is none.
     """
-    path = pathlib.Path(path)
+    path = files.as_path(path=path)
     if path.suffix != ".tflite" or path.is_dir():
         raise ValueError(
             "`path` must be that of a file that ends in '.tflite'. Received: "
@@ -142,7 +143,7 @@ def _check_path(path) -> pathlib.Path:
     try:
         files.try_writing(path.parent)
     except OSError as error:
-        raise ValueError(
+        raise files.PathError(
             "`path` must lie in a folder that can be written into, or where "
             f"one can be made. Received: path='{path}' ({error.strerror}: "
             f"'{error.filename}'). Pass another path, or change permissions."
@@ -185,7 +186,9 @@ def _in_single_precision(model):
 
 def _convert(model, resolution, quantization, examples) -> bytes:
     """Returns the flatbuffer."""
-    with tempfile.TemporaryDirectory() as folder:
+    # In the system's folder, where a kill's leftovers are removed, too.
+    with scratch.scratch_folder(tempfile.gettempdir()) as folder:
+        folder = str(folder)
         tf.saved_model.save(
             tf.Module(),
             folder,

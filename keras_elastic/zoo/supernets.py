@@ -1,9 +1,8 @@
 """What an entry gives besides a network: supernet, teacher, architectures."""
 
-import pathlib
-
 import keras
 
+from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.selection import Budget
@@ -110,13 +109,16 @@ def load_teacher(name) -> KerasTeacher:
     Raises:
         ValueError: There is no such file, run or entry.
     """
-    path = pathlib.Path(name)
+    path = files.as_path(teacher=name)
     if path.suffix != ".keras":
-        return KerasTeacher(load(name))
+        try:
+            return KerasTeacher(load(name))
+        except ValueError as error:
+            raise ValueError(f"`teacher` cannot be loaded. {error}") from error
     if not path.is_file():
         raise ValueError(
             "`teacher` must be a .keras file, a run or a name of the zoo. "
             f"Received: {str(name)!r}, which does not exist."
         )
-    model = keras.saving.load_model(path)
+    model = keras.saving.load_model(files.verified(path))
     return KerasTeacher(model, from_logits=not ends_in_softmax(model))
