@@ -11,8 +11,8 @@ from typing import Any
 
 
 def is_integer(value: Any) -> bool:
-    """Whether a value is an `int`. Python's booleans are, and do not count."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether a value is an integer, of Python's or NumPy's, no boolean."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
@@ -78,6 +78,49 @@ def one_of(choices: Collection, /, **values: Any) -> None:
         # Equal only where the types are: an array would be compared in parts.
         fits = any(isinstance(value, type(c)) and value == c for c in choices)
         _check(fits, name, value, f"one of {listed}")
+
+
+def instance_of(kinds: Any, /, **values: Any) -> None:
+    """Raises a `ValueError` unless values are instances of a class.
+
+    Args:
+        kinds: Class, or tuple of classes.
+        **values: What was received, by the names of the arguments.
+    """
+    classes = kinds if isinstance(kinds, tuple) else (kinds,)
+    listed = " or ".join(f"`{kind.__name__}`" for kind in classes)
+    for name, value in values.items():
+        _check(isinstance(value, kinds), name, value, f"of type {listed}")
+
+
+def boolean(**values: Any) -> None:
+    """Raises a `ValueError` unless values are `True` or `False`."""
+    for name, value in values.items():
+        # NumPy has one of its own.
+        fits = type(value).__name__ in ("bool", "bool_")
+        _check(fits, name, value, "True or False")
+
+
+def strings(**values: Any) -> None:
+    """Raises a `ValueError` unless values are lists or tuples of strings."""
+    for name, value in values.items():
+        fits = isinstance(value, (list, tuple)) and all(
+            isinstance(entry, str) for entry in value
+        )
+        _check(fits, name, value, "a list or tuple of strings")
+
+
+def string(**values: Any) -> None:
+    """Raises a `ValueError` unless values are strings, not empty."""
+    for name, value in values.items():
+        fits = isinstance(value, str) and bool(value)
+        _check(fits, name, value, "a string")
+
+
+def callable_(**values: Any) -> None:
+    """Raises a `ValueError` unless values can be called."""
+    for name, value in values.items():
+        _check(callable(value), name, value, "a function")
 
 
 def _check(

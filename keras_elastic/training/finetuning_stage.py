@@ -5,6 +5,9 @@ import dataclasses
 
 import keras
 
+from keras_elastic import checks
+from keras_elastic.calibration import normalizations
+
 # Where normalizations take their means and variances from.
 KEPT = "kept"
 MEASURED = "measured"
@@ -66,7 +69,7 @@ class FineTuningStage:
         Returns:
             `keras.optimizers.schedules.CosineDecay`.
         """
-        check_positive_integer(steps_per_epoch=steps_per_epoch)
+        checks.positive_integer(steps_per_epoch=steps_per_epoch)
         steps = self.epochs * steps_per_epoch
         # One step of it would be a step at a tenth of the rate, and no more.
         warmup = min(round(self.warmup_epochs * steps_per_epoch), steps - 1)
@@ -160,6 +163,7 @@ class FineTuningStage:
 
 def check_layers(model, names):
     """Raises a `ValueError` unless a model has layers of these names."""
+    checks.instance_of(keras.Model, model=model)
     known = {layer.name for layer in model.layers if layer.weights}
     unknown = [name for name in names or () if name not in known]
     if unknown or names == ():
@@ -175,21 +179,13 @@ def last_layers(model, count=3):
     return [layer.name for layer in model.layers if layer.weights][-count:]
 
 
-def normalizations(model):
-    """The normalizations of a model, and of the models in it."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            yield layer
-        if isinstance(layer, keras.Model):
-            yield from normalizations(layer)
-
-
 def compile_settings(model):
     """What a model was compiled with, as arguments of `compile`.
 
     Raises:
         ValueError: It is not compiled, or with what Keras cannot save.
     """
+    checks.instance_of(keras.Model, model=model)
     if not model.compiled:
         raise ValueError(
             "`model` must be compiled: its loss and metrics are kept. "
@@ -214,32 +210,19 @@ def _scope(model):
     return model.distribute_strategy.scope()
 
 
-def check_positive_integer(**values):
-    """Raises a `ValueError` unless a number is a positive integer."""
-    for name, value in values.items():
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if not is_integer or value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. "
-                f"Received: {name}={value!r}."
-            )
-
-
 def _check_numbers(stage):
-    check_positive_integer(epochs=stage.epochs)
-    for name, fits, range_ in (
-        ("learning_rate", stage.learning_rate > 0, "positive"),
-        ("warmup_epochs", stage.warmup_epochs >= 0, "zero or more"),
-        ("weight_decay", stage.weight_decay >= 0, "zero or more"),
-        ("momentum", 0 <= stage.momentum < 1, "in [0, 1)"),
-    ):
-        if not fits:
-            raise ValueError(
-                f"`{name}` must be {range_}. "
-                f"Received: {name}={getattr(stage, name)!r}."
-            )
-    if stage.statistics not in STATISTICS:
+    checks.string(name=stage.name)
+    checks.positive_integer(epochs=stage.epochs)
+    checks.positive_number(learning_rate=stage.learning_rate)
+    checks.non_negative_number(
+        warmup_epochs=stage.warmup_epochs, weight_decay=stage.weight_decay
+    )
+    checks.fraction(momentum=stage.momentum)
+    checks.one_of(STATISTICS, statistics=stage.statistics)
+    if stage.layers is not None:
+        checks.strings(layers=stage.layers)
+    if stage.momentum == 1:
         raise ValueError(
-            f"`statistics` must be one of {STATISTICS}. "
-            f"Received: statistics={stage.statistics!r}."
+            "`momentum` must be below 1. Received: momentum=1. Pass such as "
+            "0.9."
         )

@@ -10,7 +10,6 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Selection
 from keras_elastic.training.teachers import KerasTeacher
-from keras_elastic.training.teachers import ends_in_softmax
 from keras_elastic.zoo.loading import check_classes
 from keras_elastic.zoo.loading import load
 from keras_elastic.zoo.places import find_entry
@@ -118,5 +117,4 @@ def load_teacher(name) -> KerasTeacher:
             "`teacher` must be a .keras file, a run or a name of the zoo. "
             f"Received: {str(name)!r}, which does not exist."
         )
-    model = keras.saving.load_model(path)
-    return KerasTeacher(model, from_logits=not ends_in_softmax(model))
+    return KerasTeacher(keras.saving.load_model(path))

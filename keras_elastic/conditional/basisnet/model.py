@@ -11,6 +11,7 @@ from keras_elastic.conditional.basisnet.costs import check_bases
 from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.stages import TwoStages
 from keras_elastic.layers import slicing
+from keras_elastic.models import class_names
 
 ACTIVATIONS = ("softmax", "sigmoid")
 
@@ -261,6 +262,7 @@ class BasisNet(keras.Model):
     def get_config(self):
         # Not that of functional models, which lists all layers.
         return {
+            **class_names.described(self),
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.policy),
@@ -280,7 +282,7 @@ class BasisNet(keras.Model):
             for name in ("light", "specialist")
         }
         dtype = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**{**config, **plans, "dtype": dtype})
+        return class_names.revived(cls, {**config, **plans, "dtype": dtype})
 
 
 def as_pixels(images):
