@@ -66,6 +66,13 @@ def fraction(**values: Any) -> None:
         _check(fits, name, value, "a number from 0 to 1")
 
 
+def fraction_below_one(**values: Any) -> None:
+    """Raises a `ValueError` unless values are numbers of [0, 1)."""
+    for name, value in values.items():
+        fits = is_number(value) and 0 <= value < 1
+        _check(fits, name, value, "a number of at least 0 and below 1")
+
+
 def one_of(choices: Collection, /, **values: Any) -> None:
     """Raises a `ValueError` unless values are among some choices.
 

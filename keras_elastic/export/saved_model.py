@@ -3,7 +3,6 @@
 import pathlib
 
 import keras
-import tensorflow as tf
 
 from keras_elastic import checks
 from keras_elastic.export import child_checks

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "supernet": ["Supernet"],
     },
 )
+registration.register_late(__name__, {"supernet": ["Supernet"]})
 registration.register_late(
-    __name__,
-    {"class_names": ["Child", "NamedClasses"], "supernet": ["Supernet"]},
+    __name__, {"class_names": ["Child", "NamedClasses"]}, "elastic"
 )

@@ -13,13 +13,14 @@ from collections.abc import Set
 
 import keras
 
+# Not that of other classes, without which no file of theirs can be read.
+PACKAGE = "elastic"
 # Where Keras has the classes that are written into files. By these names it
 # finds its own where those below are not registered.
 _ACTIVATION = ("keras.src.layers.activations.activation", "Activation")
 _FUNCTIONAL = ("keras.src.models.functional", "Functional")
 
 
-@keras.saving.register_keras_serializable("keras_elastic", "NamedClasses")
 class NamedClasses(keras.layers.Activation):
     """The last layer of a child, which may hold the names of its classes."""
 
@@ -43,7 +44,6 @@ class NamedClasses(keras.layers.Activation):
         return layer
 
 
-@keras.saving.register_keras_serializable("keras_elastic", "Child")
 class Child(keras.Model):
     """A functional model whose last layer is a `NamedClasses`."""
 
@@ -69,14 +69,15 @@ class Child(keras.Model):
         return self.outputs[0]._keras_history.operation
 
 
-def _call(cls, place):
-    """Gives a class the name by which files call it, and `summary`."""
+def _register(cls, place):
+    """Registers a class, and gives it the name of the stock one in files."""
+    keras.saving.register_keras_serializable(PACKAGE, cls.__name__)(cls)
     cls.__module__, cls.__name__ = place
     cls.__qualname__ = cls.__name__
 
 
-_call(NamedClasses, _ACTIVATION)
-_call(Child, _FUNCTIONAL)
+_register(NamedClasses, _ACTIVATION)
+_register(Child, _FUNCTIONAL)
 
 
 def described(model):

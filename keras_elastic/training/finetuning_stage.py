@@ -217,12 +217,7 @@ def _check_numbers(stage):
     checks.non_negative_number(
         warmup_epochs=stage.warmup_epochs, weight_decay=stage.weight_decay
     )
-    checks.fraction(momentum=stage.momentum)
+    checks.fraction_below_one(momentum=stage.momentum)
     checks.one_of(STATISTICS, statistics=stage.statistics)
     if stage.layers is not None:
         checks.strings(layers=stage.layers)
-    if stage.momentum == 1:
-        raise ValueError(
-            "`momentum` must be below 1. Received: momentum=1. Pass such as "
-            "0.9."
-        )
