@@ -1,11 +1,22 @@
 """Checks of arguments, for the public doors of all parts of the package.
 
-Each takes arguments by their names, returns nothing, and raises a `ValueError`
-that names the first one that is wrong: `checks.positive_integer(steps=steps)`.
+A `Rule` says what a value must be. `arguments` puts rules before a function,
+`fields` before the fields of a dataclass, whose annotations are rules already;
+`positive_integer(steps=steps)` and its like check at once. What is wrong is a
+`ValueError` that names the argument, what was expected and what was received.
 What is peculiar to one thing, such as "calibrated", is checked beside it.
 """
 
+import collections.abc
+import dataclasses
+import functools
+import inspect
+import math
 import numbers
+import os
+import types
+import typing
+from collections.abc import Callable
 from collections.abc import Collection
 from typing import Any
 
@@ -16,8 +27,232 @@ def is_integer(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a real number, of Python's or NumPy's, no boolean."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    """Whether a value is a real number, no boolean and not NaN."""
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_real and value == value
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a value is a number that is not infinite."""
+    return is_number(value) and math.isfinite(value)
+
+
+def is_boolean(value: Any) -> bool:
+    """Whether a value is a truth value, of Python's or NumPy's."""
+    return type(value).__name__ in ("bool", "bool_")
+
+
+def is_path(value: Any) -> bool:
+    """Whether a value can be a path: not empty, and without a null byte."""
+    is_one = isinstance(value, (str, os.PathLike)) and bool(str(value))
+    return is_one and "\0" not in str(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a value must be.
+
+    Args:
+        expected: String that goes on after "must be": "a positive integer".
+        fits: Function from a value to whether it will do.
+        fix: String. A sentence that says what to pass.
+    """
+
+    expected: str
+    fits: Callable[[Any], bool]
+    fix: str = ""
+
+    def __or__(self, other: "Rule") -> "Rule":
+        return Rule(
+            f"{self.expected} or {other.expected}",
+            lambda value: self.fits(value) or other.fits(value),
+            self.fix or other.fix,
+        )
+
+    def check(self, name: str, value: Any) -> None:
+        """Raises a `ValueError` that names an argument that does not fit."""
+        if not self.fits(value):
+            _refuse(name, value, self.expected, self.fix)
+
+
+def integer(least: int) -> Rule:
+    """The rule of integers of at least `least`."""
+    return Rule(
+        f"an integer of at least {least}",
+        lambda value: is_integer(value) and value >= least,
+        f"Pass {least} or more.",
+    )
+
+
+def choice(choices: Collection) -> Rule:
+    """The rule of values among some choices; the message lists them."""
+
+    def fits(value):
+        # Equal only where the types are: an array would be compared in parts.
+        return any(isinstance(value, type(c)) and value == c for c in choices)
+
+    return Rule(f"one of {', '.join(map(repr, choices))}", fits)
+
+
+def instance(*kinds: type) -> Rule:
+    """The rule of instances of classes."""
+    listed = " or ".join(f"`{kind.__name__}`" for kind in kinds)
+    return Rule(f"of type {listed}", lambda value: isinstance(value, kinds))
+
+
+def having(*names: str, what: str) -> Rule:
+    """The rule of objects, not classes, with some attributes or methods."""
+
+    def fits(value):
+        is_class = isinstance(value, type)
+        return not is_class and all(hasattr(value, name) for name in names)
+
+    return Rule(what, fits)
+
+
+def each(rule: Rule) -> Rule:
+    """The rule of lists and tuples whose entries all follow a rule."""
+    return Rule(
+        f"a list or tuple, each entry {rule.expected}",
+        lambda value: (
+            isinstance(value, (list, tuple)) and all(map(rule.fits, value))
+        ),
+        rule.fix,
+    )
+
+
+NONE = Rule("None", lambda value: value is None)
+BOOLEAN = Rule("True or False", is_boolean)
+INTEGER = Rule("an integer", is_integer)
+POSITIVE_INTEGER = Rule(
+    "a positive integer",
+    lambda value: is_integer(value) and value >= 1,
+    "Pass 1 or more.",
+)
+COUNT = integer(0)
+NUMBER = Rule("a number", is_number)
+POSITIVE = Rule(
+    "a positive number", lambda value: is_finite(value) and value > 0
+)
+NON_NEGATIVE = Rule(
+    "a number of at least 0", lambda value: is_finite(value) and value >= 0
+)
+FRACTION = Rule(
+    "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
+)
+BELOW_ONE = Rule(
+    "a number of at least 0 and below 1",
+    lambda value: is_number(value) and 0 <= value < 1,
+)
+STRING = Rule(
+    "a string", lambda value: isinstance(value, str) and bool(value)
+)
+TEXT = Rule("a string", lambda value: isinstance(value, str))
+STRINGS = each(STRING)
+FUNCTION = Rule(
+    "a function",
+    lambda value: callable(value) and not isinstance(value, type),
+)
+PATH = Rule("a path, a string or `pathlib.Path`", is_path)
+MAPPING = Rule(
+    "a dictionary", lambda value: isinstance(value, collections.abc.Mapping)
+)
+FAMILY = having(
+    "name", "space", "plan", what="a family, or the name of a registered one"
+) | Rule("", lambda value: isinstance(value, str))
+SPACE = having("genes", "encode", what="a `SearchSpace`")
+ARCHITECTURE = having(
+    "resolution", "expand_ratio", "to_json", what="an `Architecture`"
+)
+
+
+def arguments(**rules: Rule) -> Callable:
+    """Decorates a function: its arguments are checked before it runs.
+
+    Numbers of NumPy become Python's, so that they can go into files.
+
+    Args:
+        **rules: `Rule` by the name of the argument.
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def checked(*args, **kwargs):
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                # Python names the argument that is missing or unknown.
+                return function(*args, **kwargs)
+            for name, rule in rules.items():
+                if name in bound.arguments:
+                    value = bound.arguments[name]
+                    rule.check(name, value)
+                    bound.arguments[name] = plain(value)
+            return function(*bound.args, **bound.kwargs)
+
+        return checked
+
+    return decorate
+
+
+def fields(instance: Any, **rules: Rule) -> None:
+    """Checks the fields of a dataclass, in its `__post_init__`.
+
+    Args:
+        instance: The new value. Numbers of NumPy in it become Python's.
+        **rules: `Rule` by the name of the field, beside what its annotation
+            says: `int`, `float | None`, `tuple[str, ...]`.
+    """
+    for name, annotated in _rules_of(type(instance)).items():
+        value = getattr(instance, name)
+        rules.get(name, annotated).check(name, value)
+        if plain(value) is not value:
+            object.__setattr__(instance, name, plain(value))
+
+
+@functools.cache
+def _rules_of(kind: type) -> dict[str, Rule]:
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind) if field.init]
+    return {name: rule_of(hints[name]) for name in names}
+
+
+_PLAIN = {
+    Any: Rule("any value", lambda value: True),
+    bool: BOOLEAN,
+    float: NUMBER,
+    int: INTEGER,
+    str: TEXT,
+    type(None): NONE,
+}
+
+
+def rule_of(hint: Any) -> Rule:
+    """The rule that an annotation stands for."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if origin in (typing.Union, types.UnionType):
+        return functools.reduce(Rule.__or__, map(rule_of, args))
+    if origin is tuple and args[-1] is Ellipsis:
+        return each(rule_of(args[0]))
+    if origin is collections.abc.Callable:
+        return FUNCTION
+    kind = origin or hint
+    return instance(kind) if isinstance(kind, type) else _PLAIN[Any]
+
+
+def plain(value: Any) -> Any:
+    """Returns a value with Python's numbers for those of NumPy."""
+    if type(value) in (tuple, list):
+        entries = [plain(entry) for entry in value]
+        if all(a is b for a, b in zip(entries, value, strict=True)):
+            return value
+        return type(value)(entries)
+    is_scalar = type(value).__module__ == "numpy" and hasattr(value, "item")
+    return value.item() if is_scalar and value.shape == () else value
 
 
 def integer_from(least: int, /, **values: Any) -> None:
@@ -27,64 +262,42 @@ def integer_from(least: int, /, **values: Any) -> None:
         least: Integer.
         **values: What was received, by the names of the arguments.
     """
-    kind, fix = f"an integer of at least {least}", f"Pass {least} or more."
-    for name, value in values.items():
-        fits = is_integer(value) and value >= least
-        _check(fits, name, value, kind, fix)
+    _check(integer(least), values)
 
 
 def positive_integer(**values: Any) -> None:
     """Raises a `ValueError` unless values are integers of at least 1."""
-    for name, value in values.items():
-        fits = is_integer(value) and value >= 1
-        _check(fits, name, value, "a positive integer", "Pass 1 or more.")
+    _check(POSITIVE_INTEGER, values)
 
 
 def non_negative_integer(**values: Any) -> None:
     """Raises a `ValueError` unless values are integers of at least 0."""
-    integer_from(0, **values)
+    _check(COUNT, values)
 
 
 def positive_number(**values: Any) -> None:
-    """Raises a `ValueError` unless values are numbers above 0."""
-    for name, value in values.items():
-        fits = is_number(value) and value > 0
-        _check(fits, name, value, "a positive number")
+    """Raises a `ValueError` unless values are finite numbers above 0."""
+    _check(POSITIVE, values)
 
 
 def non_negative_number(**values: Any) -> None:
-    """Raises a `ValueError` unless values are numbers of at least 0."""
-    for name, value in values.items():
-        fits = is_number(value) and value >= 0
-        _check(fits, name, value, "a number of at least 0")
+    """Raises a `ValueError` unless values are finite numbers of at least 0."""
+    _check(NON_NEGATIVE, values)
 
 
 def fraction(**values: Any) -> None:
     """Raises a `ValueError` unless values are numbers from 0 to 1."""
-    for name, value in values.items():
-        fits = is_number(value) and 0 <= value <= 1
-        _check(fits, name, value, "a number from 0 to 1")
+    _check(FRACTION, values)
 
 
-def fraction_below_one(**values: Any) -> None:
-    """Raises a `ValueError` unless values are numbers of [0, 1)."""
-    for name, value in values.items():
-        fits = is_number(value) and 0 <= value < 1
-        _check(fits, name, value, "a number of at least 0 and below 1")
+def boolean(**values: Any) -> None:
+    """Raises a `ValueError` unless values are `True` or `False`."""
+    _check(BOOLEAN, values)
 
 
-def one_of(choices: Collection, /, **values: Any) -> None:
-    """Raises a `ValueError` unless values are among some choices.
-
-    Args:
-        choices: Collection of what is allowed; the message lists them.
-        **values: What was received, by the names of the arguments.
-    """
-    listed = ", ".join(map(repr, choices))
-    for name, value in values.items():
-        # Equal only where the types are: an array would be compared in parts.
-        fits = any(isinstance(value, type(c)) and value == c for c in choices)
-        _check(fits, name, value, f"one of {listed}")
+def strings(**values: Any) -> None:
+    """Raises a `ValueError` unless values are lists or tuples of strings."""
+    _check(STRINGS, values)
 
 
 def instance_of(kinds: Any, /, **values: Any) -> None:
@@ -94,48 +307,31 @@ def instance_of(kinds: Any, /, **values: Any) -> None:
         kinds: Class, or tuple of classes.
         **values: What was received, by the names of the arguments.
     """
-    classes = kinds if isinstance(kinds, tuple) else (kinds,)
-    listed = " or ".join(f"`{kind.__name__}`" for kind in classes)
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    _check(instance(*kinds), values)
+
+
+def one_of(choices: Collection, /, **values: Any) -> None:
+    """Raises a `ValueError` unless values are among some choices.
+
+    Args:
+        choices: Collection of what is allowed; the message lists them.
+        **values: What was received, by the names of the arguments.
+    """
+    _check(choice(choices), values)
+
+
+def _check(rule: Rule, values: dict[str, Any]) -> None:
     for name, value in values.items():
-        _check(isinstance(value, kinds), name, value, f"of type {listed}")
+        rule.check(name, value)
 
 
-def boolean(**values: Any) -> None:
-    """Raises a `ValueError` unless values are `True` or `False`."""
-    for name, value in values.items():
-        # NumPy has one of its own.
-        fits = type(value).__name__ in ("bool", "bool_")
-        _check(fits, name, value, "True or False")
-
-
-def strings(**values: Any) -> None:
-    """Raises a `ValueError` unless values are lists or tuples of strings."""
-    for name, value in values.items():
-        fits = isinstance(value, (list, tuple)) and all(
-            isinstance(entry, str) for entry in value
-        )
-        _check(fits, name, value, "a list or tuple of strings")
-
-
-def string(**values: Any) -> None:
-    """Raises a `ValueError` unless values are strings, not empty."""
-    for name, value in values.items():
-        fits = isinstance(value, str) and bool(value)
-        _check(fits, name, value, "a string")
-
-
-def callable_(**values: Any) -> None:
-    """Raises a `ValueError` unless values can be called."""
-    for name, value in values.items():
-        _check(callable(value), name, value, "a function")
-
-
-def _check(
-    fits: bool, name: str, value: Any, expected: str, fix: str = ""
-) -> None:
-    if not fits:
-        message = f"`{name}` must be {expected}. Received: {name}={value!r}."
-        raise ValueError(f"{message} {fix}".rstrip())
+def _refuse(name: str, value: Any, expected: str, fix: str) -> None:
+    shown = repr(value)
+    if len(shown) > 200:
+        shown = f"{shown[:200]}... of type {type(value).__name__}"
+    message = f"`{name}` must be {expected}. Received: {name}={shown}."
+    raise ValueError(f"{message} {fix}".rstrip())
 
 
 def check_images(images: Any) -> None:

@@ -106,7 +106,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
                 inputs, gamma, beta, self.epsilon
             )
         else:
-            statistics = ops.cast(statistics, "float32")
+            statistics = self._checked(statistics)
             mean, variance = ops.unstack(slicing.first(statistics, live))
             outputs = kernels.normalize(
                 inputs, gamma, beta, mean, variance, self.epsilon
@@ -127,7 +127,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
             Two float32 tensors of shape (largest number of channels,), for a
             convolution to fold in.
         """
-        mean, variance = ops.unstack(ops.cast(statistics, "float32"))
+        mean, variance = ops.unstack(self._checked(statistics))
         return kernels.affine(
             ops.convert_to_tensor(self.gamma),
             ops.convert_to_tensor(self.beta),
@@ -135,6 +135,15 @@ class ElasticBatchNormalization(keras.layers.Layer):
             variance,
             self.epsilon,
         )
+
+    def _checked(self, statistics):
+        shape = tuple(getattr(statistics, "shape", ()))
+        if shape != (2, self.channels):
+            raise ValueError(
+                f"`statistics` must have shape (2, {self.channels}): means and "
+                f"variances. Received: statistics of shape {shape}."
+            )
+        return ops.cast(statistics, "float32")
 
     def _pad(self, statistics, live):
         # One shape for every choice, so that branches and traces agree.

@@ -1,6 +1,7 @@
 """The supernet: one set of weights that holds every architecture."""
 
 import functools
+from collections.abc import Mapping
 
 import keras
 from keras import ops
@@ -10,6 +11,7 @@ from keras_elastic import families
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import elastic_operations
+from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.extraction import extract_child
 from keras_elastic.models.subnet_run import SubnetRun
 from keras_elastic.spaces import Architecture
@@ -63,7 +65,8 @@ class Supernet(keras.Model):
 
     Raises:
         ValueError: The family or mode is unknown, `classes` is not positive,
-            images are not RGB, or `arch` is not in the family's space.
+            images are not RGB, `arch` is not in the family's space, or
+            `statistics` are none of its.
 
     Example:
 
@@ -148,7 +151,21 @@ class Supernet(keras.Model):
                     f"Received: arch.shape={tuple(arch.shape)}."
                 )
         checks.check_images(images)
+        statistics = kwargs.get("statistics")
+        if statistics is not None:
+            self._check_statistics(statistics, isinstance(arch, Architecture))
         return super().__call__(images, arch=arch, **kwargs)
+
+    def _check_statistics(self, statistics, is_one):
+        # One architecture needs those of its own blocks alone.
+        needed = {
+            name: channels
+            for name, channels in self._channels.items()
+            if not is_one
+            or not isinstance(statistics, Mapping)
+            or name in statistics
+        }
+        statistics_checks.check(statistics, needed)
 
     def call(
         self,

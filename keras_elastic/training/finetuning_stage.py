@@ -58,7 +58,16 @@ class FineTuningStage:
     statistics: str = MEASURED
 
     def __post_init__(self):
-        _check_numbers(self)
+        checks.fields(
+            self,
+            name=checks.STRING,
+            epochs=checks.POSITIVE_INTEGER,
+            learning_rate=checks.POSITIVE,
+            warmup_epochs=checks.NON_NEGATIVE,
+            weight_decay=checks.NON_NEGATIVE,
+            momentum=checks.BELOW_ONE,
+            statistics=checks.choice(STATISTICS),
+        )
 
     def schedule(self, steps_per_epoch):
         """Returns the learning rate by step, a schedule of Keras.
@@ -208,16 +217,3 @@ def _scope(model):
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     return model.distribute_strategy.scope()
-
-
-def _check_numbers(stage):
-    checks.string(name=stage.name)
-    checks.positive_integer(epochs=stage.epochs)
-    checks.positive_number(learning_rate=stage.learning_rate)
-    checks.non_negative_number(
-        warmup_epochs=stage.warmup_epochs, weight_decay=stage.weight_decay
-    )
-    checks.fraction_below_one(momentum=stage.momentum)
-    checks.one_of(STATISTICS, statistics=stage.statistics)
-    if stage.layers is not None:
-        checks.strings(layers=stage.layers)
