@@ -28,6 +28,7 @@ class PooledStatistics:
     too small and depend on the batch size.
     """
 
+    @checks.arguments(supernet=checks.SUPERNET)
     def __init__(self):
         self.images = 0
         self._mean = {}
@@ -89,6 +90,7 @@ class SubnetCalibrator:
             strategy=strategy,
         )
 
+    @checks.arguments(images=checks.IMAGES, batch_size=checks.POSITIVE_INTEGER)
     def measure(self, arch, images, batch_size=256):
         """Measures the statistics of one subnet.
 
@@ -116,6 +118,9 @@ class SubnetCalibrator:
         return pooled.result()
 
 
+@checks.arguments(
+    model=checks.MODEL, images=checks.IMAGES, batch_size=checks.POSITIVE_INTEGER
+)
 def calibrate(model, images, batch_size=256):
     """Measures and sets the normalization statistics of a child.
 
@@ -245,6 +250,7 @@ def _check_all_seen(layers, seen):
         )
 
 
+@checks.arguments(model=checks.having("layers", what="a `keras.Model`"))
 def is_calibrated(model):
     """Whether a model's normalizations hold measured statistics.
 

@@ -132,10 +132,14 @@ POSITIVE_INTEGER = Rule(
 COUNT = integer(0)
 NUMBER = Rule("a number", is_number)
 POSITIVE = Rule(
-    "a positive number", lambda value: is_finite(value) and value > 0
+    "a positive number", lambda value: is_number(value) and value > 0
+)
+RATE = Rule(
+    "a positive number that is finite",
+    lambda value: is_finite(value) and value > 0,
 )
 NON_NEGATIVE = Rule(
-    "a number of at least 0", lambda value: is_finite(value) and value >= 0
+    "a number of at least 0", lambda value: is_number(value) and value >= 0
 )
 FRACTION = Rule(
     "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
@@ -144,11 +148,10 @@ BELOW_ONE = Rule(
     "a number of at least 0 and below 1",
     lambda value: is_number(value) and 0 <= value < 1,
 )
-STRING = Rule(
-    "a string", lambda value: isinstance(value, str) and bool(value)
-)
+STRING = Rule("a string", lambda value: isinstance(value, str) and bool(value))
 TEXT = Rule("a string", lambda value: isinstance(value, str))
 STRINGS = each(STRING)
+INTEGERS = each(INTEGER)
 FUNCTION = Rule(
     "a function",
     lambda value: callable(value) and not isinstance(value, type),
@@ -157,12 +160,76 @@ PATH = Rule("a path, a string or `pathlib.Path`", is_path)
 MAPPING = Rule(
     "a dictionary", lambda value: isinstance(value, collections.abc.Mapping)
 )
-FAMILY = having(
-    "name", "space", "plan", what="a family, or the name of a registered one"
-) | Rule("", lambda value: isinstance(value, str))
-SPACE = having("genes", "encode", what="a `SearchSpace`")
+SEQUENCE = Rule(
+    "a list or tuple",
+    lambda value: (
+        isinstance(value, collections.abc.Iterable)
+        and not isinstance(value, (str, bytes, dict, set, type))
+    ),
+)
+ITERABLE = SEQUENCE
+PAIR = Rule(
+    "a pair", lambda value: isinstance(value, (list, tuple)) and len(value) == 2
+)
+NUMBERS = Rule(
+    "a number or a list of them",
+    lambda value: (
+        is_finite(value)
+        or isinstance(value, (list, tuple))
+        and bool(value)
+        and all(map(is_finite, value))
+    ),
+)
+
+
+def _is_array(value: Any) -> bool:
+    has_both = hasattr(value, "shape") and hasattr(value, "dtype")
+    return has_both and not isinstance(value, type)
+
+
+# In a plan, one number stands for an architecture, an array for many, and a
+# tensor for one that is not known yet.
+SIZE = Rule(
+    "a positive integer, or an array or a tensor of them",
+    lambda value: POSITIVE_INTEGER.fits(value) or _is_array(value),
+)
+ENCODED = Rule(
+    "an array of encoded architectures, integers of shape (count, genes)",
+    lambda value: (
+        _is_array(value)
+        and len(value.shape) in (1, 2)
+        and getattr(value.dtype, "kind", "") in ("i", "u")
+    ),
+)
+# What these are is told by what they have: the parts import one another in
+# one direction, and checks none of them.
+FAMILY = having("name", "space", "plan", what="a family")
+FAMILY_OR_NAME = FAMILY | Rule("the name of one", STRING.fits)
+SPACE = having("genes", "encode", "sample", what="a `SearchSpace`")
 ARCHITECTURE = having(
     "resolution", "expand_ratio", "to_json", what="an `Architecture`"
+)
+GENES = having(
+    "resolution", "width", "depth", what="an `Architecture` or `Genes`"
+)
+PLAN = having("blocks", "scale", "offset", what="a `Plan`")
+MODEL = having("layers", "weights", "get_config", what="a `keras.Model`")
+SUPERNET = having("space", "child", "normalizations", what="a `Supernet`")
+OPTIMIZER = having("build", "variables", what="a Keras optimizer")
+GENERATOR = having("integers", "choice", what="a `numpy.random.Generator`")
+SPLIT = having("size", "images", what="a split of a data set")
+
+
+def _are_images(value: Any) -> bool:
+    if _is_array(value):
+        return len(value.shape) == 4 and value.shape[-1] == 3
+    is_empty = hasattr(value, "__len__") and isinstance(value, (list, tuple))
+    return SEQUENCE.fits(value) and not (is_empty and not len(value))
+
+
+IMAGES = Rule(
+    "an array of RGB images, of shape (count, height, width, 3), or batches",
+    _are_images,
 )
 
 
@@ -238,7 +305,9 @@ def rule_of(hint: Any) -> Rule:
         return functools.reduce(Rule.__or__, map(rule_of, args))
     if origin is tuple and args[-1] is Ellipsis:
         return each(rule_of(args[0]))
-    if origin is collections.abc.Callable:
+    if origin is tuple:
+        return PAIR if len(args) == 2 else instance(tuple)
+    if collections.abc.Callable in (origin, hint):
         return FUNCTION
     kind = origin or hint
     return instance(kind) if isinstance(kind, type) else _PLAIN[Any]
@@ -293,6 +362,11 @@ def fraction(**values: Any) -> None:
 def boolean(**values: Any) -> None:
     """Raises a `ValueError` unless values are `True` or `False`."""
     _check(BOOLEAN, values)
+
+
+def string(**values: Any) -> None:
+    """Raises a `ValueError` unless values are strings, not empty."""
+    _check(STRING, values)
 
 
 def strings(**values: Any) -> None:

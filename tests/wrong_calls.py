@@ -266,7 +266,6 @@ def method(make, name):
 
 
 def fit(**arguments):
-    keras.config.disable_traceback_filtering
     model = keras.models.clone_model(child())
     model.set_weights(child().get_weights())
     training_of(model)
@@ -1594,7 +1593,7 @@ def _conditional():
         "conditional.select_pair",
         conditional.select_pair,
         {
-            "family": "bignas_digits",
+            "family": digits_family,
             "flops": 1e6,
             "classes": 3,
             "num_bases": 2,

@@ -24,6 +24,9 @@ SIGNATURE = "classify"
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
 
 
+@checks.arguments(
+    path=checks.PATH, calibration_images=checks.IMAGES | checks.NONE
+)
 def litert(
     model, path, quantization=None, calibration_images=None
 ) -> pathlib.Path:

@@ -19,6 +19,16 @@ from keras_elastic.export.saved_model import write_labels
 from keras_elastic.export.shared_weights import SharedWeights
 
 
+@checks.arguments(
+    source=checks.having(
+        "supernet", "front", what="a zoo entry or a `Supernet`"
+    )
+    | checks.SUPERNET,
+    folder=checks.PATH,
+    version=checks.POSITIVE_INTEGER,
+    top=checks.POSITIVE_INTEGER,
+    overwrite=checks.BOOLEAN,
+)
 def many_budgets(
     source,
     folder: str | pathlib.Path,

@@ -13,6 +13,13 @@ from keras_elastic.export.folding import fold
 from keras_elastic.models.outputs import check_classifier
 
 
+@checks.arguments(
+    folder=checks.PATH,
+    version=checks.POSITIVE_INTEGER,
+    top=checks.POSITIVE_INTEGER,
+    multi_label=checks.BOOLEAN | checks.NONE,
+    overwrite=checks.BOOLEAN,
+)
 def saved_model(
     model: keras.Model,
     folder: str | pathlib.Path,

@@ -8,6 +8,7 @@ from keras_elastic import checks
 from keras_elastic import files
 
 
+@checks.arguments(folder=checks.PATH)
 def next_version(folder) -> int:
     """Returns the version after the latest in a folder, or 1.
 

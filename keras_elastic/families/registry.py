@@ -6,6 +6,7 @@ import pathlib
 import pkgutil
 from typing import Any
 
+from keras_elastic import checks
 from keras_elastic.spaces import Architecture
 
 _FAMILIES: dict[str, Any] = {}
@@ -14,6 +15,7 @@ _NETWORKS: dict[str, tuple[str, Architecture]] = {}
 _CLASSES: set[type] = set()
 
 
+@checks.arguments(family=checks.FAMILY)
 def register(family):
     """Adds a family to those that `get` finds.
 
@@ -41,6 +43,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_FAMILIES))
 
 
+@checks.arguments(name=checks.STRING)
 def get(name: str, /, **changes):
     """Returns a family by name.
 
@@ -73,6 +76,7 @@ def _replace(family, changes):
     return dataclasses.replace(family, **changes)
 
 
+@checks.arguments(family=checks.FAMILY)
 def serialize(family) -> dict:
     """Returns the family's class and table as JSON-compatible values."""
     return {
@@ -109,6 +113,9 @@ def _tuples(value):
     return value
 
 
+@checks.arguments(
+    name=checks.STRING, family=checks.STRING, arch=checks.ARCHITECTURE
+)
 def register_network(name: str, family: str, arch: Architecture) -> None:
     """Adds a published network to those that `network` finds.
 
@@ -134,6 +141,7 @@ def network_names() -> tuple[str, ...]:
     return tuple(sorted(_NETWORKS))
 
 
+@checks.arguments(name=checks.STRING)
 def network(name: str) -> tuple[Any, Architecture]:
     """Returns the family and the architecture of a published network.
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 
@@ -63,8 +64,11 @@ class ElasticBatchNormalization(keras.layers.Layer):
     ):
         # `call` casts the inputs; given statistics stay float32.
         super().__init__(autocast=False, **kwargs)
+        checks.positive_number(epsilon=epsilon)
         self.epsilon = epsilon
-        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.gamma_initializer = slicing.check_initializer(
+            gamma_initializer=gamma_initializer
+        )
         self.mode = slicing.check_mode(mode)
 
     def build(self, input_shape):
@@ -93,6 +97,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
     def call(
         self, inputs, channels=None, statistics=None, return_statistics=False
     ):
+        checks.boolean(return_statistics=return_statistics)
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )

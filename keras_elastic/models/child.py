@@ -4,10 +4,12 @@ import functools
 
 import keras
 
+from keras_elastic import checks
 from keras_elastic.models import class_names
 from keras_elastic.spaces import plan as primitives
 
 
+@checks.arguments(plan=checks.PLAN, name=checks.STRING | checks.NONE)
 def build_child(plan, name=None):
     """Builds a plan over integers from stock layers, with new weights.
 

@@ -18,6 +18,7 @@ class Prediction(NamedTuple):
     probability: float
 
 
+@checks.arguments(top=checks.POSITIVE_INTEGER)
 def decode_predictions(logits, model, top=5):
     """Names the most probable classes of each image.
 

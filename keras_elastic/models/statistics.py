@@ -23,9 +23,7 @@ def check(statistics, channels):
     for name, least in channels.items():
         shape = tuple(getattr(statistics[name], "shape", ()))
         if len(shape) != 2 or shape[0] != 2 or shape[1] < least:
-            _refuse(
-                f"shape {shape} for '{name}', which has {least} channels"
-            )
+            _refuse(f"shape {shape} for '{name}', which has {least} channels")
         if isinstance(statistics[name], np.ndarray):
             _check_values(name, statistics[name])
 

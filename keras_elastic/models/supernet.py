@@ -17,6 +17,11 @@ from keras_elastic.models.subnet_run import SubnetRun
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
 
+_ENCODING = checks.Rule(
+    "an `Architecture` or its encoding, an int32 vector",
+    lambda value: hasattr(value, "dtype") or checks.INTEGERS.fits(value),
+)
+
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class Supernet(keras.Model):
@@ -77,11 +82,13 @@ class Supernet(keras.Model):
     """
 
     def __init__(self, family, classes, mode="sliced", **kwargs):
+        checks.FAMILY_OR_NAME.check("family", family)
+        checks.positive_integer(classes=classes)
         family = families.get(family) if isinstance(family, str) else family
+        classes = checks.plain(classes)
         kwargs.setdefault("name", f"{family.name}_supernet")
         # Statistics stay float32; `_preprocess` casts the images.
         super().__init__(autocast=False, **kwargs)
-        slicing.check_positive(classes=classes)
         self.family = family
         self.classes = classes
         self.mode = slicing.check_mode(mode)
@@ -140,9 +147,14 @@ class Supernet(keras.Model):
     # Calling
 
     def __call__(self, images, arch, **kwargs):
+        checks.boolean(return_statistics=kwargs.get("return_statistics", False))
+        (checks.SIZE | checks.NONE).check(
+            "resolution", kwargs.get("resolution")
+        )
         if isinstance(arch, Architecture):
             self.space.validate(arch)
         else:
+            _ENCODING.check("arch", arch)
             arch = ops.convert_to_tensor(arch, dtype="int32")
             if tuple(arch.shape) != (len(self.space.genes),):
                 raise ValueError(
@@ -205,6 +217,11 @@ class Supernet(keras.Model):
 
     # Children
 
+    @checks.arguments(
+        arch=checks.ARCHITECTURE,
+        classes=checks.POSITIVE_INTEGER | checks.NONE,
+        name=checks.STRING | checks.NONE,
+    )
     def child(self, arch, statistics=None, classes=None, name=None):
         """Extracts an architecture as a model of stock Keras layers.
 

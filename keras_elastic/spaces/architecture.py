@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
 
+from keras_elastic import checks
+
 FIELDS = ("resolution", "width", "depth", "kernel_size", "expand_ratio")
 
 
@@ -69,6 +71,7 @@ class Architecture:
         return json.dumps(self.to_dict())
 
     @classmethod
+    @checks.arguments(values=checks.MAPPING)
     def from_dict(cls, values: dict) -> "Architecture":
         """Makes an architecture from what `to_dict` returned."""
         if not isinstance(values, dict) or set(values) != set(FIELDS):
@@ -80,6 +83,7 @@ class Architecture:
         return cls(**values)
 
     @classmethod
+    @checks.arguments(text=checks.TEXT)
     def from_json(cls, text: str) -> "Architecture":
         """Makes an architecture from what `to_json` returned."""
         try:

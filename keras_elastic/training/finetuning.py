@@ -14,6 +14,14 @@ from keras_elastic.training.finetuning_stage import compile_settings
 from keras_elastic.training.finetuning_stage import last_layers
 
 
+@checks.arguments(
+    model=checks.MODEL,
+    epochs=checks.POSITIVE_INTEGER,
+    head_epochs=checks.COUNT,
+    learning_rate=checks.POSITIVE,
+    head_learning_rate=checks.POSITIVE,
+    weight_decay=checks.NON_NEGATIVE,
+)
 def finetune_recipe(
     model,
     *,
@@ -202,6 +210,11 @@ class FineTuningRecipe:
         """Epochs of all stages together."""
         return sum(stage.epochs for stage in self.stages)
 
+    @checks.arguments(
+        model=checks.MODEL,
+        batch_size=checks.POSITIVE_INTEGER | checks.NONE,
+        steps_per_epoch=checks.POSITIVE_INTEGER | checks.NONE,
+    )
     def fit(
         self,
         model,

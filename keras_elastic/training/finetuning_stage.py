@@ -62,7 +62,7 @@ class FineTuningStage:
             self,
             name=checks.STRING,
             epochs=checks.POSITIVE_INTEGER,
-            learning_rate=checks.POSITIVE,
+            learning_rate=checks.RATE,
             warmup_epochs=checks.NON_NEGATIVE,
             weight_decay=checks.NON_NEGATIVE,
             momentum=checks.BELOW_ONE,
@@ -93,6 +93,9 @@ class FineTuningStage:
             warmup_steps=warmup,
         )
 
+    @checks.arguments(
+        model=checks.MODEL, steps_per_epoch=checks.POSITIVE_INTEGER
+    )
     def prepare(self, model, steps_per_epoch):
         """Makes a model ready for the `fit` of this stage.
 

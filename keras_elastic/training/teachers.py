@@ -78,6 +78,9 @@ class SubnetTeacher:
     supernet: Any
     arch: Architecture
 
+    def __post_init__(self):
+        checks.fields(self, supernet=checks.SUPERNET)
+
     @property
     def classes(self):
         """Number of classes."""

@@ -19,6 +19,7 @@ import zipfile
 import keras
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic import files
 from keras_elastic.models.extraction import extract_child
@@ -61,6 +62,7 @@ class Entry:
         ValueError: The folder is not an entry.
     """
 
+    @checks.arguments(folder=checks.PATH)
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self._model = _read_model(self.folder)
@@ -125,6 +127,7 @@ class Entry:
         path = self._verified(FRONT)
         return Front.read(path, self.family, self.classes)
 
+    @checks.arguments(weights=checks.BOOLEAN)
     def supernet(self, weights: bool = True):
         """Returns the `Supernet`, with its weights unless told otherwise.
 
@@ -140,6 +143,9 @@ class Entry:
             supernet.load_weights(path)
         return supernet
 
+    @checks.arguments(
+        arch=checks.ARCHITECTURE, classes=checks.POSITIVE_INTEGER | checks.NONE
+    )
     def child(self, arch, statistics=None, classes=None) -> keras.Model:
         """Extracts an architecture, as `Supernet.child` does, but faster.
 
@@ -166,6 +172,7 @@ class Entry:
             new_classes=classes,
         )
 
+    @checks.arguments(row=checks.COUNT)
     def statistics(self, row: int) -> dict[str, np.ndarray]:
         """Returns the normalization statistics of a row of the front."""
         path = self._verified(STATISTICS)

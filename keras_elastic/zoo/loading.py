@@ -17,6 +17,20 @@ from keras_elastic.zoo.places import find_entry
 _RANDOM_DRAWS = 10_000
 
 
+@checks.arguments(
+    name_or_folder=checks.PATH,
+    flops=checks.POSITIVE | checks.NONE,
+    params=checks.POSITIVE | checks.NONE,
+    memory=checks.POSITIVE | checks.NONE,
+    resolution=checks.POSITIVE_INTEGER | checks.NONE,
+    arch=checks.ARCHITECTURE | checks.NONE,
+    classes=checks.POSITIVE_INTEGER | checks.NONE,
+    multi_label=checks.BOOLEAN,
+    include_top=checks.BOOLEAN,
+    pooling=checks.STRING | checks.NONE,
+    weights=checks.choice(("auto", None)),
+    calibration_images=checks.IMAGES | checks.NONE,
+)
 def load(
     name_or_folder,
     *,

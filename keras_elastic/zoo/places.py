@@ -2,6 +2,7 @@
 
 import pathlib
 
+from keras_elastic import checks
 from keras_elastic.zoo.entry import Entry
 
 # A link to the top-level folder `zoo`; in a wheel, a folder of its own.
@@ -42,6 +43,7 @@ def recipe_file(name: str) -> pathlib.Path:
     return known[name]
 
 
+@checks.arguments(name_or_folder=checks.PATH)
 def find_entry(name_or_folder) -> Entry:
     """Finds an entry of the zoo by name, or a run by its folder.
 

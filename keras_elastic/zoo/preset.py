@@ -11,6 +11,7 @@ import pathlib
 
 import keras
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.export import child_checks
 from keras_elastic.models import heads
@@ -47,6 +48,12 @@ Without this library: `keras.saving.load_model("model.keras")`.
 """
 
 
+@checks.arguments(
+    model=checks.MODEL,
+    folder=checks.PATH,
+    card=checks.TEXT,
+    overwrite=checks.BOOLEAN,
+)
 def save_preset(
     model, folder, *, class_names=None, card="", overwrite=False
 ) -> pathlib.Path:

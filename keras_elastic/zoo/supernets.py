@@ -4,6 +4,7 @@ import pathlib
 
 import keras
 
+from keras_elastic import checks
 from keras_elastic.models import Supernet
 from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.selection import Budget
@@ -15,6 +16,11 @@ from keras_elastic.zoo.loading import load
 from keras_elastic.zoo.places import find_entry
 
 
+@checks.arguments(
+    name_or_folder=checks.PATH,
+    classes=checks.POSITIVE_INTEGER | checks.NONE,
+    weights=checks.choice(("auto", None)),
+)
 def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
     """Loads the supernet of an entry.
 
@@ -50,6 +56,16 @@ def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
     return supernet
 
 
+@checks.arguments(
+    name_or_folder=checks.PATH,
+    flops=checks.POSITIVE | checks.NONE,
+    params=checks.POSITIVE | checks.NONE,
+    memory=checks.POSITIVE | checks.NONE,
+    resolution=checks.POSITIVE_INTEGER | checks.NONE,
+    scorer=checks.FUNCTION | checks.NONE,
+    search=checks.having("search", what="a search") | checks.NONE,
+    progress=checks.FUNCTION | checks.NONE,
+)
 def select(
     name_or_folder,
     *,
@@ -98,6 +114,7 @@ def select(
     return Selection(row.arch, row.costs, row.score, reason)
 
 
+@checks.arguments(name=checks.PATH)
 def load_teacher(name) -> KerasTeacher:
     """Loads a teacher by what a recipe calls it.
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.conditional.basisnet import config as basisnet_config
 from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
@@ -94,15 +95,14 @@ class BasisNet(keras.Model):
         name="basisnet",
         **kwargs,
     ):
+        checks.PLAN.check("light", light)
+        checks.PLAN.check("specialist", specialist)
+        checks.string(name=name)
         light, specialist = map(basisnet_config.live_plan, (light, specialist))
         slicing.image_axes()
         _check_classes(light, specialist)
         basis_blocks = check_bases(specialist, num_bases, basis_blocks)
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"`activation` must be one of {ACTIVATIONS}. "
-                f"Received: activation={activation!r}."
-            )
+        checks.one_of(ACTIVATIONS, activation=activation)
         graph = TwoStages(
             light, specialist, num_bases, basis_blocks, activation
         )

@@ -6,6 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.models.converting.blocks import read_blocks
 from keras_elastic.models.converting.choices import Shrinking
 from keras_elastic.models.converting.choices import make_family
@@ -20,6 +21,12 @@ from keras_elastic.spaces.plan import out_size
 SIZE = 224
 
 
+@checks.arguments(
+    model=checks.MODEL,
+    channel_order=checks.STRING,
+    mode=checks.STRING,
+    name=checks.STRING | checks.NONE,
+)
 def elastic(
     model,
     *,

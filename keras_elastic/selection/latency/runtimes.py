@@ -299,6 +299,12 @@ def get_runtime(runtime, threads: int | None = None) -> Runtime:
     return RUNTIMES[runtime](threads)
 
 
+@checks.arguments(
+    model=checks.MODEL,
+    batch_size=checks.POSITIVE_INTEGER,
+    threads=checks.POSITIVE_INTEGER | checks.NONE,
+    runs=checks.POSITIVE_INTEGER,
+)
 def measure_latency(
     model,
     runtime="tensorflow",
