@@ -28,7 +28,6 @@ class PooledStatistics:
     too small and depend on the batch size.
     """
 
-    @checks.arguments(supernet=checks.SUPERNET)
     def __init__(self):
         self.images = 0
         self._mean = {}
@@ -79,6 +78,7 @@ class SubnetCalibrator:
     >>> statistics = calibrator.measure(supernet.space.largest, images)
     """
 
+    @checks.arguments(supernet=checks.SUPERNET)
     def __init__(self, supernet, strategy=None):
         self.supernet = supernet
         self._batch_statistics = tracing.OnReplicas(

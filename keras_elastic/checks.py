@@ -193,6 +193,7 @@ SIZE = Rule(
     "a positive integer, or an array or a tensor of them",
     lambda value: POSITIVE_INTEGER.fits(value) or _is_array(value),
 )
+ARRAY = Rule("an array", _is_array)
 ENCODED = Rule(
     "an array of encoded architectures, integers of shape (count, genes)",
     lambda value: (
@@ -242,22 +243,24 @@ def arguments(**rules: Rule) -> Callable:
         **rules: `Rule` by the name of the argument.
     """
 
+    pairs = list(rules.items())
+
     def decorate(function):
-        signature = inspect.signature(function)
+        names = list(inspect.signature(function).parameters)
+        places = [(names.index(name), name, rule) for name, rule in pairs]
 
         @functools.wraps(function)
         def checked(*args, **kwargs):
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError:
-                # Python names the argument that is missing or unknown.
-                return function(*args, **kwargs)
-            for name, rule in rules.items():
-                if name in bound.arguments:
-                    value = bound.arguments[name]
-                    rule.check(name, value)
-                    bound.arguments[name] = plain(value)
-            return function(*bound.args, **bound.kwargs)
+            # Python itself tells of what is missing or unknown.
+            given = list(args)
+            for place, name, rule in places:
+                if name in kwargs:
+                    rule.check(name, kwargs[name])
+                    kwargs[name] = plain(kwargs[name])
+                elif place < len(given):
+                    rule.check(name, given[place])
+                    given[place] = plain(given[place])
+            return function(*given, **kwargs)
 
         return checked
 

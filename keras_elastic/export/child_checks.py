@@ -96,7 +96,9 @@ def is_older(model) -> bool:
 
 def wrapped_by(model) -> str | None:
     """The function of this package that wrapped a model's layers, or `None`."""
-    kinds = {type(layer).__name__ for layer in getattr(model, "layers", ())}
+    layers = getattr(model, "layers", ())
+    layers = layers if isinstance(layers, (list, tuple)) else ()
+    kinds = {type(layer).__name__ for layer in layers}
     return next((_WRAPPERS[k] for k in sorted(kinds & {*_WRAPPERS})), None)
 
 

@@ -15,6 +15,7 @@ References:
 
 import dataclasses
 
+from keras_elastic import checks
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
@@ -104,6 +105,10 @@ class EfficientNet(Table):
     def __post_init__(self):
         make_rows(self, "stages", Stage)
         super().__post_init__()
+        checks.string(activation=self.activation)
+        checks.positive_integer(stem_strides=self.stem_strides)
+        checks.fraction(dropout=self.dropout)
+        self._strides()
 
     @property
     def space(self) -> SearchSpace:

@@ -65,6 +65,19 @@ def get(name: str, /, **changes):
     return _replace(_FAMILIES[name], changes)
 
 
+def named(family):
+    """Returns a family by its name, or a family itself.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    checks.FAMILY_OR_NAME.check("family", family)
+    if not isinstance(family, str):
+        return family
+    checks.one_of(names(), family=family)
+    return _FAMILIES[family]
+
+
 def _replace(family, changes):
     fields = [field.name for field in dataclasses.fields(family)]
     unknown = sorted(set(changes) - set(fields))
@@ -101,6 +114,11 @@ def deserialize(config: dict):
             f"{sorted(classes)}. Received: {name!r}. Import the module that "
             "registers it first."
         )
+    if not isinstance(config.get("table"), dict):
+        raise ValueError(
+            "`config` must have a `table`, the fields of the family. "
+            f"Received: config={config!r}."
+        )
     return classes[name](**_tuples(config["table"]))
 
 
@@ -127,7 +145,7 @@ def register_network(name: str, family: str, arch: Architecture) -> None:
     Raises:
         ValueError: The name is taken, or `arch` is not in the family's space.
     """
-    get(family).space.validate(arch)
+    named(family).space.validate(arch)
     known = _NETWORKS.setdefault(name, (family, arch))
     if known != (family, arch):
         raise ValueError(

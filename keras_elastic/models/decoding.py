@@ -18,7 +18,7 @@ class Prediction(NamedTuple):
     probability: float
 
 
-@checks.arguments(top=checks.POSITIVE_INTEGER)
+@checks.arguments(logits=checks.SEQUENCE, top=checks.POSITIVE_INTEGER)
 def decode_predictions(logits, model, top=5):
     """Names the most probable classes of each image.
 
@@ -56,7 +56,6 @@ def decode_predictions(logits, model, top=5):
             f"the {len(names)} class names. Received: shape={logits.shape}. "
             "Pass what the model returned for a batch of images."
         )
-    checks.positive_integer(top=top)
     probabilities = ops.convert_to_numpy(
         outputs.to_probabilities(logits, end, multi_label)
     )

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic import families
+from keras_elastic.families import registry
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import elastic_operations
@@ -82,9 +83,8 @@ class Supernet(keras.Model):
     """
 
     def __init__(self, family, classes, mode="sliced", **kwargs):
-        checks.FAMILY_OR_NAME.check("family", family)
         checks.positive_integer(classes=classes)
-        family = families.get(family) if isinstance(family, str) else family
+        family = registry.named(family)
         classes = checks.plain(classes)
         kwargs.setdefault("name", f"{family.name}_supernet")
         # Statistics stay float32; `_preprocess` casts the images.

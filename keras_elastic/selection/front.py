@@ -87,7 +87,9 @@ class FrontRow:
             params=checks.COUNT,
             memory=checks.COUNT,
             held_out_top1=checks.FRACTION,
+            held_out_loss=checks.NON_NEGATIVE,
             test_top1=checks.FRACTION | checks.NONE,
+            latency_ms=checks.NON_NEGATIVE | checks.NONE,
         )
         for name in _MEASURED:
             value = getattr(self, name)

@@ -165,7 +165,12 @@ def _score(record) -> Score:
     return Score(record.accuracy, -record.loss)
 
 
+_PAIRS = checks.each(checks.PAIR)
+
+
 def _as_arrays(batches):
+    batches = list(batches)
+    _PAIRS.check("evaluation_batches", batches)
     arrays = [
         (ops.convert_to_numpy(images), ops.convert_to_numpy(labels))
         for images, labels in batches

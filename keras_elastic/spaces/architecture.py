@@ -71,12 +71,12 @@ class Architecture:
         return json.dumps(self.to_dict())
 
     @classmethod
-    @checks.arguments(values=checks.MAPPING)
     def from_dict(cls, values: dict) -> "Architecture":
         """Makes an architecture from what `to_dict` returned."""
         if not isinstance(values, dict) or set(values) != set(FIELDS):
             raise ValueError(
-                f"An architecture needs exactly the fields {list(FIELDS)}. "
+                "`values` must be those of an architecture: exactly the "
+                f"fields {list(FIELDS)}. "
                 f"Received: {values!r}. Add the missing fields and remove "
                 "the others."
             )

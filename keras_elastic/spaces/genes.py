@@ -87,7 +87,11 @@ class GeneTable:
         ]
         return self.canonical(np.stack(columns, axis=1))
 
-    @checks.arguments(encoded=checks.ENCODED, rng=checks.GENERATOR)
+    @checks.arguments(
+        encoded=checks.ENCODED,
+        rng=checks.GENERATOR,
+        probability=checks.FRACTION | checks.ARRAY,
+    )
     def mutate(
         self,
         encoded: np.ndarray,

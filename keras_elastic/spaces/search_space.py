@@ -310,6 +310,13 @@ class SearchSpace:
     @checks.arguments(values=checks.MAPPING)
     def from_dict(cls, values: dict) -> "SearchSpace":
         """Makes a space from what `to_dict` or its JSON holds."""
+        fields = [field.name for field in dataclasses.fields(cls)]
+        needed = {*fields} - {"owners", "labels"}
+        if not needed <= {*values} <= {*fields}:
+            raise ValueError(
+                f"`values` must have the fields {fields}. Received: "
+                f"{sorted(map(str, values))}."
+            )
         return cls(**values)
 
 

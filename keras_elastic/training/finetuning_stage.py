@@ -180,9 +180,10 @@ def check_layers(model, names):
     unknown = [name for name in names or () if name not in known]
     if unknown or names == ():
         raise ValueError(
-            "The layers to train must be some of the model's that have "
-            f"weights. Received: {names}, of which '{model.name}' lacks "
-            f"{unknown}. Its last ones are {last_layers(model)}."
+            "The layers to train, `layers` of a stage or the `head`, must be "
+            "some of the model's that have weights. Received: "
+            f"{names}, of which '{model.name}' lacks {unknown}. Its last "
+            f"ones are {last_layers(model)}."
         )
 
 

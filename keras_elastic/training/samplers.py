@@ -207,6 +207,9 @@ class Single:
 
     arch: Architecture
 
+    def __post_init__(self):
+        checks.fields(self)
+
     def draw(self, supernet, seed, step, losses=None):
         """Returns the architecture as an int32 array of shape (1, genes)."""
         return supernet.space.encode(self.arch)[None]

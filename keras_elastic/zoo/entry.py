@@ -175,6 +175,11 @@ class Entry:
     @checks.arguments(row=checks.COUNT)
     def statistics(self, row: int) -> dict[str, np.ndarray]:
         """Returns the normalization statistics of a row of the front."""
+        if row >= len(self.front.rows):
+            raise ValueError(
+                f"`row` must be below {len(self.front.rows)}, the number of "
+                f"rows of the front. Received: row={row}."
+            )
         path = self._verified(STATISTICS)
         prefix = f"{row}/"
         try:

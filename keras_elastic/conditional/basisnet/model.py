@@ -98,6 +98,7 @@ class BasisNet(keras.Model):
         checks.PLAN.check("light", light)
         checks.PLAN.check("specialist", specialist)
         checks.string(name=name)
+        (checks.FRACTION | checks.NONE).check("exit_threshold", exit_threshold)
         light, specialist = map(basisnet_config.live_plan, (light, specialist))
         slicing.image_axes()
         _check_classes(light, specialist)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_elastic import checks
-from keras_elastic import families
+from keras_elastic.families import registry
 from keras_elastic.spaces import plan as primitives
 
 # Named windows: so many choices at the start, in the middle, at the end.
@@ -28,8 +28,7 @@ def check_gates(family):
 
 def named(family):
     """Returns a family by its name, or itself."""
-    checks.FAMILY_OR_NAME.check("family", family)
-    return families.get(family) if isinstance(family, str) else family
+    return registry.named(family)
 
 
 def check_resolution(family, resolution):
