@@ -234,6 +234,16 @@ IMAGES = Rule(
 )
 
 
+SIZES = Rule(
+    "a tuple of positive integers, not empty",
+    lambda value: (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(map(POSITIVE_INTEGER.fits, value))
+    ),
+)
+
+
 def arguments(**rules: Rule) -> Callable:
     """Decorates a function: its arguments are checked before it runs.
 
@@ -411,7 +421,7 @@ def _refuse(name: str, value: Any, expected: str, fix: str) -> None:
     raise ValueError(f"{message} {fix}".rstrip())
 
 
-def check_images(images: Any) -> None:
+def check_images(images: Any, name: str = "images") -> None:
     """Raises a `ValueError` unless `images` is a batch of RGB images."""
     shape = tuple(getattr(images, "shape", ()))
     if len(shape) == 4 and shape[-1] == 3:
@@ -422,6 +432,6 @@ def check_images(images: Any) -> None:
     elif len(shape) == 4 and shape[-1] == 4:
         fix = "Drop the alpha channel with `images[..., :3]`."
     raise ValueError(
-        "`images` must be RGB, of shape (batch, height, width, 3). "
-        f"Received: images.shape={shape}. {fix}"
+        f"`{name}` must be RGB images, of shape (batch, height, width, 3). "
+        f"Received: {name}.shape={shape}. {fix}"
     )

@@ -485,7 +485,7 @@ def _models():
         lambda: {"supernet": ke.Supernet(family(), 3)},
         {
             "supernet": "supernet",
-            "keep": "strings",
+            "keep": "mapping",
             "trunk": "boolean",
             "statistics": "statistics",
         },

@@ -31,7 +31,7 @@ class Table:
         for field in ("stem", "head", "width", "resolution"):
             values = getattr(self, field, ())
             if checks.INTEGERS.fits(values):
-                checks.each(checks.POSITIVE_INTEGER).check(field, values)
+                checks.SIZES.check(field, values)
 
 
 def make_rows(table, field, kind):

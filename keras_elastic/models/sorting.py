@@ -29,7 +29,7 @@ class _Segment(NamedTuple):
 
 @checks.arguments(
     supernet=checks.SUPERNET,
-    keep=checks.each(checks.ARCHITECTURE),
+    keep=checks.MAPPING | checks.each(checks.ARCHITECTURE),
     statistics=checks.MAPPING | checks.NONE,
     trunk=checks.BOOLEAN,
 )

@@ -85,7 +85,7 @@ def _checked(x):
     """Returns images, or batches, as they are given."""
     is_batches = hasattr(x, "__iter__") or hasattr(x, "__getitem__")
     if hasattr(x, "shape"):
-        checks.check_images(x)
+        checks.check_images(x, "x")
         is_batches = len(x) > 0
     if not is_batches or isinstance(x, (str, bytes, dict, list, tuple)):
         raise ValueError(
