@@ -106,6 +106,8 @@ class EfficientNet(Table):
         make_rows(self, "stages", Stage)
         super().__post_init__()
         checks.string(activation=self.activation)
+        checks.SIZES.check("resolution", self.resolution)
+        checks.SIZES.check("stem", self.stem)
         checks.positive_integer(stem_strides=self.stem_strides)
         checks.fraction(dropout=self.dropout)
         self._strides()

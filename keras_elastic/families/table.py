@@ -28,10 +28,10 @@ class Table:
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
         checks.fields(self)
-        for field in ("stem", "head", "width", "resolution"):
+        for field in ("stem", "head", "resolution"):
             values = getattr(self, field, ())
             if checks.INTEGERS.fits(values):
-                checks.SIZES.check(field, values)
+                checks.each(checks.POSITIVE_INTEGER).check(field, values)
 
 
 def make_rows(table, field, kind):
