@@ -9,6 +9,7 @@ Scores are kept in scores.jsonl: a search that was killed goes on when the same
 command is given again, and another search scores nothing a second time.
 """
 
+import math
 import os
 import pathlib
 
@@ -21,6 +22,7 @@ from absl import logging
 
 import keras_elastic as ke
 from keras_elastic import files
+from keras_elastic import scratch
 from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
@@ -42,6 +44,7 @@ from keras_elastic.spaces import Architecture
 from keras_elastic.spaces.architecture import FIELDS
 from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import places
+from keras_elastic.zoo.writing import check_data
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run", None, "Folder of a run, or a zoo entry's name.")
@@ -49,7 +52,9 @@ flags.mark_flag_as_required("run")
 flags.DEFINE_float("flops", None, "Most multiply-adds of one image.")
 flags.DEFINE_float("params", None, "Most trainable weights.")
 flags.DEFINE_float("memory", None, "Most bytes of activations of one image.")
-flags.DEFINE_integer("resolution", None, "The input resolution in pixels.")
+flags.DEFINE_integer(
+    "resolution", None, "The input resolution in pixels.", lower_bound=1
+)
 flags.DEFINE_string(
     "latency_table", None, "File that `LatencyTable.save` wrote, on any device."
 )
@@ -69,16 +74,25 @@ flags.DEFINE_enum(
     "How to search.",
 )
 flags.DEFINE_integer(
-    "candidates", 200, "Architectures to score: evolution, nsga2, random."
+    "candidates",
+    200,
+    "Architectures to score: evolution, nsga2, random.",
+    lower_bound=1,
 )
-flags.DEFINE_integer("mutants", 32, "Candidates of coarse_to_fine's fine part.")
+flags.DEFINE_integer(
+    "mutants",
+    32,
+    "Candidates of coarse_to_fine's fine part.",
+    lower_bound=0,
+)
 flags.DEFINE_integer(
     "predictor_samples",
     0,
     "Score this many random architectures, fit a predictor to them, search by "
     "it, and score the 10 best of that. 0 for no predictor.",
+    lower_bound=0,
 )
-flags.DEFINE_integer("seed", 0, "Seed of the search.")
+flags.DEFINE_integer("seed", 0, "Seed of the search.", lower_bound=0)
 flags.DEFINE_string(
     "reference",
     None,
@@ -86,7 +100,11 @@ flags.DEFINE_string(
     "wrong few images that it gets right (REG-NAS).",
 )
 flags.DEFINE_float(
-    "nfr_weight", 1.0, "Weight of the negative flip rate beside top-1."
+    "nfr_weight",
+    1.0,
+    "Weight of the negative flip rate beside top-1.",
+    lower_bound=0.0,
+    upper_bound=1e6,
 )
 flags.DEFINE_string("out", None, "Folder of the child. [<run>/children/...]")
 
@@ -96,6 +114,7 @@ def main(argv):
         raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
     logging.set_verbosity(logging.WARNING)
     check_flags()
+    make_search()
 
     # ---------------------------------------------- supernet and budget
     entry = zoo.find_entry(FLAGS.run)
@@ -105,33 +124,37 @@ def main(argv):
     reference = read_reference(family)
     recipe = entry.recipe
     supernet = entry.supernet()
+    # What the zoo installed is not written to.
+    installed = entry.folder.parent == places.zoo_folder()
+    home = pathlib.Path("runs", entry.name) if installed else entry.folder
+    for folder in (home, FLAGS.out or home):
+        files.try_writing(folder)
     dataset = ke.data.load_dataset(
         recipe.dataset, FLAGS.data_dir, limit=recipe.limit
     )
     evaluation.check_same_classes(entry, dataset)
+    check_data(entry.folder, dataset)
 
-    # ------------------------------------------------------------ select
-    # What the zoo installed is not written to.
-    installed = entry.folder.parent == places.zoo_folder()
-    home = pathlib.Path("runs", entry.name) if installed else entry.folder
-    home.mkdir(parents=True, exist_ok=True)
-    scorer = evaluation.make_scorer(
-        supernet, recipe, dataset, cache=home / "scores.jsonl"
-    )
-    if scorer.scores:
-        print(f"{len(scorer.scores)} architectures were scored before.")
-    selection = select(family, entry.classes, scorer, budget, reference)
+    # Two processes would write into the file of scores in turn.
+    with scratch.locked(home), ke.data.naming_corrupt_files():
+        scorer = evaluation.resume_scorer(supernet, recipe, dataset, home)
+        if scorer.scores:
+            print(f"{len(scorer.scores)} architectures were scored before.")
+        selection = select(family, entry.classes, scorer, budget, reference)
+        export(entry, home, scorer, selection, dataset, reference)
 
-    # ------------------------------------- extract, calibrate and export
+
+def export(entry, home, scorer, selection, dataset, reference):
+    """Extracts, calibrates, exports and reports what was selected."""
+    recipe, supernet = entry.recipe, scorer.supernet
     statistics = scorer.statistics(selection.arch)
     model = supernet.child(selection.arch, statistics)
     model.class_names = entry.class_names
     default = home / "children" / f"{selection.costs.flops}_flops"
-    out = pathlib.Path(FLAGS.out or default)
-    out.mkdir(parents=True, exist_ok=True)
-    with files.replacing(out / "architecture.json") as temporary:
+    out = files.as_path(out=FLAGS.out or default)
+    with files.replacing(out / "architecture.json", digest=True) as temporary:
         temporary.write_text(selection.arch.to_json() + "\n")
-    with files.replacing(out / "model.keras") as temporary:
+    with files.replacing(out / "model.keras", digest=True) as temporary:
         model.save(temporary)
     version = ke.export.next_version(out / "served")
     served = ke.export.saved_model(model, out / "served", version)
@@ -166,6 +189,14 @@ def main(argv):
 
 def check_flags():
     """Raises a `ValueError` for flags that do not go together."""
+    if not FLAGS.run:
+        raise ValueError("--run must be a run or a name of the zoo.")
+    for flag in ("flops", "params", "memory", "latency_ms", "nfr_weight"):
+        value = FLAGS[flag].value
+        if value is not None and not math.isfinite(value):
+            raise ValueError(
+                f"--{flag} must be a finite number. Received: --{flag}={value}."
+            )
     if (FLAGS.latency_table is None) != (FLAGS.latency_ms is None):
         raise ValueError(
             "--latency_table and --latency_ms must be given together. "
@@ -195,19 +226,24 @@ def read_reference(family):
     """Returns the architecture of --reference, or None."""
     if FLAGS.reference is None:
         return None
-    path = pathlib.Path(FLAGS.reference)
+    path = files.as_path(reference=FLAGS.reference)
     if not path.is_file():
         raise ValueError(
             "`reference` must be a file that holds an architecture as JSON. "
             f"Received: {str(path)!r}, which does not exist."
         )
-    reference = Architecture.from_json(path.read_text())
+    text = files.verified(path).read_text("utf-8", "replace")
+    reference = Architecture.from_json(text)
     family.space.validate(reference)
     return reference
 
 
-def make_search():
-    """Returns the search of the flags."""
+def make_search(reference=None):
+    """Returns the search of the flags, which checks them.
+
+    Args:
+        reference: `Architecture` of --reference, or `None`.
+    """
     # Populations of a fifth, for five generations in all.
     part = max(4, FLAGS.candidates // 5)
     made = {
@@ -220,22 +256,22 @@ def make_search():
         "random": lambda: RandomSearch(FLAGS.candidates, seed=FLAGS.seed),
         "slimming": lambda: SlimmingSearch(FIELDS),
     }
-    return made[FLAGS.search]()
+    search = made[FLAGS.search]()
+    if FLAGS.reference is not None:
+        return RegressionFreeSearch(
+            reference, lambda2=FLAGS.nfr_weight, inner=search
+        )
+    if FLAGS.predictor_samples:
+        return PredictorSearch(
+            FLAGS.predictor_samples, inner=search, seed=FLAGS.seed
+        )
+    return search
 
 
 def select(family, classes, scorer, budget, reference):
     """Searches, with a progress bar, and returns the selection."""
-    search = make_search()
-    score = scorer
-    if reference is not None:
-        search = RegressionFreeSearch(
-            reference, lambda2=FLAGS.nfr_weight, inner=search
-        )
-        score = scorer.correct
-    elif FLAGS.predictor_samples:
-        search = PredictorSearch(
-            FLAGS.predictor_samples, inner=search, seed=FLAGS.seed
-        )
+    search = make_search(reference)
+    score = scorer if reference is None else scorer.correct
     progress = scripts.make_progress("candidate")
     [selection] = search.search(family, classes, score, [budget], progress)
     return selection

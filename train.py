@@ -27,10 +27,12 @@ import sys
 
 # Before Keras and TensorFlow are imported: the backend, and silence about
 # this machine's processor and drivers, which would bury the progress bar.
-for argument in sys.argv[1:]:
-    if argument.lstrip("-").startswith("backend="):
-        backend = argument.partition("=")[2]
-        if importlib.util.find_spec(backend or "none") is None:
+for place, argument in enumerate(sys.argv):
+    flag, is_whole, backend = argument.partition("=")
+    backend = backend if is_whole else "".join(sys.argv[place + 1 : place + 2])
+    # What else is given is refused with the other flags.
+    if flag in ("-backend", "--backend") and backend in ("tensorflow", "torch"):
+        if importlib.util.find_spec(backend) is None:
             sys.exit(
                 f"error: --backend={backend} needs `pip install {backend}`"
             )
@@ -42,10 +44,13 @@ from absl import flags
 from absl import logging
 
 import keras_elastic as ke
+from keras_elastic import files
+from keras_elastic import scratch
 from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.conditional import BasisNetRecipe
 from keras_elastic.conditional import DSNetRecipe
+from keras_elastic.data.image_checks import check_images
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
 from keras_elastic.training import Recipe
@@ -53,17 +58,23 @@ from keras_elastic.training import Run
 from keras_elastic.training import Single
 from keras_elastic.training import provenance
 from keras_elastic.training import strategies
+from keras_elastic.training.epoch_log import EpochLog
 from keras_elastic.training.phases import PhaseTrainer
+from keras_elastic.untrusted import printable
 from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo import recipes
 from keras_elastic.zoo.entry import WEIGHTS
 from keras_elastic.zoo.fronts import load_archs
 from keras_elastic.zoo.initial import recipe_initial
+from keras_elastic.zoo.writing import check_data
+from keras_elastic.zoo.writing import check_recipe
+from keras_elastic.zoo.writing import remember_data
 from keras_elastic.zoo.writing import remember_recipe
 from keras_elastic.zoo.writing import write_entry
 
 TOP1 = "test top-1"
+NO_LOCK = contextlib.nullcontext()
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -96,16 +107,26 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_boolean("jit_compile", False, "Compile the step with XLA.")
 flags.DEFINE_integer(
-    "checkpoint_every", None, "Steps between checkpoints, besides each epoch's."
+    "checkpoint_every",
+    None,
+    "Steps between checkpoints, besides each epoch's.",
+    lower_bound=1,
 )
 flags.DEFINE_integer(
     "validate_every",
     0,
     "Epochs between validations of the smallest, the largest and two random "
     "subnets on held-out images. 0 for none.",
+    lower_bound=0,
 )
 flags.DEFINE_boolean(
     "skip_corrupt", False, "Leave out the files of a folder that do not decode."
+)
+flags.DEFINE_boolean(
+    "check_images",
+    True,
+    "Decode every image once before the run begins, so that one that cannot "
+    "be decoded is named then. Takes as long as reading the data set.",
 )
 flags.DEFINE_boolean(
     "compare", False, "Train the largest architecture alone, too."
@@ -126,6 +147,7 @@ def main(argv):
     if len(argv) > 1:
         raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
     logging.set_verbosity(logging.WARNING)
+    check_needs()
     # Before anything else of TensorFlow.
     make_strategy()
 
@@ -139,19 +161,43 @@ def main(argv):
 
     # ------------------------ what is wrong shows before anything is written
     check_flags(recipe)
+    for below in ("training", "served"):
+        files.try_writing(run.folder / below)
+    check_recipe(run.folder, recipe)
+    has_begun = check_data(run.folder, dataset)
     recipes.check_recipe(recipe, run)
     training = recipe.make_training(run)
-    remember_recipe(run.folder, recipe)
+    # Of a run that goes on they were decoded, and are the same.
+    if FLAGS.check_images and run.is_chief and not has_begun:
+        if not FLAGS.skip_corrupt:
+            check_images(dataset, progress=True)
+
+    # One process at a time: the others would write over its checkpoints.
+    with scratch.locked(run.folder) if run.is_chief else NO_LOCK:
+        begin(recipe, run)
+        train(training, recipe, run)
+
+
+def begin(recipe, run):
+    """Writes what the run begins with, and says what it trains on."""
+    dataset = run.dataset
+    if run.is_chief:
+        for folder, _, _ in os.walk(run.folder):
+            scratch.remove_leftovers(folder)
+        remember_data(run.folder, dataset)
+        remember_recipe(run.folder, recipe)
     provenance.remember_start(
         run.folder / "starts.jsonl", strategy=FLAGS.strategy, seed=recipe.seed
     )
     print(
-        f"{dataset.name}: {dataset.train.size} images to train on, "
+        f"{printable(dataset.name)}: {dataset.train.size} images to train on, "
         f"{dataset.held_out.size} held out to select with, "
         f"{dataset.test.size} to report on; {dataset.num_classes} classes."
     )
 
-    # -------------------------------------------------------------- train
+
+def train(training, recipe, run):
+    """Trains what the run has not, selects, reports and exports."""
     with ke.data.naming_corrupt_files():
         trained = training.train()
         if not run.is_chief:
@@ -171,8 +217,7 @@ def select(supernet, recipe, run):
     half_weights.round_weights(
         evaluation.make_scorer(supernet, recipe, dataset)
     )
-    scores = folder / "scores.jsonl"
-    scorer = evaluation.make_scorer(supernet, recipe, dataset, cache=scores)
+    scorer = evaluation.resume_scorer(supernet, recipe, dataset, folder)
     print("Selecting children on held-out images")
     recipes.make_search(recipe).search(
         supernet.family,
@@ -257,13 +302,43 @@ def make_run(recipe, dataset):
 def make_strategy():
     """Returns the `tf.distribute` strategy of the flags; none on torch."""
     if keras.backend.backend() == "tensorflow":
-        return strategies.make_strategy(FLAGS.strategy, FLAGS.tpu)
+        try:
+            return strategies.make_strategy(FLAGS.strategy, FLAGS.tpu)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"--strategy={FLAGS.strategy} cannot be made: {error}"
+            ) from error
     if FLAGS.strategy != "none":
         raise ValueError(
             "With --backend=torch training runs on one device. Received: "
             f"--strategy={FLAGS.strategy}. Use the TensorFlow backend."
         )
     return None
+
+
+def check_needs():
+    """Raises a `ValueError` for flags that need what is not there."""
+    backend = keras.backend.backend()
+    if FLAGS.backend != backend:
+        raise ValueError(
+            "--backend must be on the command line, where it is read before "
+            f"Keras is imported. Received: --backend={FLAGS.backend} from "
+            f"elsewhere, and Keras on {backend!r}."
+        )
+    for flag, package, needed in (
+        ("tensorboard", "tensorboard", FLAGS.tensorboard),
+        ("latency", "tensorflow", FLAGS.latency),
+    ):
+        if needed and importlib.util.find_spec(package) is None:
+            raise ValueError(
+                f"--{flag} needs `pip install {package}`. Received: --{flag}, "
+                "which is not installed. Install it, or leave the flag out."
+            )
+    if FLAGS.tpu and FLAGS.strategy != "tpu":
+        raise ValueError(
+            "--tpu is of --strategy=tpu. Received: "
+            f"--strategy={FLAGS.strategy}. Leave one of them out."
+        )
 
 
 def check_flags(recipe):
@@ -287,6 +362,12 @@ def check_flags(recipe):
             f"Received: batch_size={recipe.batch_size}, accumulation_steps="
             f"{recipe.accumulation_steps}. Pass another --batch_size."
         )
+    if recipe.mixup and (recipe.batch_size // replicas) % 2:
+        raise ValueError(
+            f"With `mixup` the part of each of the {replicas} replicas in a "
+            f"batch must be even. Received: batch_size={recipe.batch_size}. "
+            "Pass another --batch_size."
+        )
 
 
 def make_callbacks(recipe, run, name, trainer):
@@ -294,7 +375,7 @@ def make_callbacks(recipe, run, name, trainer):
     if not trainer.is_chief:
         return []
     log = run.folder / f"{name}.csv"
-    callbacks = [keras.callbacks.CSVLogger(log, append=True)]
+    callbacks = [EpochLog(log)]
     if FLAGS.validate_every:
         # First, because the logs hold what it measures.
         validation = evaluation.make_validation(

@@ -6,7 +6,7 @@ python -m keras_elastic load bignas_digits --flops=6e5 --export=served
 """
 
 import argparse
-import pathlib
+import math
 import sys
 
 from keras_elastic import data
@@ -15,6 +15,7 @@ from keras_elastic import files
 from keras_elastic import zoo
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
+from keras_elastic.untrusted import printable
 from keras_elastic.zoo.preset import is_preset
 from keras_elastic.zoo.preset import uncompiled
 
@@ -35,9 +36,12 @@ def main(argv=None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("error: interrupted. Nothing half is left.", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -118,10 +122,10 @@ def run_list(arguments) -> None:
     """Prints the zoo's table, or writes it into a file."""
     table = zoo.list_models()
     if arguments.update is None:
-        print(table)
+        print(printable(table))
         print("\nNext: python -m keras_elastic info NAME")
         return
-    path = pathlib.Path(arguments.update)
+    path = files.as_path(update=arguments.update)
     if not path.is_file():
         raise ValueError(
             f"--update must be a Markdown file. Received: {str(path)!r}, "
@@ -159,11 +163,11 @@ def run_info(arguments) -> None:
         ("resolutions", ", ".join(map(str, space.resolution))),
         ("folder", entry.folder),
     ):
-        print(f"{label:<15}{value}")
+        print(printable(f"{label:<15}{value}"))
     if not entry.is_trained:
         print(
             "\nIt is not trained yet. Train it, in a checkout of the "
-            f"repository: python train.py --recipe={entry.name}"
+            f"repository: python train.py --recipe={printable(entry.name)}"
         )
         return
     print(f"\nIts front, {len(entry.front.rows)} architectures:\n")
@@ -196,6 +200,7 @@ def _front_table(front):
 
 def run_load(arguments) -> None:
     """Loads a network, says what it is, and exports it."""
+    _check_budget(arguments)
     _check_export(arguments)
     dataset = _calibration_set(arguments)
     budget = {
@@ -205,17 +210,28 @@ def run_load(arguments) -> None:
     }
     model = zoo.load(arguments.name, **budget)
     if not is_preset(arguments.name):
-        print(f"Chosen: {zoo.select(arguments.name, **budget).reason}.")
+        reason = zoo.select(arguments.name, **budget).reason
+        print(printable(f"Chosen: {reason}."))
     resolution = model.input_shape[1]
     print(
-        f"{model.name}: {short(model.count_params())} parameters, images of "
-        f"{resolution} x {resolution} pixels, {model.output_shape[-1]} classes."
+        f"{printable(model.name)}: {short(model.count_params())} parameters, "
+        f"images of {resolution} x {resolution} pixels, "
+        f"{model.output_shape[-1]} classes."
     )
     if arguments.export is None:
         print("Next: the same with --export=DIR.")
         return
     written, following = _export(model, arguments, dataset)
-    print(f"Wrote {written}.\nNext: {following}")
+    print(printable(f"Wrote {written}.\nNext: {following}"))
+
+
+def _check_budget(arguments):
+    for name in BUDGETS:
+        value = getattr(arguments, name)
+        if value is not None and not math.isfinite(value):
+            raise ValueError(
+                f"--{name} must be a finite number. Received: --{name}={value}."
+            )
 
 
 def _check_export(arguments):
@@ -230,6 +246,10 @@ def _check_export(arguments):
             "--dataset is of --quantization=int8. Received: --quantization="
             f"{arguments.quantization}. Leave --dataset out."
         )
+    if arguments.export is not None:
+        folder = files.as_path(export=arguments.export)
+        with files.refusing(export=folder):
+            files.try_writing(folder)
 
 
 def _calibration_set(arguments):
@@ -254,7 +274,7 @@ def _calibration_images(dataset, model):
 
 def _export(model, arguments, dataset):
     """Returns what was written, and what to do with it."""
-    folder = pathlib.Path(arguments.export)
+    folder = files.as_path(export=arguments.export)
     stem = folder / model.name
     if arguments.format == "saved_model":
         version = export.next_version(folder)

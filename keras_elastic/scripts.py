@@ -10,12 +10,15 @@ import keras
 from absl import app
 from absl import flags
 
+from keras_elastic import untrusted
+
 
 def run(main):
     """Runs the `main` of a script, as `absl.app.run` does.
 
-    An error that says what to change is printed without the traceback that
-    would bury it. The exit status is then 1.
+    An error that says what to change is printed in a line, without the
+    traceback that would bury it. The exit status is then 1, and 130 where the
+    user has interrupted it.
 
     Args:
         main: Function of the arguments that are not flags.
@@ -24,13 +27,32 @@ def run(main):
     def shown(argv):
         try:
             main(argv)
-        except (ValueError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not _is_ours(error):
+        except KeyboardInterrupt:
+            _exit(
+                "interrupted. The same command resumes where the last "
+                "checkpoint was written.",
+                130,
+            )
+        except (ValueError, OSError) as error:
+            _exit(error)
+        except RuntimeError as error:
+            if not _is_ours(error):
                 raise
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
+            _exit(error)
 
-    app.run(shown)
+    app.run(shown, flags_parser=_parse_flags)
+
+
+def _parse_flags(argv):
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        _exit(f"{error} See --help.")
+
+
+def _exit(error, status=1):
+    print(f"error: {untrusted.printable(error)}", file=sys.stderr)
+    sys.exit(status)
 
 
 def _is_ours(error):
@@ -93,7 +115,7 @@ def define_flags(*tables, skip=(), prefix="Recipe. "):
     def given():
         values = {name: flags.FLAGS[name].value for name in types}
         return {
-            name: _parse(types[name], value)
+            name: _parse(name, types[name], value)
             for name, value in values.items()
             if value is not None
         }
@@ -121,11 +143,17 @@ def _kind_of(annotation):
     return None
 
 
-def _parse(annotation, value):
+def _parse(name, annotation, value):
     if not isinstance(value, list):
         return value
     [element] = {int, float, str} & set(_leaves(annotation))
-    return tuple(element(part) for part in value)
+    try:
+        return tuple(element(part) for part in value)
+    except ValueError as error:
+        raise ValueError(
+            f"--{name} must be numbers, separated by commas. Received: "
+            f"--{name}={','.join(value)} ({error})."
+        ) from error
 
 
 def _leaves(annotation):

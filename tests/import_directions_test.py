@@ -15,7 +15,7 @@ FOLDER = pathlib.Path(__file__).parents[1] / PACKAGE
 LATE = {"lazy", "registration"}
 READERS = LATE | {"checks", "spaces", "families", "layers", "models"}
 TRACED = READERS | {"tracing"}
-CALIBRATED = TRACED | {"calibration", "files"}
+CALIBRATED = TRACED | {"calibration", "files", "scratch", "untrusted"}
 
 # Which parts a part may import, besides itself.
 MAY_IMPORT = {
@@ -30,12 +30,17 @@ MAY_IMPORT = {
     "selection": CALIBRATED | {"training"},
     "export": CALIBRATED,
     "data": {"checks", "files", "lazy"},
-    "files": set(),
+    "files": {"scratch"},
+    "scratch": set(),
+    "untrusted": set(),
     "lazy": set(),
     "registration": set(),
-    "scripts": set(),
+    "scripts": {"files", "untrusted"},
     # A script that lies inside of the package.
-    "command_line": {"files", "selection", "spaces", "zoo", "export", "data"},
+    "command_line": {
+        *("files", "selection", "spaces", "zoo", "export", "data"),
+        "untrusted",
+    },
     "__main__": {"command_line"},
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
     # The wing: nothing but the package itself imports it.
@@ -50,6 +55,8 @@ MAY_IMPORT_LIBRARIES = {
     "families": {"numpy"},
     "layers": {"keras"},
     "files": set(),
+    "scratch": set(),
+    "untrusted": set(),
     "lazy": set(),
     "registration": {"keras"},
 }

@@ -12,7 +12,9 @@ from keras_elastic.training import Recipe
 def quiet_app(monkeypatch):
     """`app.run` without what it does to this process's flags and logs."""
     monkeypatch.setattr(
-        scripts.app, "run", lambda main: sys.exit(main(["script", "more"]))
+        scripts.app,
+        "run",
+        lambda main, **keywords: sys.exit(main(["script", "more"])),
     )
 
 

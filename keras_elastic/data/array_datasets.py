@@ -12,6 +12,7 @@ from keras_elastic.data import packed
 from keras_elastic.data.image_dataset import ArraySplit
 from keras_elastic.data.image_dataset import ImageDataset
 from keras_elastic.data.image_dataset import divide
+from keras_elastic.data.image_dataset import held_out_mask
 
 _TEST_SHARE = 0.2
 _GRAY_LEVELS = 16
@@ -169,4 +170,5 @@ def _load_digits(limit: int | None) -> ImageDataset:
         )
     )
     class_names = tuple(str(name) for name in scans.target_names)
-    return ImageDataset("digits", class_names, *divide(train, limit), test)
+    held_out = held_out_mask(train.size, limit)
+    return ImageDataset("digits", class_names, *divide(train, held_out), test)

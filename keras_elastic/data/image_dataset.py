@@ -1,6 +1,7 @@
 """What a data set is, and which of its training images are held out."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,13 @@ class ImageDataset:
         test: Images to report accuracy on, never used for any choice.
         skipped: Names of the files that were left out because they cannot be
             decoded.
+        held_out_places: Optional boolean array: which images of the published
+            training split are held out, in its order. `None` where they are
+            those of `held_out_mask`.
+
+    Raises:
+        ValueError: If a class name is not one line of text, or a label in
+            memory is not that of a class.
     """
 
     name: str
@@ -37,11 +45,34 @@ class ImageDataset:
     held_out: Any
     test: Any
     skipped: tuple[str, ...] = ()
+    held_out_places: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        _check_class_names(self.class_names)
+        for name in ("train", "held_out", "test"):
+            split = getattr(self, name)
+            if isinstance(split, ArraySplit):
+                check_label_range(name, split.labels, self.num_classes)
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """The files of a split, in its order.
+
+    Args:
+        folder: Path of the image folder.
+        paths: Their paths.
+        labels: The number of the class of each.
+    """
+
+    folder: pathlib.Path
+    paths: tuple[pathlib.Path, ...]
+    labels: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,15 +156,54 @@ def _checked_count(size: int, limit: int | None) -> int:
     return kept
 
 
-def divide(split: ArraySplit, limit: int | None = None) -> list[ArraySplit]:
-    """Divides a published training split in memory; see `held_out_mask`.
+def divide(split: ArraySplit, held_out: np.ndarray) -> list[ArraySplit]:
+    """Divides the first images of a published training split in memory.
+
+    Args:
+        split: `ArraySplit`.
+        held_out: Boolean array: which of its first images are held out; see
+            `held_out_mask`. Those after them are left out.
 
     Returns:
         The images to train on and those that are held out.
     """
-    held = held_out_mask(split.size, limit)
-    images, labels = split.images[: len(held)], split.labels[: len(held)]
-    return [ArraySplit(images[own], labels[own]) for own in (~held, held)]
+    images, labels = (
+        split.images[: len(held_out)],
+        split.labels[: len(held_out)],
+    )
+    return [
+        ArraySplit(images[own], labels[own]) for own in (~held_out, held_out)
+    ]
+
+
+def _check_class_names(class_names: tuple[str, ...]) -> None:
+    for name in class_names:
+        if not isinstance(name, str) or len(name.splitlines()) != 1:
+            raise ValueError(
+                "`class_names` must be strings of one line each, for they are "
+                f"written a line each. Received: {name!r}. Rename the class."
+            )
+
+
+def check_label_range(name: str, labels: np.ndarray, num_classes: int) -> None:
+    """Refuses labels that are not the number of a class.
+
+    Args:
+        name: What the split is called.
+        labels: Integer array.
+        num_classes: Number of classes.
+
+    Raises:
+        ValueError: If a label is negative, or as large as `num_classes`.
+    """
+    wrong = labels[(labels < 0) | (labels >= num_classes)]
+    if len(wrong):
+        raise ValueError(
+            f"The labels of `{name}` must be from 0 to {num_classes - 1}, for "
+            f"there are {num_classes} classes. Received: {len(wrong)} others, "
+            f"such as {int(wrong[0])}. Count the classes from 0, and name all "
+            "of them."
+        )
 
 
 def _check_images(images: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Image files: windows of JPEG images, and errors that name the file."""
 
 import contextlib
+import os
 import pathlib
 import re
 import warnings
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from keras_elastic.data.augmentation import cut
 from keras_elastic.data.splits import Decode
+from keras_elastic.data.splits import Split
 
 _EXPECTED = "The image file must be a whole BMP, GIF, JPEG or PNG."
 _FIX = "Replace or remove it, or load the folder with `skip_corrupt=True`."
@@ -133,20 +135,38 @@ def find_corrupt(
     Returns:
         The files that `decode` fails on.
     """
-
-    def decode_numbered(number, path):
-        # What is not returned is not computed either.
-        return number, tf.size(decode(path))
-
-    names = tf.constant([str(path) for path in paths], tf.string)
-    whole = (
-        tf.data.Dataset.from_tensor_slices(names)
-        .enumerate()
-        .map(decode_numbered, num_parallel_calls=tf.data.AUTOTUNE)
-        .ignore_errors()
-    )
-    found = {int(number) for number, _ in whole.as_numpy_iterator()}
+    names = tf.constant([os.fsencode(path) for path in paths], tf.string)
+    numbers = tf.data.Dataset.range(len(paths))
+    records = tf.data.Dataset.from_tensor_slices(names)
+    examples = tf.data.Dataset.zip((records, numbers))
+    found = {number for number, _ in _whole(examples, decode)}
     return {path for place, path in enumerate(paths) if place not in found}
+
+
+def whole_records(split: Split) -> Iterator[tuple[int, int]]:
+    """Decodes every record of a split once, in parallel.
+
+    Args:
+        split: `Split`.
+
+    Yields:
+        The numbers of the records that can be decoded, and their labels.
+    """
+    records, decode = split.undecoded()
+    yield from _whole(records, decode)
+
+
+def _whole(examples: tf.data.Dataset, decode: Decode):
+    def decode_numbered(number, example):
+        record, label = example
+        # What is not returned is not computed either.
+        return number, label, tf.size(decode(record))
+
+    whole = examples.enumerate().map(
+        decode_numbered, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    for number, label, _ in whole.ignore_errors().as_numpy_iterator():
+        yield int(number), int(label)
 
 
 def warn_skipped(folder: pathlib.Path, names: Sequence[str]) -> None:

@@ -26,6 +26,8 @@ SUFFIX = ".npz"
 _DIGEST = "sha256"
 _SPLITS = ("train", "test")
 _NAMES = ("name", "class_names")
+# Only where it is not every tenth image.
+_HELD_OUT = "held_out"
 _PARTS = ("images", "sizes", "labels")
 # What NumPy raises for a file that is another, or broken.
 _UNREADABLE = (
@@ -42,9 +44,8 @@ def save(dataset: ImageDataset, path: str | os.PathLike) -> pathlib.Path:
     checked when it is read. It is an `.npz` file without pickled objects.
 
     Args:
-        dataset: `ImageDataset` whose images have one size. It must be divided
-            as `load_dataset` divides: every tenth image of the published
-            training split is held out.
+        dataset: `ImageDataset` whose images have one size, divided as
+            `load_dataset` divides.
         path: Path of the file, which ends in ".npz".
 
     Returns:
@@ -77,6 +78,8 @@ def save(dataset: ImageDataset, path: str | os.PathLike) -> pathlib.Path:
         "name": np.array(dataset.name),
         "class_names": np.array(dataset.class_names, str),
     }
+    if dataset.held_out_places is not None:
+        contents[_HELD_OUT] = dataset.held_out_places
     splits = (_published(dataset), dataset.test)
     for name, split in zip(_SPLITS, splits, strict=True):
         encoded = _in_threads(_encode, split.images)
@@ -99,7 +102,9 @@ def load(path: str | os.PathLike, limit: int | None = None) -> ImageDataset:
 
     Returns:
         An `ImageDataset` of `ArraySplit`s, equal to the last bit to what
-        `load_dataset` reads with the same `limit`.
+        `load_dataset` reads with the same `limit`. (Of a packed image folder,
+        the first image is held out where a `limit` keeps none of those that
+        are.)
 
     Raises:
         ValueError: If there is no such file, `save` did not write it, it is
@@ -107,13 +112,31 @@ def load(path: str | os.PathLike, limit: int | None = None) -> ImageDataset:
     """
     contents = _checked_contents(pathlib.Path(path))
     # What is not kept is not decoded.
-    kept = len(held_out_mask(len(contents["train_labels"]), limit))
+    held = _held_out(contents, limit)
+    kept = len(held)
     train = _decode_split(contents, "train", kept)
     test = _decode_split(contents, "test", len(contents["test_labels"]))
     class_names = tuple(contents["class_names"].tolist())
     return ImageDataset(
-        str(contents["name"]), class_names, *divide(train, limit), test
+        str(contents["name"]),
+        class_names,
+        *divide(train, held),
+        test,
+        held_out_places=held if _HELD_OUT in contents else None,
     )
+
+
+def _held_out(
+    contents: Mapping[str, np.ndarray], limit: int | None
+) -> np.ndarray:
+    """Says which images are held out of the first `limit`."""
+    mask = held_out_mask(len(contents["train_labels"]), limit)
+    if _HELD_OUT in contents:
+        mask = contents[_HELD_OUT][: len(mask)].copy()
+        # One of each at least.
+        mask[0] |= not mask.any()
+        mask[0] &= not mask.all()
+    return mask
 
 
 def find(
@@ -142,7 +165,9 @@ def find(
 def _published(dataset: ImageDataset) -> ArraySplit:
     """The published training split: held-out images are back in place."""
     train, held_out = dataset.train, dataset.held_out
-    held = held_out_mask(train.size + held_out.size)
+    held = dataset.held_out_places
+    if held is None:
+        held = held_out_mask(train.size + held_out.size)
     if held.sum() != held_out.size:
         raise ValueError(
             "`dataset` must be divided as `load_dataset` divides: of "
@@ -164,6 +189,7 @@ def _checked_contents(path: pathlib.Path) -> dict[str, np.ndarray]:
         # Opened here, because NumPy does not close a file that it cannot read.
         with open(path, "rb") as file:
             arrays = np.load(file, allow_pickle=False)
+            names += [_HELD_OUT] * (_HELD_OUT in getattr(arrays, "files", ()))
             contents = {n: arrays[n] for n in (*_NAMES, *names)}
             digest = str(arrays[_DIGEST])
     except _UNREADABLE as error:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -43,10 +44,12 @@ class Split:
             that is given the shape of the image and returns a window (top,
             left, height, width), to what the image shows in the window. For
             records of which a part is decoded faster than the whole.
+        source: Optional: what tells these images from others, for
+            `fingerprint`. `ImageFiles`, an `ArraySplit`, or what JSON holds.
 
     Raises:
         ValueError: If only one of `records` and `decode` is given, or
-            `decode_window` without them.
+            `decode_window` without them, or the labels are not integers.
     """
 
     images: tf.data.Dataset
@@ -54,8 +57,10 @@ class Split:
     records: tf.data.Dataset | None = None
     decode: Decode | None = None
     decode_window: DecodeWindow | None = None
+    source: Any = None
 
     def __post_init__(self) -> None:
+        _check_label_type(self.images)
         if (self.records is None) != (self.decode is None):
             raise ValueError(
                 "`records` and `decode` must be given together. "
@@ -76,6 +81,7 @@ class Split:
         size: int,
         decode: Decode,
         decode_window: DecodeWindow | None = None,
+        source: Any = None,
     ) -> "Split":
         """Makes a split of encoded records.
 
@@ -85,6 +91,7 @@ class Split:
             decode: Function from one record to a uint8 image
                 `[height, width, 3]`.
             decode_window: Optional function that decodes a part; see `Split`.
+            source: Optional, what tells these images from others.
 
         Returns:
             A `Split` whose `images` decodes on the fly.
@@ -99,7 +106,7 @@ class Split:
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        return cls(images, size, records, decode, decode_window)
+        return cls(images, size, records, decode, decode_window, source)
 
     def undecoded(self) -> tuple[tf.data.Dataset, Decode]:
         """Returns the cheapest examples to move about, and their decoder."""
@@ -108,11 +115,27 @@ class Split:
         return self.records, self.decode
 
 
+def _check_label_type(images: tf.data.Dataset) -> None:
+    spec = images.element_spec
+    is_pair = isinstance(spec, tuple) and len(spec) == 2
+    dtype = getattr(spec[1], "dtype", None) if is_pair else None
+    if dtype is None or not dtype.is_integer:
+        raise ValueError(
+            "`images` must yield pairs of an image and an integer, the number "
+            f"of its class. Received: {spec}. Convert the labels: "
+            "`images.map(lambda image, label: (image, tf.cast(label, "
+            "tf.int64)))`."
+        )
+
+
 def from_arrays(dataset: ImageDataset) -> ImageDataset:
     """Lets TensorFlow read a data set in memory, with its images and order."""
     splits = (dataset.train, dataset.held_out, dataset.test)
     return ImageDataset(
-        dataset.name, dataset.class_names, *map(_from_arrays, splits)
+        dataset.name,
+        dataset.class_names,
+        *map(_from_arrays, splits),
+        held_out_places=dataset.held_out_places,
     )
 
 
@@ -138,13 +161,14 @@ def to_arrays(
         dataset.class_names,
         *(_to_arrays(split, resize_to) for split in splits),
         dataset.skipped,
+        dataset.held_out_places,
     )
 
 
 def _from_arrays(split: ArraySplit) -> Split:
     arrays = (split.images, split.labels)
     images = tf.data.Dataset.from_tensor_slices(arrays)
-    return Split.from_records(images, split.size, tf.identity)
+    return Split.from_records(images, split.size, tf.identity, source=split)
 
 
 def _to_arrays(split: Split, resize_to: int | None) -> ArraySplit:
@@ -173,6 +197,7 @@ def hold_out(
     decode: Decode,
     limit: int | None = None,
     decode_window: DecodeWindow | None = None,
+    source: Any = None,
 ) -> tuple[Split, Split]:
     """Divides a published training split into images to train on and to hold.
 
@@ -184,6 +209,7 @@ def hold_out(
         decode: Function from one record to its image.
         limit: If given, only the first `limit` records are divided.
         decode_window: Optional function that decodes a part; see `Split`.
+        source: Optional: what tells the training split from others.
 
     Returns:
         The splits `(train, held_out)`: disjoint, together all the records.
@@ -206,9 +232,12 @@ def hold_out(
     numbered = records.take(kept).enumerate()
     train = numbered.filter(is_trained).map(_drop_number)
     held = numbered.filter(is_held).map(_drop_number)
+    source = source and [source, kept]
     return (
-        Split.from_records(train, kept - num_held, decode, decode_window),
-        Split.from_records(held, num_held, decode, decode_window),
+        Split.from_records(
+            train, kept - num_held, decode, decode_window, source
+        ),
+        Split.from_records(held, num_held, decode, decode_window, source),
     )
 
 

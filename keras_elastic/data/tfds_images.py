@@ -167,6 +167,7 @@ def load_builder(
         decode,
         limit,
         window_decode,
+        _source(builder, "train"),
     )
     test_name = _test_split(name, builder)
     test = Split.from_records(
@@ -174,6 +175,7 @@ def load_builder(
         _size(builder, test_name),
         decode,
         window_decode,
+        _source(builder, test_name),
     )
     # TFDS names the classes "0", "1", ... where the data set has no names.
     return ImageDataset(name, tuple(label.names), train, held_out, test)
@@ -265,6 +267,14 @@ def _has_labels(builder: "tfds.core.DatasetBuilder", split: str) -> bool:
 
 def _size(builder: "tfds.core.DatasetBuilder", split: str) -> int:
     return builder.info.splits[split].num_examples
+
+
+def _source(builder: "tfds.core.DatasetBuilder", split: str) -> list:
+    """What tells a split from others, as JSON holds it."""
+    info = builder.info.splits[split]
+    # With the config and the version.
+    name = builder.info.full_name
+    return [name, split, int(info.num_bytes), [*map(int, info.shard_lengths)]]
 
 
 def _records(

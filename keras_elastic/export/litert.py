@@ -15,6 +15,7 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from keras_elastic import checks
 from keras_elastic import files
+from keras_elastic import scratch
 from keras_elastic.calibration import image_batches
 from keras_elastic.export import child_checks
 from keras_elastic.export.child_checks import check_child
@@ -132,7 +133,7 @@ def _check_path(path) -> pathlib.Path:
     Raises:
         ValueError: It is none.
     """
-    path = pathlib.Path(path)
+    path = files.as_path(path=path)
     if path.suffix != ".tflite" or path.is_dir():
         raise ValueError(
             "`path` must be that of a file that ends in '.tflite'. Received: "
@@ -141,7 +142,7 @@ def _check_path(path) -> pathlib.Path:
     try:
         files.try_writing(path.parent)
     except OSError as error:
-        raise ValueError(
+        raise files.PathError(
             "`path` must lie in a folder that can be written into, or where "
             f"one can be made. Received: path='{path}' ({error.strerror}: "
             f"'{error.filename}'). Pass another path, or change permissions."
@@ -169,7 +170,9 @@ def single_images(images, resolution):
 
 def _convert(model, resolution, quantization, examples) -> bytes:
     """Returns the flatbuffer."""
-    with tempfile.TemporaryDirectory() as folder:
+    # In the system's folder, where a kill's leftovers are removed, too.
+    with scratch.scratch_folder(tempfile.gettempdir()) as folder:
+        folder = str(folder)
         tf.saved_model.save(
             tf.Module(),
             folder,

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elastic import checks
+from keras_elastic import files
 from keras_elastic.calibration import is_calibrated
 from keras_elastic.export import child_checks
 from keras_elastic.export import signatures
@@ -91,7 +92,7 @@ def many_budgets(
     print(served.signatures["serve_small"](images=images)["top_classes"])
     ```
     """
-    folder = pathlib.Path(folder)
+    folder = files.as_path(folder=folder)
     _check_budgets(budgets)
     checks.positive_integer(top=top)
     version_folders.check_version(folder, version, overwrite)

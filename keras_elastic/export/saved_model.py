@@ -5,6 +5,7 @@ import pathlib
 import keras
 
 from keras_elastic import checks
+from keras_elastic import files
 from keras_elastic.export import child_checks
 from keras_elastic.export import signatures
 from keras_elastic.export import version_folders
@@ -113,7 +114,7 @@ def saved_model(
     print(serve(images=encoded)["top_classes"])
     ```
     """
-    folder = pathlib.Path(folder)
+    folder = files.as_path(folder=folder)
     resolution, num_classes = child_checks.check_child(model)
     names = child_checks.check_class_names(model, class_names, num_classes)
     checks.positive_integer(top=top)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from keras_elastic import checks
 from keras_elastic import files
+from keras_elastic import scratch
 
 
 @checks.arguments(folder=checks.PATH)
@@ -20,8 +21,8 @@ def next_version(folder) -> int:
 
 def versions(folder) -> set[int]:
     """The versions a server would see: the entries whose name is a number."""
-    folder = pathlib.Path(folder)
-    with _refusing(folder):
+    folder = files.as_path(folder=folder)
+    with files.refusing(folder=folder):
         if not folder.exists():
             return set()
         return {int(path.name) for path in folder.iterdir() if _is_number(path)}
@@ -34,8 +35,10 @@ def _is_number(path):
 def check_version(folder, version: int, overwrite: bool = False) -> None:
     """Raises a `ValueError` unless a version can be written."""
     checks.positive_integer(version=version)
-    with _refusing(folder):
+    with files.refusing(folder=folder):
         files.try_writing(folder)
+        # A kill may have come while a version was replaced.
+        scratch.remove_leftovers(folder)
     taken = versions(folder)
     if version in taken and not overwrite:
         raise ValueError(
@@ -57,27 +60,13 @@ def writing_version(folder, version: int) -> Iterator[pathlib.Path]:
         version: Positive integer.
 
     Raises:
-        ValueError: The folder cannot be written into.
+        PathError: The folder cannot be written into, or the disk is full.
     """
-    folder = pathlib.Path(folder)
+    folder = files.as_path(folder=folder)
     with contextlib.ExitStack() as stack:
-        with _refusing(folder):
+        with files.refusing(folder=folder):
             # Servers skip the scratch folder, whose name is not a number.
             whole = stack.enter_context(
                 files.replacing_folder(folder / str(version))
             )
         yield whole
-
-
-@contextlib.contextmanager
-def _refusing(folder):
-    """Says of what the system refuses which argument is to be changed."""
-    try:
-        yield
-    except OSError as error:
-        raise ValueError(
-            "`folder` must be a folder that can be written into, or a path "
-            f"where one can be made. Received: folder='{folder}' "
-            f"({error.strerror}: '{error.filename}'). Pass another folder, or "
-            "change the permissions of this one."
-        ) from error

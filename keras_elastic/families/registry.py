@@ -13,6 +13,10 @@ _FAMILIES: dict[str, Any] = {}
 _NETWORKS: dict[str, tuple[str, Architecture]] = {}
 # Classes of families that need no registered value to be read from JSON.
 _CLASSES: set[type] = set()
+# More than any network has that fits into a machine's memory.
+_MOST_CHANNELS, _MOST_BLOCKS, _MOST_NUMBERS = 10**5, 10**4, 10**6
+# Fields of tables whose numbers are those of blocks.
+_COUNT_BLOCKS = ("depth", "more_blocks", "stem_depth", "paths", "groups")
 
 
 @checks.arguments(family=checks.FAMILY)
@@ -86,7 +90,10 @@ def _replace(family, changes):
             f"The table of '{family.name}' has the fields {fields}. "
             f"Received: {unknown}."
         )
-    return dataclasses.replace(family, **changes)
+    changed = dataclasses.replace(family, **changes)
+    if changes:
+        _check_sizes(dataclasses.asdict(changed))
+    return changed
 
 
 @checks.arguments(family=checks.FAMILY)
@@ -119,7 +126,37 @@ def deserialize(config: dict):
             "`config` must have a `table`, the fields of the family. "
             f"Received: config={config!r}."
         )
+    _check_sizes(config["table"])
     return classes[name](**_tuples(config["table"]))
+
+
+def _check_sizes(table) -> None:
+    """Refuses a table of a network that nobody could build.
+
+    A file from elsewhere may say anything, and a plan takes time for each of
+    its blocks.
+    """
+    numbers, blocks, ahead = 0, 0, [("", table)]
+    while ahead:
+        key, value = ahead.pop()
+        if isinstance(value, dict):
+            ahead += value.items()
+        elif isinstance(value, (list, tuple)):
+            ahead += ((key, entry) for entry in value)
+        elif isinstance(value, int):
+            numbers += 1
+            blocks += value if key in _COUNT_BLOCKS else 0
+            if not 0 <= abs(value) <= _MOST_CHANNELS:
+                raise ValueError(
+                    f"The numbers of a family must be {_MOST_CHANNELS} at "
+                    f"most. Received: {key}={str(value)[:20]}."
+                )
+    if blocks > _MOST_BLOCKS or numbers > _MOST_NUMBERS:
+        raise ValueError(
+            f"A family must have {_MOST_BLOCKS} blocks and {_MOST_NUMBERS} "
+            f"numbers at most. Received: {blocks} blocks in all its choices, "
+            f"and {numbers} numbers."
+        )
 
 
 def _tuples(value):

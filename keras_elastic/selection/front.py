@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-import pathlib
+import math
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -94,7 +94,12 @@ class FrontRow:
         for name in _MEASURED:
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, round(float(value), 4))
+                value = round(float(value), 4)
+                if not math.isfinite(value):
+                    raise ValueError(
+                        f"`{name}` must be finite. Received: {name}={value}."
+                    )
+                object.__setattr__(self, name, value)
 
     @property
     def costs(self) -> Costs:
@@ -186,7 +191,7 @@ class Front:
     @checks.arguments(path=checks.PATH)
     def write(self, path) -> None:
         """Writes `front.csv`, whole or not at all."""
-        with files.replacing(path) as temporary:
+        with files.replacing(path, digest=True) as temporary:
             with open(temporary, "w", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(COLUMNS)
@@ -204,15 +209,27 @@ class Front:
         Raises:
             ValueError: The file is not a front of this family.
         """
-        path = pathlib.Path(path)
-        with open(path, newline="") as file:
+        path = files.verified(path)
+        with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise ValueError(
                     f"A front needs the columns {COLUMNS}. Received: "
                     f"{reader.fieldnames} in {str(path)!r}."
                 )
-            return cls(_from_cells(cells, family, classes) for cells in reader)
+            try:
+                rows = [_from_cells(cells, family, classes) for cells in reader]
+            except csv.Error as error:
+                raise ValueError(
+                    f"A front must be a .csv file. Received: {str(path)!r} "
+                    f"({error})."
+                ) from error
+        if not rows:
+            raise ValueError(
+                f"A front must have a row at least. Received: {str(path)!r}, "
+                "which has none. The file is cut off."
+            )
+        return cls(rows)
 
 
 def read_architectures(path, family) -> list[Architecture]:
@@ -230,8 +247,9 @@ def read_architectures(path, family) -> list[Architecture]:
     Raises:
         ValueError: There is no such file, or it is no front of this family.
     """
-    path = pathlib.Path(path)
+    path = files.as_path(path=path)
     try:
+        files.verified(path)
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             if "architecture" not in (reader.fieldnames or ()):

@@ -2,18 +2,32 @@
 
 import base64
 import dataclasses
+import hashlib
 import json
 import os
-import pathlib
+import re
 import warnings
 
 import numpy as np
 
 from keras_elastic import files
+from keras_elastic import untrusted
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 
-FORMAT = 1
+# Since 2 each line ends with its SHA-256.
+FORMAT = 2
+_OLDER = (1,)
+_SEALED = re.compile(r'(\{.*), "sha256": "([0-9a-f]{64})"\}')
+
+
+class OtherScores(ValueError):
+    """A file of scores that depend on something else.
+
+    Its `fingerprint` is a string of what those that were asked for depend on.
+    """
+
+    fingerprint = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,8 +49,8 @@ class ScoreCache:
     """Records by canonical architecture, in memory and in a file.
 
     The file is one JSON object a line: first what the scores depend on, then
-    a record a line, written out at once. A last line that a kill cut off is
-    dropped.
+    a record a line, written out at once. Each line ends with its SHA-256. A
+    last line that a kill cut off is dropped.
 
     Args:
         space: `SearchSpace` of the architectures.
@@ -44,24 +58,25 @@ class ScoreCache:
         fingerprint: Dictionary of strings: what the scores depend on.
 
     Raises:
-        ValueError: The file is of other scores, or a line is damaged. The
-            file is left as it is.
+        OtherScores: The file is of other scores.
+        ValueError: A line is damaged. The file is left as it is.
     """
 
     def __init__(self, space: SearchSpace, path, fingerprint: dict[str, str]):
         self._space = space
-        self._path = pathlib.Path(path) if path else None
+        self._path = None if path is None else files.as_path(cache=path)
         self._header = {
             "format": FORMAT,
             "space": json.loads(json.dumps(space.to_dict())),
             **fingerprint,
         }
         self._records: dict[Architecture, Record] = {}
+        self._format = FORMAT
         if self._path and self._path.exists():
             self._read()
         elif self._path:
             with files.replacing(self._path) as temporary:
-                temporary.write_text(json.dumps(self._header) + "\n")
+                temporary.write_text(sealed(self._header) + "\n")
 
     def __contains__(self, arch: Architecture) -> bool:
         return arch in self._records
@@ -75,17 +90,29 @@ class ScoreCache:
 
     def add(self, arch: Architecture, record: Record) -> None:
         """Keeps a record, in the file before anything else happens."""
+        self._check_finite(arch, record)
         self._records[arch] = record
         if self._path is None:
             return
-        with open(self._path, "a") as file:
+        with files.naming(self._path), open(self._path, "a") as file:
             file.write(self._to_line(arch, record) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
+    def _check_finite(self, arch, record) -> None:
+        if np.isfinite((record.accuracy, record.loss)).all():
+            return
+        raise ValueError(
+            "The scores of an architecture must be finite. Received: an "
+            f"accuracy of {record.accuracy} and a loss of {record.loss}, of "
+            f"{arch.to_json()}. Its weights or its statistics are not finite: "
+            "look for images whose pixels are no numbers, and train again "
+            "with a lower learning rate."
+        )
+
     def _to_line(self, arch, record) -> str:
         classes = np.asarray(record.predictions, "<u2").tobytes()
-        return json.dumps(
+        return sealed(
             {
                 "arch": self._space.encode(arch).tolist(),
                 "accuracy": record.accuracy,
@@ -95,7 +122,9 @@ class ScoreCache:
         )
 
     def _read(self) -> None:
-        lines = self._path.read_text().split("\n")
+        # Bytes, because a damaged file need not be text.
+        content = self._path.read_bytes().decode("utf-8", "replace")
+        lines = content.split("\n")
         # After the last newline there is nothing, or what a kill left.
         cut_off = lines.pop()
         if not lines:
@@ -119,19 +148,32 @@ class ScoreCache:
             for name in self._header.keys() | header.keys()
             if self._header.get(name) != header.get(name)
         ]
+        if self._format in _OLDER:
+            differ.remove("format")
         if differ:
-            raise ValueError(
+            error = OtherScores(
                 "`cache` must hold scores of this supernet on these images. "
                 f"Received: {str(self._path)!r}, where {sorted(differ)} "
-                "differ. Pass another file, or delete this one."
+                "differ. Pass another file."
             )
+            error.fingerprint = _sha256(json.dumps(self._header))
+            raise error
 
     def _parse(self, number, line) -> dict:
+        match = _SEALED.fullmatch(line)
+        text = match[1] + "}" if match else line
         try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
+            values = untrusted.parse_json(text)
+        except ValueError as error:
             raise ValueError(self._damaged(number)) from error
-        if not isinstance(values, dict):
+        if number == 1:
+            self._format = values.get("format")
+        if match:
+            is_sound = match[2] == _sha256(text)
+        else:
+            # Lines of an older format need not have a digest.
+            is_sound = self._format in _OLDER and "sha256" not in values
+        if not is_sound:
             raise ValueError(self._damaged(number))
         return values
 
@@ -145,7 +187,7 @@ class ScoreCache:
                 float(values["loss"]),
                 np.frombuffer(classes, "<u2").astype("int64"),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(self._damaged(number)) from error
         return arch, record
 
@@ -155,3 +197,13 @@ class ScoreCache:
             "or was edited. Delete that line to score its architecture again; "
             "the other scores stay."
         )
+
+
+def sealed(values) -> str:
+    """A line of JSON that ends with the SHA-256 of what it is without it."""
+    line = json.dumps(values)
+    return f'{line[:-1]}, "sha256": "{_sha256(line)}"}}'
+
+
+def _sha256(line) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()

@@ -88,10 +88,12 @@ class Architecture:
         """Makes an architecture from what `to_json` returned."""
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (RecursionError, TypeError, ValueError) as error:
+            shown = repr(text)
+            shown = shown if len(shown) < 500 else f"{shown[:500]}..."
             raise ValueError(
                 "`text` must be the JSON of an architecture. "
-                f"Received: {text!r} ({error})."
+                f"Received: {shown} ({error})."
             ) from error
         return cls.from_dict(values)
 

@@ -4,7 +4,6 @@ The file is a NumPy archive, so that a training that ran on one backend or
 strategy resumes on another.
 """
 
-import pathlib
 import re
 import zipfile
 
@@ -26,7 +25,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder, variables):
-        self.folder = pathlib.Path(folder)
+        self.folder = files.as_path(folder=folder)
         self._variables = dict(variables)
 
     @property
@@ -48,12 +47,12 @@ class Checkpoints:
             name: ops.convert_to_numpy(variable)
             for name, variable in self._variables.items()
         }
-        with files.replacing(self._path(step)) as temporary:
+        with files.replacing(self._path(step), digest=True) as temporary:
             # Through a file, because NumPy adds a suffix to a name.
             with open(temporary, "wb") as file:
                 np.savez(file, **arrays)
         for old in self.steps[:-_KEPT]:
-            self._path(old).unlink()
+            files.remove(self._path(old))
 
     def restore(self):
         """Sets the variables to the last checkpoint.
@@ -77,6 +76,7 @@ class Checkpoints:
 
     def _read(self, path):
         try:
+            files.verified(path)
             # Opened here, because NumPy leaves a damaged file open.
             with (
                 open(path, "rb") as file,

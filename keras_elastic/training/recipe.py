@@ -1,6 +1,7 @@
 """A recipe: everything that says how a supernet was trained."""
 
 import dataclasses
+import math
 from typing import Any
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from keras_elastic.models.converting.named import find_family
 from keras_elastic.training import ingredients
 from keras_elastic.training.phases import PhaseTrainer
 from keras_elastic.training.settings import StepSettings
+from keras_elastic.training.task import check_average
 from keras_elastic.training.training_recipe import TrainingRecipe
 
 
@@ -72,6 +74,15 @@ class Recipe(TrainingRecipe):
     """
 
     kind: ClassVar[str] = "supernet"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **TrainingRecipe.ranges,
+        "num_random": (0, math.inf),
+        "num_candidates": (1, math.inf),
+        "teacher_weight": (0, math.inf),
+        "mutants": (0, math.inf),
+        "band": (0, 1),
+        "selection_images": (1, math.inf),
+    }
     selecting: ClassVar[tuple[str, ...]] = (
         *TrainingRecipe.selecting,
         "budgets",
@@ -102,11 +113,6 @@ class Recipe(TrainingRecipe):
     selection_images: int | None = None
 
     def __post_init__(self) -> None:
-        for field in ("budgets", "phases"):
-            object.__setattr__(self, field, tuple(getattr(self, field)))
-        if self.training_resolutions is not None:
-            resolutions = tuple(self.training_resolutions)
-            object.__setattr__(self, "training_resolutions", resolutions)
         super().__post_init__()
         self._check_budgets()
         self._check_phases()
@@ -174,8 +180,9 @@ class Recipe(TrainingRecipe):
             # A front is read by what trains, which draws from it.
             if phase.front is None:
                 phase.make_sampler()
-            phase.make_optimizer(steps_per_epoch=1)
+            optimizer = phase.make_optimizer(steps_per_epoch=1)
             StepSettings(**phase.step_settings())
+            check_average(phase.make_objective(), optimizer)
 
     def smoke_changes(self) -> dict[str, Any]:
         """As `TrainingRecipe.smoke_changes`, with few candidates."""

@@ -8,12 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_elastic import data
 from keras_elastic import files
+from keras_elastic import scratch
+from keras_elastic.training.guard import TrainingLost
 from keras_elastic.training.loop import TaskTrainer
 
 _FINAL = "final.weights.h5"
+_NO_LOCK = contextlib.nullcontext()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ class Run:
     load_archs: Callable | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "folder", pathlib.Path(self.folder))
+        object.__setattr__(self, "folder", files.as_path(folder=self.folder))
 
     @property
     def classes(self):
@@ -126,14 +131,19 @@ class Run:
             the recipe says so.
         """
         folder = self.folder / name
+        # Two processes would write over each other's checkpoints.
+        only_one = scratch.locked(folder) if self.is_chief else _NO_LOCK
+        with only_one:
+            return self._train(folder, recipe, make_task)
+
+    def _train(self, folder, recipe, make_task):
         final = folder / _FINAL
         steps = self.steps_per_epoch(recipe)
         keras.utils.set_random_seed(recipe.seed % 2**32)
         with self.scope():
             task = make_task()
             if final.exists():
-                task.model.load_weights(final)
-                return task.model.get_weights()
+                return _read_final(final, task.model)
             trainer = TaskTrainer(
                 task,
                 recipe.make_optimizer(steps),
@@ -150,7 +160,38 @@ class Run:
         )
         with trainer.averaged_weights():
             weights = task.model.get_weights()
+            check_finite(task.model)
             if trainer.is_chief:
-                with files.replacing(final) as temporary:
+                with files.replacing(final, digest=True) as temporary:
                     task.model.save_weights(temporary)
         return weights
+
+
+def _read_final(path, model):
+    """Sets a model to the weights of a training that is done."""
+    try:
+        model.load_weights(files.verified(path))
+    except (OSError, KeyError) as error:
+        raise ValueError(
+            f"The weights {str(path)!r} are damaged ({error}). Delete the "
+            "file: the training then ends again from its last checkpoint."
+        ) from error
+    check_finite(model)
+    return model.get_weights()
+
+
+def check_finite(model):
+    """Raises `TrainingLost` unless all weights of a model are finite."""
+    wrong = [
+        variable.path
+        for variable in model.variables
+        if not np.isfinite(ops.convert_to_numpy(variable)).all()
+    ]
+    if wrong:
+        shown = ", ".join(wrong[:3]) + (", ..." if len(wrong) > 3 else "")
+        raise TrainingLost(
+            f"The training is lost: {len(wrong)} of {len(model.variables)} "
+            f"variables are not finite at its end ({shown}). Train in "
+            "another folder, with a lower learning rate, with clipped "
+            "gradients, or without `ema_momentum`."
+        )

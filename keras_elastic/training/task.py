@@ -160,12 +160,7 @@ class SubnetTask(Task):
     def check(self, optimizer, settings):
         """As `Task.check`."""
         check_compilable(settings.jit_compile, self.model.mode)
-        if self.objective.needs_average and not optimizer.use_ema:
-            raise ValueError(
-                f"The objective {type(self.objective).__name__} needs the "
-                "moving average of the weights. Received: an optimizer with "
-                "use_ema=False. Pass `use_ema=True, ema_momentum=0.997`."
-            )
+        check_average(self.objective, optimizer)
 
     def chance(self):
         """Loss of a first subnet that guesses."""
@@ -232,6 +227,17 @@ class SubnetTask(Task):
             for metric, values in logs.items():
                 named[f"{name}_{metric}"] = float(values[place])
         return named
+
+
+def check_average(objective, optimizer):
+    """Raises a `ValueError` if an objective needs an average, and has none."""
+    if objective.needs_average and not optimizer.use_ema:
+        raise ValueError(
+            f"The objective {type(objective).__name__} needs the moving "
+            "average of the weights. Received: an optimizer with "
+            "use_ema=False. Pass `use_ema=True, ema_momentum=0.997`; in a "
+            "recipe, `ema_momentum`."
+        )
 
 
 def check_compilable(jit_compile, mode):

@@ -2,14 +2,17 @@
 
 import dataclasses
 import json
-import pathlib
+import math
 import runpy
 from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
 
+from keras_elastic import files
 from keras_elastic import registration
+from keras_elastic import untrusted
 from keras_elastic.training import ingredients
+from keras_elastic.training import recipe_fields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +76,22 @@ class TrainingRecipe:
         "calibration_images",
     )
 
+    # Those that name one of several things.
+    names: ClassVar[dict[str, tuple[str, ...]]] = ingredients.NAMES
+    # The least and the most of others.
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "mixup": (0, math.inf),
+        "decay_rate": (0, 1),
+        "ending": (0, 1),
+        "warmup_epochs": (0, math.inf),
+        "weight_decay": (0, math.inf),
+        "clip_norm": (0, math.inf),
+        "clip_value": (0, math.inf),
+        "ema_momentum": (0, 1),
+        "label_smoothing": (0, 1),
+        "seed": (0, math.inf),
+    }
+
     # Fields that the training does not depend on.
     selecting: ClassVar[tuple[str, ...]] = ("calibration_images",)
 
@@ -106,7 +125,10 @@ class TrainingRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        recipe_fields.normalize(self)
+        recipe_fields.check_kinds(self)
         self._check_numbers()
+        recipe_fields.check_ranges(self, self.ranges)
         self._check_names()
 
     def _check_numbers(self) -> None:
@@ -118,7 +140,7 @@ class TrainingRecipe:
             )
 
     def _check_names(self) -> None:
-        for field, known in ingredients.NAMES.items():
+        for field, known in self.names.items():
             if getattr(self, field, known[0]) not in known:
                 raise ValueError(
                     f"`{field}` of the recipe '{self.name}' must be one of "
@@ -196,9 +218,28 @@ class TrainingRecipe:
 
     @classmethod
     def from_json(cls, text: str) -> "TrainingRecipe":
-        """Makes a recipe from what `to_json` returned."""
-        values = json.loads(text)
+        """Makes a recipe from what `to_json` returned.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        values = _parse(text)
         values.pop("kind", None)
+        names = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - names)
+        missing = sorted(
+            field.name
+            for field in dataclasses.fields(cls)
+            if field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+            and field.name not in values
+        )
+        if unknown or missing:
+            raise ValueError(
+                "The JSON of a recipe must have fields of a "
+                f"`{cls.__name__}`. Received: {unknown}, which are unknown, "
+                f"and without {missing}."
+            )
         return cls(**values)
 
     @classmethod
@@ -208,7 +249,7 @@ class TrainingRecipe:
         Raises:
             ValueError: There is no such file, or it assigns no recipe.
         """
-        path = pathlib.Path(path)
+        path = files.as_path(path=path)
         if not path.is_file():
             raise ValueError(
                 f"`path` must be a recipe file. Received: {str(path)!r}, "
@@ -230,10 +271,17 @@ def recipe_from_json(text: str) -> TrainingRecipe:
         ValueError: The kind is unknown.
     """
     # Recipes of supernets were written before there were other kinds.
-    kind = json.loads(text).get("kind", "supernet")
-    if kind not in registration.RECIPES:
+    kind = _parse(text).get("kind", "supernet")
+    if not isinstance(kind, str) or kind not in registration.RECIPES:
         raise ValueError(
             "A recipe must be of one of the kinds "
             f"{sorted(registration.RECIPES)}. Received: kind={kind!r}."
         )
     return registration.find(registration.RECIPES[kind]).from_json(text)
+
+
+def _parse(text):
+    try:
+        return untrusted.parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"A recipe must be JSON ({error}).") from error

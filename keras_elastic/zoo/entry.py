@@ -12,7 +12,6 @@ An entry without weights has `model.json` only.
 """
 
 import functools
-import json
 import pathlib
 import zipfile
 
@@ -22,9 +21,12 @@ import numpy as np
 from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic import files
+from keras_elastic import scratch
+from keras_elastic import untrusted
 from keras_elastic.models.extraction import extract_child
 from keras_elastic.models.weights_file import read_weights
 from keras_elastic.selection import Front
+from keras_elastic.spaces import costs
 
 MODEL = "model.json"
 FRONT = "front.csv"
@@ -33,6 +35,8 @@ STATISTICS = "statistics.npz"
 RECIPE = "recipe.json"
 
 FORMAT = 2
+# Of a supernet that a table describes, for which nothing else vouches.
+_MOST_PARAMS = 2 * 10**9
 _REQUIRED = (
     "format",
     "name",
@@ -64,7 +68,9 @@ class Entry:
 
     @checks.arguments(folder=checks.PATH)
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+        self.folder = files.as_path(folder=folder)
+        # A kill may have come between the files of an entry.
+        scratch.remove_leftovers(self.folder)
         self._model = _read_model(self.folder)
 
     @property
@@ -111,7 +117,35 @@ class Entry:
     @functools.cached_property
     def family(self):
         """The family, with the table that the entry was written with."""
-        return families.deserialize(self._model["family"])
+        try:
+            family = families.deserialize(self._model["family"])
+            params = costs(
+                family.plan(family.space.largest, self.classes)
+            ).params
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"`family` must be a table of a family. Received: that of "
+                f"{str(self.folder / MODEL)!r} ({error!r}). Restore the file."
+            ) from error
+        self._check_params(params, _MOST_PARAMS)
+        return family
+
+    def _check_params(self, params, most) -> None:
+        if params > most:
+            raise ValueError(
+                f"{str(self.folder / MODEL)!r} must describe a supernet of "
+                f"{most} weights at most, which is what can be loaded. "
+                f"Received: {params}. Restore the file."
+            )
+
+    def _weights(self) -> pathlib.Path:
+        """Path of the weights, once they can be those of the family."""
+        path = self._verified(WEIGHTS)
+        family = self.family
+        counted = costs(family.plan(family.space.largest, self.classes))
+        # Each takes two bytes at least.
+        self._check_params(counted.params, path.stat().st_size // 2)
+        return path
 
     @functools.cached_property
     def recipe(self):
@@ -119,7 +153,7 @@ class Entry:
         # Whoever loads a network has no use for all that trains one.
         from keras_elastic.training import Recipe
 
-        return Recipe.from_json(self._verified(RECIPE).read_text())
+        return Recipe.from_json(self._verified(RECIPE).read_text("utf-8"))
 
     @functools.cached_property
     def front(self) -> Front:
@@ -137,10 +171,13 @@ class Entry:
         # A network is sliced from the file, without a supernet.
         from keras_elastic.models import Supernet
 
-        path = self._verified(WEIGHTS) if weights else None
+        path = self._weights() if weights else None
         supernet = Supernet(self.family, self.classes)
         if weights:
-            supernet.load_weights(path)
+            try:
+                supernet.load_weights(path)
+            except (OSError, KeyError) as error:
+                raise ValueError(_damaged(path)) from error
         return supernet
 
     @checks.arguments(
@@ -161,7 +198,7 @@ class Entry:
             ValueError: The entry has no weights, they are damaged, or `arch`
                 is not in the space.
         """
-        path = self._verified(WEIGHTS)
+        path = self._weights()
         weights = read_weights(path, self.family, self.classes)
         return extract_child(
             self.family,
@@ -229,18 +266,43 @@ def _read_model(folder: pathlib.Path) -> dict:
             f"Received: {str(folder)!r}, which has none. A finished "
             "`python train.py` leaves such a folder."
         )
-    try:
-        model = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{str(path)!r} must be JSON, and is damaged ({error}). Restore "
-            "the file, or train again."
-        ) from error
-    model = model if isinstance(model, dict) else {}
+    fix = "Restore the file, or train again."
+    model = untrusted.read_json(files.verified(path), fix)
     missing = [key for key in _REQUIRED if key not in model]
     if missing or model["format"] != FORMAT:
         raise ValueError(
             f"{str(path)!r} must describe an entry of format {FORMAT}. "
             f"Received: format {model.get('format')}, without {missing}."
         )
+    wrong = [key for key, fits in _KINDS.items() if not fits(model)]
+    if wrong:
+        raise ValueError(
+            f"{str(path)!r} must describe an entry. Received: {wrong} that "
+            f"are not what they must be. {fix}"
+        )
     return model
+
+
+def _are_strings(values) -> bool:
+    return isinstance(values, list) and all(isinstance(v, str) for v in values)
+
+
+# What the values of an entry must be.
+_KINDS = {
+    "name": lambda model: isinstance(model["name"], str),
+    "dataset": lambda model: isinstance(model["dataset"], str),
+    "classes": lambda model: checks.is_integer(model["classes"]),
+    "class_names": lambda model: (
+        _are_strings(model["class_names"])
+        and len(model["class_names"]) == model["classes"]
+    ),
+    "labels": lambda model: (
+        "labels" not in model
+        or _are_strings(model["labels"])
+        and len(model["labels"]) == model["classes"]
+    ),
+    "files": lambda model: (
+        isinstance(model["files"], dict)
+        and _are_strings(list(model["files"].values()))
+    ),
+}

@@ -4,17 +4,21 @@ import numpy as np
 from keras import ops
 
 from keras_elastic import data
+from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.models import build_child
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
 from keras_elastic.selection import Scorer
 from keras_elastic.selection.latency.runtimes import get_runtime
+from keras_elastic.selection.score_cache import OtherScores
 from keras_elastic.spaces import costs
 from keras_elastic.training.validation import SubnetValidation
 from keras_elastic.training.validation import watched
 
 _BATCH = 256
+# Of a run: its scores, and what its data were.
+SCORES, DATA = "scores.jsonl", "data.json"
 
 
 def make_scorer(supernet, recipe, dataset, cache=None) -> Scorer:
@@ -36,6 +40,38 @@ def make_scorer(supernet, recipe, dataset, cache=None) -> Scorer:
         held_out_batches(recipe, dataset),
         cache,
     )
+
+
+def resume_scorer(supernet, recipe, dataset, folder) -> Scorer:
+    """Scores as `make_scorer`, with the scores that a run has.
+
+    A run whose recipe selects on other images than before has other scores,
+    in a file of their own: the old ones stay.
+
+    Args:
+        supernet: `Supernet`.
+        recipe: `Recipe` that trained it.
+        dataset: `ImageDataset`, that of the run: see `writing.check_data`.
+        folder: Path of the run.
+
+    Raises:
+        ValueError: The scores are of other images, and nothing says that the
+            data are those of the run.
+    """
+    folder = files.as_path(folder=folder)
+    path = folder / SCORES
+    try:
+        return make_scorer(supernet, recipe, dataset, path)
+    except OtherScores as error:
+        if not (folder / DATA).is_file():
+            raise ValueError(
+                f"The run {str(folder)!r} was scored on other images, or with "
+                "other weights. It was begun before runs remembered their "
+                "data. Pass the data and the flags that it was begun with, or "
+                f"another folder. ({error})"
+            ) from error
+        other = path.with_stem(f"{path.stem}_{error.fingerprint[:8]}")
+        return make_scorer(supernet, recipe, dataset, other)
 
 
 def calibration_images(recipe, dataset) -> np.ndarray:

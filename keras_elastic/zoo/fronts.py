@@ -1,7 +1,6 @@
 """The front that a recipe's `drawn_from` names."""
 
-import pathlib
-
+from keras_elastic import files
 from keras_elastic.selection.front import read_architectures
 from keras_elastic.spaces import Architecture
 from keras_elastic.zoo.places import find_entry
@@ -18,7 +17,7 @@ def load_archs(name, family) -> list[Architecture]:
         ValueError: There is no such front, it is damaged, or it is of another
             family.
     """
-    if pathlib.Path(name).suffix == ".csv":
+    if files.as_path(drawn_from=name).suffix == ".csv":
         return read_architectures(name, family)
     try:
         archs = [row.arch for row in find_entry(name).front.rows]

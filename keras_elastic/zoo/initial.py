@@ -4,6 +4,7 @@ import pathlib
 
 import keras
 
+from keras_elastic import files
 from keras_elastic.families import GraphFamily
 from keras_elastic.models.converting.named import APPLICATIONS
 from keras_elastic.models.converting.named import ELASTIC
@@ -78,7 +79,10 @@ def load_initial(name, family, classes, changes=None) -> InitialWeights:
     if preset.is_preset(name):
         model = preset.load_preset(name)
         return _of_child(name, family, classes, model, model.class_names)
-    entry = find_entry(name)
+    try:
+        entry = find_entry(name)
+    except ValueError as error:
+        raise ValueError(f"`initial` cannot be loaded. {error}") from error
     return InitialWeights.of_supernet(
         name, entry.supernet(), entry.labels, entry.class_names
     )
@@ -99,16 +103,19 @@ def _of_application(name, family, changes):
 
 
 def _of_file(name, family, classes, changes):
-    if not pathlib.Path(name).is_file():
+    path = files.as_path(initial=name)
+    if not path.is_file():
         raise ValueError(
             "`initial` must be a .keras file, a preset, a run, a name of the "
             f"zoo, '{_IMAGENET}NAME' with a NAME of {list(imagenet.NETWORKS)}, "
             f"or '{APPLICATIONS}NAME'. Received: {name!r}, which does not "
             "exist."
         )
-    model = keras.saving.load_model(name, compile=False, safe_mode=True)
+    model = keras.saving.load_model(
+        files.verified(path), compile=False, safe_mode=True
+    )
     if isinstance(family, GraphFamily) and not _is_child(model):
-        supernet = load_elastic(name, **changes)
+        supernet = load_elastic(path, **changes)
         return InitialWeights.of_supernet(name, supernet)
     return _of_child(name, family, classes, model)
 

@@ -1,13 +1,18 @@
 """Where the zoo is, and what lies in it."""
 
 import pathlib
+import warnings
 
 from keras_elastic import checks
+from keras_elastic import files
+from keras_elastic.zoo.entry import MODEL
 from keras_elastic.zoo.entry import Entry
 
 # A link to the top-level folder `zoo`; in a wheel, a folder of its own.
 _ENTRIES = pathlib.Path(__file__).parent / "entries"
 _CHECKOUT = pathlib.Path(__file__).parents[2] / "zoo"
+# What a preset has instead of `model.json`.
+PRESET = "preset.json"
 # Recipes of published systems on data that cannot be carried along.
 _RECIPES = "recipes"
 
@@ -43,6 +48,27 @@ def recipe_file(name: str) -> pathlib.Path:
     return known[name]
 
 
+def is_name(name_or_folder) -> bool:
+    """Whether a name is that of an entry of the zoo, and of no folder.
+
+    A string that the zoo knows is a name, whatever lies in the working
+    directory: a folder there must not take the place of an entry. It is
+    reached as `"./name"`, or as a `pathlib.Path`.
+    """
+    if name_or_folder not in entry_names():
+        return False
+    folder = pathlib.Path(name_or_folder)
+    holds = any((folder / file).is_file() for file in (MODEL, PRESET))
+    if holds and not folder.samefile(zoo_folder() / name_or_folder):
+        warnings.warn(
+            f"{name_or_folder!r} is the zoo's entry of that name, and not the "
+            "folder in the working directory. Pass "
+            f"'./{name_or_folder}' for the folder.",
+            stacklevel=3,
+        )
+    return True
+
+
 @checks.arguments(name_or_folder=checks.PATH)
 def find_entry(name_or_folder) -> Entry:
     """Finds an entry of the zoo by name, or a run by its folder.
@@ -50,11 +76,14 @@ def find_entry(name_or_folder) -> Entry:
     Raises:
         ValueError: There is neither; the known names are listed.
     """
-    name = str(name_or_folder)
-    if name in entry_names():
-        return Entry(zoo_folder() / name)
+    if is_name(name_or_folder):
+        return Entry(zoo_folder() / name_or_folder)
+    name = str(files.as_path(name_or_folder=name_or_folder))
     if pathlib.Path(name).is_dir():
         return Entry(name)
+    if name in entry_names():
+        # A path that is no folder, such as `pathlib.Path("bignas")`.
+        return Entry(zoo_folder() / name)
     raise ValueError(
         "`name_or_folder` must be one of:\n"
         f"  1. a name of the zoo: {list(entry_names())}\n"

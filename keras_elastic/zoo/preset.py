@@ -13,12 +13,15 @@ import keras
 
 from keras_elastic import checks
 from keras_elastic import files
+from keras_elastic import scratch
+from keras_elastic import untrusted
 from keras_elastic.export import child_checks
 from keras_elastic.models import heads
 from keras_elastic.models import outputs
 from keras_elastic.zoo.entry import PREPROCESSING
+from keras_elastic.zoo.places import PRESET
+from keras_elastic.zoo.places import is_name
 
-PRESET = "preset.json"
 MODEL = "model.keras"
 LABELS = "labels.txt"
 CARD = "README.md"
@@ -97,7 +100,9 @@ def save_preset(
     names = child_checks.check_class_names(model, class_names, classes)
     _, multi_label = outputs.check_classifier(model)
     _check_safe(model)
-    folder = pathlib.Path(folder)
+    folder = files.as_path(folder=folder)
+    with files.refusing(folder=folder):
+        files.try_writing(folder.parent)
     _check_place(folder, overwrite)
     with files.replacing_folder(folder) as whole:
         whole.mkdir()
@@ -115,13 +120,19 @@ def save_preset(
             # Not of the card, which is for its readers to change.
             "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},
         }
-        (whole / PRESET).write_text(json.dumps(preset, indent=2) + "\n")
+        with files.replacing(whole / PRESET, digest=True) as temporary:
+            temporary.write_text(json.dumps(preset, indent=2) + "\n", "utf-8")
     return folder
 
 
 def is_preset(folder) -> bool:
-    """Whether a folder holds a preset."""
-    return (pathlib.Path(folder) / PRESET).is_file()
+    """Whether a folder holds a preset, and its name is not that of an entry."""
+    if is_name(folder):
+        return False
+    folder = files.as_path(name_or_folder=folder)
+    # A kill may have come while it was replaced.
+    scratch.remove_leftovers(folder.parent)
+    return (folder / PRESET).is_file()
 
 
 def load_preset(folder, classes=None, weights=True) -> keras.Model:
@@ -139,14 +150,20 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
     Raises:
         ValueError: A file is missing or was changed.
     """
-    folder = pathlib.Path(folder)
+    folder = files.as_path(folder=folder)
     preset = _read(folder)
-    for file, expected in preset["files"].items():
-        _verify(folder / file, expected)
-    # Lambda layers and the like are refused.
-    model = keras.saving.load_model(
-        folder / MODEL, compile=False, safe_mode=True
-    )
+    for file in (MODEL, LABELS):
+        _verify(folder / file, preset["files"].get(file))
+    try:
+        # Lambda layers and the like are refused.
+        model = keras.saving.load_model(
+            folder / MODEL, compile=False, safe_mode=True
+        )
+    except (MemoryError, RecursionError) as error:
+        raise ValueError(
+            f"The network of the preset {str(folder)!r} cannot be built: it "
+            "is too large, or nested too deep."
+        ) from error
     if not weights:
         model = type(model).from_config(model.get_config())
     if classes is not None:
@@ -171,10 +188,12 @@ def _check_safe(model):
 
 
 def _check_place(folder, overwrite):
-    if not folder.exists() or (overwrite and is_preset(folder)):
+    scratch.remove_leftovers(folder.parent)
+    holds_preset = (folder / PRESET).is_file()
+    if not folder.exists() or (overwrite and holds_preset):
         return
     fix = "Pass `overwrite=True` to replace it, or another folder."
-    if not is_preset(folder):
+    if not holds_preset:
         fix = "It holds no preset. Pass another folder."
     raise ValueError(
         "`folder` must be a new path, so that nothing is lost. "
@@ -207,25 +226,36 @@ def _describe(model, card, resolution, names):
 
 
 def _read(folder):
-    path = folder / PRESET
-    try:
-        preset = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{str(path)!r} must be JSON, and is damaged ({error}). Save the "
-            "preset again."
-        ) from error
-    preset = preset if isinstance(preset, dict) else {}
+    path = files.verified(folder / PRESET)
+    preset = untrusted.read_json(path, "Save the preset again.")
     missing = [key for key in _REQUIRED if key not in preset]
     if missing or preset["format"] != FORMAT:
         raise ValueError(
             f"{str(path)!r} must describe a preset of format {FORMAT}. "
             f"Received: format {preset.get('format')}, without {missing}."
         )
+    names = preset["class_names"]
+    if not (
+        isinstance(preset["files"], dict)
+        and isinstance(preset["multi_label"], bool)
+        and isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+    ):
+        raise ValueError(
+            f"{str(path)!r} must have a dictionary of `files`, a list of "
+            "strings as `class_names`, and a boolean `multi_label`. Save the "
+            "preset again."
+        )
     return preset
 
 
 def _verify(path, expected):
+    if expected is None:
+        raise ValueError(
+            f"{PRESET} must hold the SHA-256 of {path.name}, or nothing would "
+            f"vouch for that file. Received: {str(path.with_name(PRESET))!r}, "
+            "which has none. Save the preset again."
+        )
     if not path.is_file():
         raise ValueError(
             f"The preset lacks its file {path.name}. Received: "

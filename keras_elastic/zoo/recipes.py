@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from keras_elastic import checks
+from keras_elastic import files
 from keras_elastic.models.converting.named import find_family
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
@@ -29,7 +30,7 @@ def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:
     Raises:
         ValueError: There is no such recipe, or it has no such fields.
     """
-    path = pathlib.Path(name)
+    path = files.as_path(recipe=name)
     if path.suffix != ".py":
         path = recipe_file(name)
     recipe = TrainingRecipe.from_file(path)
@@ -94,6 +95,7 @@ def check_recipe(recipe, run) -> None:
         for flops in recipe.budgets:
             budget = Budget(flops=flops)
             budget.check_reachable(recipe.make_family(), run.classes)
+    run.steps_per_epoch(recipe)
     run.batches(recipe, epoch=0, start_batch=0)
 
 

@@ -1,10 +1,9 @@
 """What an entry gives besides a network: supernet, teacher, architectures."""
 
-import pathlib
-
 import keras
 
 from keras_elastic import checks
+from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.selection import Budget
@@ -126,12 +125,15 @@ def load_teacher(name) -> KerasTeacher:
     Raises:
         ValueError: There is no such file, run or entry.
     """
-    path = pathlib.Path(name)
+    path = files.as_path(teacher=name)
     if path.suffix != ".keras":
-        return KerasTeacher(load(name))
+        try:
+            return KerasTeacher(load(name))
+        except ValueError as error:
+            raise ValueError(f"`teacher` cannot be loaded. {error}") from error
     if not path.is_file():
         raise ValueError(
             "`teacher` must be a .keras file, a run or a name of the zoo. "
             f"Received: {str(name)!r}, which does not exist."
         )
-    return KerasTeacher(keras.saving.load_model(path))
+    return KerasTeacher(keras.saving.load_model(files.verified(path)))

@@ -7,7 +7,10 @@ import numpy as np
 
 from keras_elastic import families
 from keras_elastic import files
+from keras_elastic import untrusted
+from keras_elastic.data import fingerprint
 from keras_elastic.training.training_recipe import recipe_from_json
+from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo import imagenet
 from keras_elastic.zoo.entry import FORMAT
@@ -33,25 +36,87 @@ def remember_recipe(folder, recipe) -> None:
     Raises:
         ValueError: The run was begun with another recipe; says what differs.
     """
-    path = pathlib.Path(folder) / RECIPE
-    if path.exists():
-        differences = recipe.differences(recipe_from_json(path.read_text()))
-        if differences:
-            raise ValueError(
-                f"The folder {str(folder)!r} holds a run of another recipe: "
-                f"{'; '.join(differences)}. Pass another --run_dir, or delete "
-                "the folder."
-            )
-    with files.replacing(path) as temporary:
-        temporary.write_text(recipe.to_json() + "\n")
+    path = check_recipe(folder, recipe)
+    # That of a finished run belongs to its entry, and changes with that.
+    if not (path.parent / MODEL).exists():
+        with files.replacing(path, digest=True) as temporary:
+            temporary.write_text(recipe.to_json() + "\n")
+
+
+def check_recipe(folder, recipe) -> pathlib.Path:
+    """Returns the path of a run's recipe, once it is checked.
+
+    Raises:
+        ValueError: The run was begun with another recipe; says what differs.
+    """
+    path = files.as_path(folder=folder) / RECIPE
+    if not path.exists():
+        return path
+    begun = recipe_from_json(files.verified(path).read_text("utf-8"))
+    differences = recipe.differences(begun)
+    if differences:
+        raise ValueError(
+            f"The folder {str(folder)!r} holds a run of another recipe: "
+            f"{'; '.join(differences)}. Pass another --run_dir, or delete "
+            "the folder."
+        )
+    return path
+
+
+def remember_data(folder, dataset) -> None:
+    """Writes what the data of a run are, where it begins.
+
+    A run that was begun before data were remembered goes on without.
+
+    Raises:
+        ValueError: As `check_data`.
+    """
+    path = files.as_path(folder=folder) / evaluation.DATA
+    if check_data(folder, dataset) or (path.parent / RECIPE).exists():
+        return
+    with files.replacing(path, digest=True) as temporary:
+        text = json.dumps(fingerprint.fingerprint(dataset), indent=1)
+        temporary.write_text(text + "\n", "utf-8")
+
+
+def check_data(folder, dataset) -> bool:
+    """Whether a run remembers its data, once they are checked.
+
+    Args:
+        folder: Path of the run.
+        dataset: `ImageDataset`.
+
+    Raises:
+        ValueError: The data are others than those that the run was begun
+            with; says what differs.
+    """
+    path = files.as_path(folder=folder) / evaluation.DATA
+    if not path.is_file():
+        return False
+    fix = "Restore the file, or train in another folder."
+    begun = untrusted.read_json(files.verified(path), fix)
+    now = fingerprint.fingerprint(dataset)
+    try:
+        differences = fingerprint.differences(begun, now)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(path)!r} must say what the data of a run were, and does "
+            f"not ({error!r}). {fix}"
+        ) from error
+    if differences:
+        raise ValueError(
+            f"The run {str(path.parent)!r} was begun on other data. "
+            f"{' '.join(differences)} Images that it has trained on may be "
+            "among those that it would report on now. Restore the data, or "
+            "train in another folder (--run_dir)."
+        )
+    return True
 
 
 def write_entry(
     folder, *, name, supernet, class_names, recipe, front, statistics
 ) -> Entry:
-    """Writes an entry.
-
-    `model.json` goes last, so that a folder with one is complete.
+    """Writes an entry, all of its files or none.
 
     Args:
         folder: Path of the folder.
@@ -67,35 +132,45 @@ def write_entry(
     Returns:
         The `Entry`.
     """
-    folder = pathlib.Path(folder)
-    with files.replacing(folder / WEIGHTS) as temporary:
-        half_weights.save_weights(supernet, temporary)
-    front.write(folder / FRONT)
     arrays = {
         f"{row}/{key}": value
         for row, values in enumerate(statistics)
         for key, value in values.items()
     }
-    with files.replacing(folder / STATISTICS) as temporary:
-        np.savez_compressed(temporary, **arrays)
-    with files.replacing(folder / RECIPE) as temporary:
-        temporary.write_text(recipe.to_json() + "\n")
-    write_model(
-        folder,
-        name=name,
-        family=supernet.family,
-        dataset=recipe.dataset,
-        class_names=class_names,
-        written=(WEIGHTS, FRONT, STATISTICS, RECIPE),
-    )
+    _check_finite(arrays)
+    with files.replacing_files(folder) as new:
+        half_weights.save_weights(supernet, new / WEIGHTS)
+        front.write(new / FRONT)
+        np.savez_compressed(new / STATISTICS, **arrays)
+        with files.replacing(new / RECIPE, digest=True) as temporary:
+            temporary.write_text(recipe.to_json() + "\n")
+        write_model(
+            new,
+            name=name,
+            family=supernet.family,
+            dataset=recipe.dataset,
+            class_names=class_names,
+            written=(WEIGHTS, FRONT, STATISTICS, RECIPE),
+        )
     return Entry(folder)
+
+
+def _check_finite(arrays):
+    wrong = sorted(n for n, a in arrays.items() if not np.isfinite(a).all())
+    if wrong:
+        raise ValueError(
+            "`statistics` must be finite. Received: numbers that are not, in "
+            f"{len(wrong)} of {len(arrays)} arrays, for instance {wrong[0]!r} "
+            "(row of the front, normalization). Look for training images "
+            "whose pixels are no numbers."
+        )
 
 
 def write_model(
     folder, *, name, family, dataset, class_names, written=()
 ) -> None:
     """Writes `model.json`, with the SHA-256 of the files that are there."""
-    folder = pathlib.Path(folder)
+    folder = files.as_path(folder=folder)
     labels, names = list(class_names), list(imagenet.readable(class_names))
     model = {
         "format": FORMAT,
@@ -108,5 +183,5 @@ def write_model(
         "preprocessing": PREPROCESSING,
         "files": {file: files.sha256(folder / file) for file in written},
     }
-    with files.replacing(folder / MODEL) as temporary:
-        temporary.write_text(json.dumps(model, indent=2) + "\n")
+    with files.replacing(folder / MODEL, digest=True) as temporary:
+        temporary.write_text(json.dumps(model, indent=2) + "\n", "utf-8")

@@ -11,7 +11,7 @@ from keras_elastic.data.splits import hold_out
 
 def split(count=3):
     images = np.arange(count * 12).reshape(count, 2, 2, 3).astype("uint8")
-    return ArraySplit(images, np.arange(count))
+    return ArraySplit(images, np.arange(count) % 2)
 
 
 def test_size_and_number_of_classes():
@@ -21,10 +21,26 @@ def test_size_and_number_of_classes():
 
 
 def test_a_split_in_memory_is_divided():
-    train, held_out = divide(split(23), limit=12)
-    assert held_out.labels.tolist() == [0, 10]
-    assert train.labels.tolist() == [*range(1, 10), 11]
-    np.testing.assert_array_equal(train.images[-1], split(23).images[11])
+    images = split(23).images
+    train, held_out = divide(split(23), held_out_mask(23, limit=12))
+    np.testing.assert_array_equal(held_out.images, images[[0, 10]])
+    np.testing.assert_array_equal(train.images, images[[*range(1, 10), 11]])
+    assert train.labels.tolist() == [n % 2 for n in (*range(1, 10), 11)]
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines", "two\x85lines", b"c", 1])
+def test_a_class_has_a_name_of_one_line(name):
+    with pytest.raises(ValueError, match="`class_names` must be.*Received:"):
+        ImageDataset("mini", ("a", name), split(), split(), split())
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+@pytest.mark.parametrize("place", ["train", "held_out", "test"])
+def test_labels_are_numbers_of_classes(place, label):
+    splits = dict.fromkeys(("train", "held_out", "test"), split())
+    splits[place] = ArraySplit(split().images, np.array([0, label, 1]))
+    with pytest.raises(ValueError, match=f"`{place}` must be.*as {label}"):
+        ImageDataset("mini", ("a", "b"), **splits)
 
 
 @pytest.mark.parametrize(

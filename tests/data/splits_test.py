@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -125,3 +126,18 @@ def test_values_cannot_be_changed():
         dataset.name = "other"
     with pytest.raises(AttributeError):
         split.size = 4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "string"])
+def test_labels_are_integers(dtype):
+    labels = np.zeros(3) if dtype == "float32" else np.array(["a"] * 3)
+    images = np.zeros((3, 2, 2, 3), "uint8")
+    pairs = tf.data.Dataset.from_tensor_slices((images, labels))
+    with pytest.raises(ValueError, match="an integer, the number of its class"):
+        Split(pairs, 3)
+
+
+def test_images_without_labels_are_no_split():
+    images = tf.data.Dataset.from_tensor_slices(np.zeros((3, 2, 2, 3), "uint8"))
+    with pytest.raises(ValueError, match="must yield pairs"):
+        Split(images, 3)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_elastic import families
+from keras_elastic import files
 from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
@@ -55,6 +56,8 @@ def change(path, row, **cells):
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     rows[row].update(cells)
+    # As another writes it: without a digest of ours.
+    files.digest_file(path).unlink()
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -172,7 +175,13 @@ def test_a_failed_write_leaves_the_old_file(front, path, monkeypatch):
     with pytest.raises(AttributeError):
         broken.write(path)
     assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
+    assert Front.read(path, FAMILY, CLASSES).rows == front.rows
+
+
+def test_a_file_that_was_changed(path):
+    path.write_bytes(path.read_bytes().replace(b"0.", b"1.", 1))
+    with pytest.raises(ValueError, match="front.csv' is damaged or was"):
+        Front.read(path, FAMILY, CLASSES)
 
 
 @pytest.mark.parametrize("name", ["flops", "params", "memory"])
@@ -202,12 +211,14 @@ def test_the_front_of_other_classes(path):
 
 
 def test_other_columns(path):
+    files.digest_file(path).unlink()
     path.write_text("flops,accuracy\n1,0.5\n")
     with pytest.raises(ValueError, match=r"needs the columns.*'architecture'"):
         read(path)
 
 
 def test_an_empty_file(path):
+    files.digest_file(path).unlink()
     path.write_text("")
     with pytest.raises(ValueError, match="needs the columns.*Received: None"):
         read(path)
@@ -222,6 +233,7 @@ def test_a_row_that_is_cut_off(path, keep):
 
 
 def test_a_row_with_a_cell_too_many(path):
+    files.digest_file(path).unlink()
     path.write_text(path.read_text().rstrip() + ",1\n")
     with pytest.raises(ValueError, match="needs 9 cells"):
         read(path)

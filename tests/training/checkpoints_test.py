@@ -57,8 +57,8 @@ def test_keeps_the_last_two(tmp_path):
     # Ten comes after nine, as numbers do and names do not.
     assert checkpoints.steps == [9, 10]
     assert {path.name for path in tmp_path.iterdir()} == {
-        "step-9.npz",
-        "step-10.npz",
+        *("step-9.npz", "step-9.npz.sha256"),
+        *("step-10.npz", "step-10.npz.sha256"),
     }
 
 
@@ -175,4 +175,5 @@ def test_nothing_is_left_of_a_failed_save(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "savez", fail)
     with pytest.raises(OSError, match="disk is full"):
         checkpoints.save(2)
-    assert [path.name for path in tmp_path.iterdir()] == ["step-1.npz"]
+    assert [path.name for path in tmp_path.glob("*.npz")] == ["step-1.npz"]
+    assert len(list(tmp_path.iterdir())) == 2

@@ -5,7 +5,9 @@ from training import tiny
 from training.tiny_task import TinyTask
 from training.tiny_task import make_model
 
+from keras_elastic import scratch
 from keras_elastic.conditional import BasisNetRecipe
+from keras_elastic.training.guard import TrainingLost
 
 # Of any kind: the task is given.
 RECIPE = BasisNetRecipe(
@@ -76,3 +78,46 @@ def test_averaged_weights_are_the_result(tmp_path):
     assert not np.allclose(plain[0], found[0], atol=1e-4)
     again = make_run(tmp_path).train("two", averaged, make_task)
     assert_equal(found, again)
+
+
+def test_damaged_weights_are_no_result(tmp_path):
+    make_run(tmp_path).train("one", RECIPE, make_task)
+    path = tmp_path / "one" / "final.weights.h5"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="final.weights.h5' is damaged"):
+        make_run(tmp_path).train("one", RECIPE, make_task)
+    # What the message says for a file without a digest helps, too.
+    path.unlink()
+    make_run(tmp_path).train("one", RECIPE, make_task)
+
+
+@pytest.mark.parametrize("content", [b"", b"half"])
+def test_weights_of_before_digests_that_are_damaged(tmp_path, content):
+    make_run(tmp_path).train("one", RECIPE, make_task)
+    path = tmp_path / "one" / "final.weights.h5"
+    path.write_bytes(content)
+    path.with_name(f"{path.name}.sha256").unlink()
+    with pytest.raises(ValueError, match="are damaged.*Delete the file"):
+        make_run(tmp_path).train("one", RECIPE, make_task)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_no_result(tmp_path, value):
+    class Poison(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            variable = self.model.trainable_variables[0]
+            variable.assign(np.full(variable.shape, value))
+
+    run = make_run(tmp_path, make_callbacks=lambda name, trainer: [Poison()])
+    with pytest.raises(TrainingLost, match="variables are not finite"):
+        run.train("one", RECIPE, make_task)
+    assert not (tmp_path / "one" / "final.weights.h5").exists()
+
+
+def test_a_folder_is_trained_in_by_one_process(tmp_path):
+    with scratch.locked(tmp_path / "one"):
+        with pytest.raises(ValueError, match="in use: another process"):
+            make_run(tmp_path).train("one", RECIPE, make_task)
+    make_run(tmp_path).train("one", RECIPE, make_task)

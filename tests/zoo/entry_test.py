@@ -1,5 +1,9 @@
+import dataclasses
 import json
+import os
+import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -8,12 +12,15 @@ from tiny_entry import FAMILY
 from tiny_entry import RECIPE
 
 from keras_elastic import files
+from keras_elastic import scratch
 from keras_elastic.selection import Front
 from keras_elastic.zoo import Entry
 from keras_elastic.zoo import entry as entries
 from keras_elastic.zoo.writing import remember_recipe
 from keras_elastic.zoo.writing import write_model
 
+# Digests of what the files of an entry say, and of what is read alone.
+DIGESTS = ("front.csv.sha256", "model.json.sha256", "recipe.json.sha256")
 # Files of an entry, and what reads each.
 READERS = {
     "supernet.weights.h5": lambda entry: entry.child(FAMILY.space.smallest),
@@ -45,7 +52,13 @@ def change_model(folder, **changes):
     path = folder / entries.MODEL
     model = {**json.loads(path.read_text()), **changes}
     model = {key: value for key, value in model.items() if value is not None}
-    path.write_text(json.dumps(model))
+    write_json(path, json.dumps(model).encode())
+
+
+def write_json(path, content):
+    """Writes a file as another would: without a digest of ours."""
+    path.write_bytes(content)
+    files.digest_file(path).unlink(missing_ok=True)
 
 
 # Round trip
@@ -53,7 +66,7 @@ def change_model(folder, **changes):
 
 def test_files_of_an_entry(written):
     names = {path.name for path in written.folder.iterdir()}
-    assert names == {"model.json", *READERS}
+    assert names == {"model.json", *READERS, *DIGESTS}
 
 
 def test_what_is_said_of_an_entry(written):
@@ -64,7 +77,9 @@ def test_what_is_said_of_an_entry(written):
     assert entry.is_trained
     assert entry.dataset == RECIPE.dataset
     assert entry.preprocessing["values"] == [0, 255]
-    files_of = [path for path in written.folder.iterdir()]
+    files_of = set(written.folder.iterdir()) - {
+        written.folder / name for name in DIGESTS
+    }
     described = sum(path.stat().st_size for path in files_of)
     assert (
         entry.size
@@ -125,7 +140,7 @@ def test_an_entry_is_written_over(written, folder):
     (folder / "front.csv").write_text("damaged")
     entry = written.write(folder)
     assert entry.front.rows == written.front.rows
-    assert len(list(folder.iterdir())) == 1 + len(READERS)
+    assert len(list(folder.iterdir())) == 1 + len(READERS) + len(DIGESTS)
 
 
 def test_random_weights_need_no_file(written, folder):
@@ -182,23 +197,105 @@ def test_statistics_that_are_no_archive(folder):
 def test_a_truncated_model(folder, part):
     path = folder / entries.MODEL
     text = path.read_text().rstrip()
-    path.write_text(text[: int(part * len(text))])
+    write_json(path, text[: int(part * len(text))].encode())
     with pytest.raises(ValueError, match="model.json' must be JSON, and is"):
         Entry(folder)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"family"])
 def test_a_model_that_is_no_json(folder, content):
-    (folder / entries.MODEL).write_bytes(content)
+    write_json(folder / entries.MODEL, content)
     with pytest.raises(ValueError, match="model.json' must be JSON"):
         Entry(folder)
 
 
-@pytest.mark.parametrize("content", ["[]", "3", "null", "{}"])
+@pytest.mark.parametrize("content", [b"[]", b"3", b"null", b"{}"])
 def test_a_model_that_is_other_json(folder, content):
-    (folder / entries.MODEL).write_text(content)
-    with pytest.raises(ValueError, match="must describe an entry"):
+    write_json(folder / entries.MODEL, content)
+    with pytest.raises(ValueError, match="model.json' must"):
         Entry(folder)
+
+
+def test_a_model_that_was_changed(folder):
+    path = folder / entries.MODEL
+    path.write_text(path.read_text().replace('"dataset"', '"data_set"'))
+    with pytest.raises(ValueError, match="model.json' is damaged or was"):
+        Entry(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": 3},
+        {"classes": True},
+        {"class_names": "abcd"},
+        {"class_names": ["a", "b", "c", 4]},
+        {"labels": ["a"]},
+        {"files": {"front.csv": 3}},
+        {"files": ["front.csv"]},
+    ],
+)
+def test_a_model_of_values_of_other_kinds(folder, change):
+    change_model(folder, **change)
+    with pytest.raises(ValueError, match=f"model.json.*{list(change)[0]}"):
+        Entry(folder)
+
+
+def deep(levels):
+    """JSON that is nested."""
+    return levels * '{"a":' + "1" + levels * "}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: {**table, "stem": [10**9]},
+        lambda table: {**table, "head": [10**30]},
+        lambda table: {**table, "resolution": ["8"]},
+        lambda table: {**table, "unknown": 1},
+        lambda table: {**table, "stages": 2 * 10**6 * [1]},
+        lambda table: {
+            **table,
+            "stages": [{**table["stages"][0], "depth": [10_000_000]}],
+        },
+    ],
+)
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_table_of_a_network_that_nobody_could_build(folder, change, trained):
+    model = json.loads((folder / entries.MODEL).read_text())
+    family = {**model["family"], "table": change(model["family"]["table"])}
+    change_model(folder, family=family)
+    if not trained:
+        change_model(folder, files={})
+    with pytest.raises(ValueError):
+        _ = Entry(folder).family
+
+
+def test_more_weights_than_the_file_holds(folder):
+    model = json.loads((folder / entries.MODEL).read_text())
+    table = {**model["family"]["table"], "head": [90_000]}
+    change_model(folder, family={**model["family"], "table": table})
+    with pytest.raises(ValueError, match="weights at most"):
+        Entry(folder).supernet()
+
+
+def test_json_that_is_nested_too_deep(folder):
+    write_json(folder / entries.MODEL, deep(100_000).encode())
+    with pytest.raises(ValueError, match="nested too deep"):
+        Entry(folder)
+    path = folder / "recipe.json"
+    write_json(path, deep(100_000).encode())
+    with pytest.raises(ValueError, match="nested too deep"):
+        remember_recipe(folder, RECIPE)
+
+
+def test_a_front_of_deep_json(folder):
+    path = folder / "front.csv"
+    head = path.read_text().splitlines()[0]
+    cell = deep(100_000).replace('"', '""')
+    write_json(path, f'{head}\n1,1,1,8,0.5,1,,,"{cell}"\n'.encode())
+    with pytest.raises(ValueError, match="front"):
+        Front.read(path, FAMILY, 4)
 
 
 @pytest.mark.parametrize("number", [0, 1, "2"])
@@ -255,7 +352,7 @@ def fail(*arguments, **keywords):
         (entries.np, "savez_compressed"),
         (Front, "write"),
         (entries.files, "sha256"),
-        (entries.json, "dumps"),
+        (json, "dumps"),
     ],
     ids=["statistics", "front", "digests", "model"],
 )
@@ -265,8 +362,7 @@ def test_nothing_is_an_entry_after_an_error(
     monkeypatch.setattr(owner, function, fail)
     with pytest.raises(OSError, match="disk is full"):
         written.write(tmp_path)
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names <= set(READERS)
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="model.json"):
         Entry(tmp_path)
 
@@ -280,6 +376,43 @@ def test_no_weights_after_an_error(written, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk is full"):
         written.write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", range(8))
+def test_a_kill_between_the_files_of_an_entry(
+    written, folder, monkeypatch, call
+):
+    changed = written.front.rows[0].arch
+    replace, calls = os.replace, []
+
+    def killed(source, target):
+        if pathlib.Path(target).parent == folder:
+            calls.append(target)
+            if len(calls) > call:
+                raise KeyboardInterrupt
+        replace(source, target)
+
+    remove = shutil.rmtree
+
+    def keep(path, **keywords):
+        if pathlib.Path(path).parent != folder:
+            remove(path, **keywords)
+
+    front = Front(written.front.rows[1:])
+    other = dataclasses.replace(
+        written, front=front, statistics=written.statistics[1:]
+    )
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as context:
+        # A process that is killed removes nothing.
+        context.setattr(shutil, "rmtree", keep)
+        other.write(folder)
+    monkeypatch.undo()
+    entry = Entry(folder)
+    assert changed not in [row.arch for row in entry.front.rows]
+    assert entry.statistics(0) and entry.recipe == RECIPE
+    assert entry.supernet().classes == 4
+    assert not list(folder.glob(f"{scratch.PREFIX}*"))
 
 
 # The recipe of a run

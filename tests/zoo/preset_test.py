@@ -1,5 +1,6 @@
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from tiny_entry import CLASS_NAMES
 
 import keras_elastic as ke
 
-FILES = {"preset.json", "model.keras", "labels.txt", "README.md"}
+FILES = {
+    *("preset.json", "preset.json.sha256"),
+    *("model.keras", "labels.txt", "README.md"),
+}
 IMAGES = contracts.random_images(4, 12)
 
 
@@ -191,9 +195,72 @@ def test_the_card_may_be_changed(folder):
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": 9}'])
 def test_a_damaged_description(folder, content):
-    (folder / "preset.json").write_text(content)
+    write_preset(folder, content)
     with pytest.raises(ValueError, match="preset.json' must"):
         ke.load(folder)
+
+
+def write_preset(folder, content):
+    """Writes preset.json as another would: without a digest of ours."""
+    (folder / "preset.json").write_text(content)
+    (folder / "preset.json.sha256").unlink()
+
+
+def test_a_description_that_was_changed(folder):
+    path = folder / "preset.json"
+    path.write_text(path.read_text().replace("cat", "car"))
+    with pytest.raises(ValueError, match="preset.json' is damaged or was"):
+        ke.load(folder)
+
+
+@pytest.mark.parametrize("file", ["model.keras", "labels.txt"])
+@pytest.mark.parametrize("given", [{}, {"README.md": "0"}])
+def test_a_description_must_vouch_for_every_file(folder, file, given):
+    preset = json.loads((folder / "preset.json").read_text())
+    others = {k: v for k, v in preset["files"].items() if k != file}
+    write_preset(folder, json.dumps({**preset, "files": {**others, **given}}))
+    with pytest.raises(ValueError, match=f"must hold the SHA-256 of {file}"):
+        ke.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": []},
+        {"class_names": "abcd"},
+        {"class_names": [1, 2, 3, 4]},
+        {"multi_label": "no"},
+    ],
+)
+def test_a_description_of_values_of_other_kinds(folder, change):
+    preset = json.loads((folder / "preset.json").read_text())
+    write_preset(folder, json.dumps({**preset, **change}))
+    with pytest.raises(ValueError, match="preset.json' must have"):
+        ke.load(folder)
+
+
+def test_a_folder_does_not_take_the_place_of_an_entry(
+    saved, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(saved, "bignas_digits")
+    with pytest.warns(UserWarning, match="the zoo's entry of that name"):
+        model = ke.load("bignas_digits", flops=3e5)
+    assert model.output_shape == (None, 10)
+    for folder in ("./bignas_digits", pathlib.Path("bignas_digits")):
+        assert ke.load(folder).output_shape == (None, 4)
+
+
+def test_a_home_folder(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ke.save_preset(model, "~/mine") == tmp_path / "mine"
+    assert ke.load("~/mine").class_names == CLASS_NAMES
+
+
+def test_a_place_that_takes_no_folder(model, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="`folder` must be a folder.*file'"):
+        ke.save_preset(model, tmp_path / "file" / "preset")
 
 
 def test_code_in_a_model_is_refused(tmp_path):

@@ -65,10 +65,12 @@ def test_budgets_are_spread_over_the_range():
         ({"band": 3.0}, "`band`"),
         ({"clip_norm": -1.0}, "`clip_norm`"),
         ({"label_smoothing": 2.0}, "`label_smoothing`"),
+        ({"steps_per_epoch": -1}, "`steps_per_epoch`"),
+        ({"objective": "ensemble_bootstrapping"}, "`ema_momentum`"),
     ],
 )
 def test_what_is_wrong_shows_before_the_training(changes, words, tmp_path):
-    recipe = zoo.read_recipe("bignas_digits", changes)
     run = Run(dataset=load_dataset("digits"), folder=tmp_path)
     with pytest.raises(ValueError, match=words):
+        recipe = zoo.read_recipe("bignas_digits", changes)
         recipes.check_recipe(recipe, run)

@@ -2,15 +2,19 @@
 
 import dataclasses
 import json
+import math
 from typing import Any
 from typing import ClassVar
 
 from keras_elastic import families
+from keras_elastic.conditional.basisnet.model import ACTIVATIONS
 from keras_elastic.conditional.basisnet.model import BasisNet
 from keras_elastic.conditional.basisnet.run import BasisNetTraining
+from keras_elastic.conditional.basisnet.task import TAUGHT
 from keras_elastic.conditional.basisnet.task import BasisNetTask
 from keras_elastic.models import build
 from keras_elastic.spaces import Architecture
+from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.training_recipe import TrainingRecipe
 
 
@@ -57,6 +61,32 @@ class BasisNetRecipe(TrainingRecipe):
     """
 
     kind: ClassVar[str] = "basisnet"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **TrainingRecipe.ranges,
+        "num_bases": (1, math.inf),
+        "first_basis_block": (0, math.inf),
+        "last_basis_block": (0, math.inf),
+        "resolution": (1, math.inf),
+        "width": (1, math.inf),
+        "light_resolution": (1, math.inf),
+        "light_width": (1, math.inf),
+        "dropout": (0, 1),
+        "light_weight": (0, math.inf),
+        "preheat_epochs": (0, math.inf),
+        "preheat_decay_epochs": (0, math.inf),
+        "basis_dropout": (0, 1),
+        "tolerance": (0, 1),
+    }
+    names: ClassVar[dict[str, tuple[str, ...]]] = {
+        **TrainingRecipe.names,
+        "activation": ACTIVATIONS,
+        "taught": TAUGHT,
+    }
+    selecting: ClassVar[tuple[str, ...]] = (
+        *TrainingRecipe.selecting,
+        "tolerance",
+        "budgets",
+    )
 
     network: str = "basisnet_mobilenet_v3"
     light: dict[str, Any] | None = None
@@ -80,19 +110,11 @@ class BasisNetRecipe(TrainingRecipe):
     budgets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "budgets", tuple(self.budgets))
         super().__post_init__()
-        negative = [
-            field
-            for field in ("preheat_epochs", "preheat_decay_epochs", "tolerance")
-            if getattr(self, field) < 0
-        ]
-        if negative or any(not budget > 0 for budget in self.budgets):
+        if any(not budget > 0 for budget in self.budgets):
             raise ValueError(
-                f"The recipe '{self.name}' needs positive budgets, and no "
-                f"negative {negative or 'numbers'}. Received: "
-                f"budgets={self.budgets}, "
-                f"{ {field: getattr(self, field) for field in negative} }."
+                f"The recipe '{self.name}' needs positive budgets. "
+                f"Received: budgets={self.budgets}."
             )
 
     def options(self) -> dict[str, Any]:
@@ -121,7 +143,12 @@ class BasisNetRecipe(TrainingRecipe):
         if self.network == "plans":
             return self._model_of_plans(classes, dtype)
         options = {**self.options(), "dtype": dtype}
-        return build(self.network, classes, **options)
+        try:
+            return build(self.network, classes, **options)
+        except ValueError as error:
+            raise ValueError(
+                f"`network` of the recipe '{self.name}' cannot be made: {error}"
+            ) from error
 
     def _model_of_plans(self, classes, dtype):
         wanted = ("light", "specialist", "num_bases")
@@ -144,6 +171,8 @@ class BasisNetRecipe(TrainingRecipe):
 
     def check(self, classes: int, load_teacher) -> None:
         """Makes the network and its task, which check their arguments."""
+        self.make_optimizer(steps_per_epoch=1)
+        StepSettings(**self.step_settings())
         teacher = self.teacher and load_teacher(self.teacher)
         self.make_task(self.make_model(classes), 1, teacher)
 

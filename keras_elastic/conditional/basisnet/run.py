@@ -87,7 +87,7 @@ class BasisNetTraining:
         curve, results = measure_results(trained, self.recipe, run.dataset)
         model = trained.with_exit_threshold(results[1].threshold)
         model.class_names = run.dataset.class_names
-        with files.replacing(run.folder / MODEL) as temporary:
+        with files.replacing(run.folder / MODEL, digest=True) as temporary:
             model.save(temporary)
         table = measure_coefficients(
             model,

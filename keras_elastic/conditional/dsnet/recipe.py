@@ -1,6 +1,7 @@
 """A recipe of a dynamic slimmable network."""
 
 import dataclasses
+import math
 from typing import Any
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from keras_elastic.conditional.dsnet.model import DSNet
 from keras_elastic.conditional.dsnet.run import DSNetTraining
 from keras_elastic.conditional.dsnet.task import HARD_SAMPLES
 from keras_elastic.training.recipe import Recipe
+from keras_elastic.training.settings import StepSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,18 @@ class DSNetRecipe(Recipe):
         "gate_learning_rate",
     )
 
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **Recipe.ranges,
+        "complexity_weight": (0, math.inf),
+        "guidance_weight": (0, math.inf),
+    }
+    # The gates learn with the statistics of the calibration images; each
+    # window has a training of its own.
+    selecting: ClassVar[tuple[str, ...]] = (
+        *(f for f in Recipe.selecting if f != "calibration_images"),
+        "windows",
+    )
+
     windows: tuple[str, ...] = ("S", "M", "L")
     gate_epochs: int = 10
     gate_learning_rate: float = 0.05
@@ -47,7 +61,6 @@ class DSNetRecipe(Recipe):
     hard_samples: str = "try_best"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
         super().__post_init__()
         known = {"S", "M", "L", "all"}
         if not self.windows or not known.issuperset(self.windows):
@@ -65,6 +78,9 @@ class DSNetRecipe(Recipe):
     def check(self, classes, load_teacher) -> None:
         """As `Recipe.check`; the family must have gates, too."""
         super().check(classes, load_teacher)
+        gates = self.gate_recipe()
+        gates.make_optimizer(steps_per_epoch=1)
+        StepSettings(**gates.step_settings())
         DSNet.architectures(self.make_family())
 
     def smoke_changes(self) -> dict[str, Any]:

@@ -81,7 +81,8 @@ class DSNetTraining:
         ]
         for window, model in models.items():
             model.class_names = run.dataset.class_names
-            with files.replacing(model_file(run.folder, window)) as temporary:
+            path = model_file(run.folder, window)
+            with files.replacing(path, digest=True) as temporary:
                 model.save(temporary)
         write_results(run.folder, results)
         return ConditionalResult(models, results, _describe(results))

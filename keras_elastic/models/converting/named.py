@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import os
 import pathlib
 import sys
 
@@ -32,8 +33,15 @@ def find_family(name, **changes):
             read.
     """
     source = elastic_source(name)
+    if source is not None and not is_application(source):
+        source = os.path.expanduser(source)
     if source is None:
-        return families.get(name, **changes)
+        try:
+            return families.get(name, **changes)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`family` cannot be had with these changes: {error}"
+            ) from error
     written = None if is_application(source) else _time_of(source)
     return _read_family(source, json.dumps(changes, sort_keys=True), written)
 

@@ -52,8 +52,8 @@ def test_the_task_counts_in_steps(model):
     "changes,message",
     [
         ({"budgets": (0.0,)}, "positive budgets"),
-        ({"tolerance": -0.1}, "no negative.*tolerance"),
-        ({"preheat_epochs": -1.0}, "no negative.*preheat_epochs"),
+        ({"tolerance": -0.1}, "`tolerance`"),
+        ({"preheat_epochs": -1.0}, "`preheat_epochs`"),
         ({"epochs": 0}, "needs positive.*epochs"),
         ({"optimizer": "adam"}, "`optimizer`.*must be one of"),
     ],

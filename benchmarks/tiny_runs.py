@@ -1,0 +1,71 @@
+"""Runs so small that they train in seconds, for benchmarks that break them."""
+
+SUPERNET = """
+from keras_elastic.families.efficientnet import Stage
+from keras_elastic.training import Recipe
+
+recipe = Recipe(
+    name="small",
+    family="bignas_digits",
+    family_changes={
+        "resolution": (8, 10),
+        "stages": (
+            Stage((12, 16), (1,), expand_ratio=(1,)),
+            Stage((16, 24), (1, 2), (3, 5), (4,), strides=2),
+        ),
+    },
+    dataset="digits",
+    augmentation="shift",
+    patch_size=8,
+    upscale=True,
+    batch_size=64,
+    epochs=9,
+    learning_rate=0.03,
+    budgets=(130e3, 250e3),
+)
+"""
+BASISNET = """
+from keras_elastic.conditional import BasisNetRecipe
+
+recipe = BasisNetRecipe(
+    name="small_basisnet",
+    network="basisnet_mobilenet_v2",
+    resolution=16,
+    width=35,
+    light_resolution=8,
+    light_width=35,
+    num_bases=2,
+    first_basis_block=16,
+    dataset="digits",
+    patch_size=8,
+    batch_size=64,
+    epochs=3,
+    learning_rate=0.01,
+)
+"""
+DSNET = """
+from keras_elastic.conditional import DSNetRecipe
+
+recipe = DSNetRecipe(
+    name="small_dsnet",
+    family="ds_mobilenet_cifar10",
+    dataset="digits",
+    patch_size=8,
+    upscale=True,
+    objective="ensemble_bootstrapping",
+    ema_momentum=0.9,
+    batch_size=64,
+    epochs=3,
+    learning_rate=0.01,
+    budgets=(2e6,),
+    windows=("S", "L"),
+)
+"""
+RECIPES = {"supernet": SUPERNET, "basisnet": BASISNET, "dsnet": DSNET}
+
+
+def write_recipe(kind, folder):
+    """Writes the recipe of a kind; returns the flags that train it."""
+    path = folder / f"{kind}.py"
+    path.write_text(RECIPES[kind])
+    return [f"--recipe={path}", "--smoke", "--limit=640"]
