@@ -489,6 +489,7 @@ def _models():
             "trunk": "boolean",
             "statistics": "statistics",
         },
+        but={"keep": ([],)},
     )
     yield Door(
         "elastic",
@@ -1117,7 +1118,8 @@ def _training():
             "learning_rate": "positive",
             "steps_per_epoch": "positive integer?",
             "limit": "positive integer?",
-            "augmentation": "choice",
+            # Those of its data set are told when it is read.
+            "augmentation": "string",
             "mixup": "non-negative",
             "divergence": "choice",
             "teacher": "string?",
