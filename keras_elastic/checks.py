@@ -229,8 +229,10 @@ def _are_images(value: Any) -> bool:
 
 
 IMAGES = Rule(
-    "an array of RGB images, of shape (count, height, width, 3), or batches",
+    "RGB images: an array of shape (count, height, width, 3), or batches",
     _are_images,
+    "Add a batch axis, make grayscale images RGB with `np.repeat(images, 3, "
+    "axis=-1)`, or drop the alpha channel with `images[..., :3]`.",
 )
 
 
@@ -415,7 +417,9 @@ def _check(rule: Rule, values: dict[str, Any]) -> None:
 
 def _refuse(name: str, value: Any, expected: str, fix: str) -> None:
     shown = repr(value)
-    if len(shown) > 200:
+    if len(shown) > 200 and _is_array(value):
+        shown = f"an array of shape {tuple(value.shape)}"
+    elif len(shown) > 200:
         shown = f"{shown[:200]}... of type {type(value).__name__}"
     message = f"`{name}` must be {expected}. Received: {name}={shown}."
     raise ValueError(f"{message} {fix}".rstrip())
