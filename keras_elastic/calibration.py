@@ -7,12 +7,14 @@ Reference: BigNAS (Yu et al., ECCV 2020), section 3.2; Universally Slimmable
 Networks (Yu and Huang, ICCV 2019), section 3.2, "post-statistics".
 """
 
+import contextlib
 import warnings
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic import tracing
 from keras_elastic.checks import check_images
 from keras_elastic.layers import kernels
@@ -91,6 +93,7 @@ class SubnetCalibrator:
     >>> statistics = calibrator.measure(supernet.space.largest, images)
     """
 
+    @checks.arguments(supernet=checks.SUPERNET)
     def __init__(self, supernet, strategy=None):
         self.supernet = supernet
         self._batch_statistics = tracing.OnReplicas(
@@ -102,6 +105,7 @@ class SubnetCalibrator:
             strategy=strategy,
         )
 
+    @checks.arguments(images=checks.IMAGES, batch_size=checks.POSITIVE_INTEGER)
     def measure(self, arch, images, batch_size=256):
         """Measures the statistics of one subnet.
 
@@ -130,17 +134,23 @@ class SubnetCalibrator:
         return pooled.result()
 
 
+@checks.arguments(
+    model=checks.MODEL, images=checks.IMAGES, batch_size=checks.POSITIVE_INTEGER
+)
 def calibrate(model, images, batch_size=256):
     """Measures and sets the normalization statistics of a child.
 
-    Upstream layers normalize with their batch's statistics while a layer is
+    Upstream normalizations take their batch's statistics while one is
     measured, as in training; beyond that the result does not depend on the
-    batch size. Two thousand training images are enough (MutualNet, section
-    3.3).
+    batch size. All other layers work as in inference, for which statistics
+    are: nothing is dropped, and nothing augmented. Two thousand training
+    images are enough (MutualNet, section 3.3).
 
     Args:
-        model: A functional `keras.Model` with `BatchNormalization` layers,
-            from `Supernet.child` or `keras_elastic.load`. Changed in place.
+        model: A `keras.Model` with `BatchNormalization` layers, of its own or
+            in models that are its layers: a child from `Supernet.child` or
+            `keras_elastic.load`, or one inside of an outer model. Changed in
+            place.
         images: Array of shape (count, height, width, 3) with pixels in 0..255,
             or an iterable of such batches, or of pairs (images, labels). Their
             central squares are resized to the model's resolution, as where
@@ -152,63 +162,123 @@ def calibrate(model, images, batch_size=256):
 
     Raises:
         ValueError: There are no images, they are not RGB or not finite, or
-            `model` has no normalization to calibrate.
+            `model` has no normalization to calibrate, or one that does not
+            run with it.
     """
-    layers = _normalizations(model)
+    checks.instance_of(keras.Model, model=model)
+    layers = normalizations(model)
     if not layers:
         raise ValueError(
             "`model` must be a `keras.Model` with `BatchNormalization` "
             f"layers. Received: {model!r}, which has none to calibrate."
         )
-    measure = _child_statistics(model, layers)
-    # Running the model in training mode moves its own averages, and an error
-    # half-way must leave the model as it was.
-    before = [layer.get_weights() for layer in layers]
     pooled = PooledStatistics()
-    try:
+    is_sized = _resolution(model) is not None
+    with _measuring(layers) as seen:
+        measure = _child_statistics(model, layers, seen)
         for batch in image_batches(images, batch_size):
-            if model.input_shape[1] is not None:
+            if is_sized:
                 batch = central_squares(batch)
-            pooled.add(measure(tracing.as_images(batch)), len(batch))
-        _check_not_empty(pooled.images)
-    finally:
-        for layer, weights in zip(layers, before, strict=True):
-            layer.set_weights(weights)
-    for layer in layers:
-        mean, variance = pooled.result()[layer.name]
-        layer.moving_mean.assign(mean)
-        layer.moving_variance.assign(variance)
+            for statistics in measure(tracing.as_images(batch)):
+                pooled.add(statistics, len(batch))
+    _check_not_empty(pooled.images)
+    # An error half-way has left the model as it was.
+    for number, (mean, variance) in pooled.result().items():
+        layers[number].moving_mean.assign(mean)
+        layers[number].moving_variance.assign(variance)
     return model
 
 
-def _child_statistics(model, layers):
-    """Returns a function from images to the statistics of each layer."""
-    inputs_of_layers = keras.Model(
-        model.inputs, [layer.input for layer in layers]
-    )
-    size = model.input_shape[1]
+def _child_statistics(model, layers, seen):
+    """Returns a function from images to the statistics of each layer.
+
+    It returns a list of one dictionary, from the numbers of `layers` to
+    statistics; of more where a layer is used more than once.
+    """
+    size = _resolution(model)
+    if hasattr(model, "operations"):
+        # The graph alone: a model of its own class may not run all of it.
+        model = keras.Model(model.inputs, model.outputs)
 
     def measure(images):
         if size is not None and images.shape[1:3] != (size, size):
             images = kernels.resize(images, size)
-        features = inputs_of_layers(images, training=True)
-        features = [features] if len(layers) == 1 else features
-        return {
-            layer.name: ops.stack(
-                ops.moments(ops.cast(feature, "float32"), axes=[0, 1, 2])
-            )
-            for layer, feature in zip(layers, features, strict=True)
-        }
+        seen.clear()
+        model(images, training=False)
+        _check_all_seen(layers, seen)
+        uses = max(map(len, seen.values()))
+        return [
+            {n: values[use] for n, values in seen.items() if use < len(values)}
+            for use in range(uses)
+        ]
 
     return tracing.traced(measure, ((None, None, None, 3), "float32"))
 
 
+def _resolution(model):
+    inputs = getattr(model, "inputs", None) or ()
+    shapes = [tuple(x.shape) for x in inputs]
+    return shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 4 else None
+
+
+@contextlib.contextmanager
+def _measuring(layers):
+    """Lets layers measure their inputs, and normalize with what they measure.
+
+    Yields:
+        Dictionary from the numbers of layers to lists of statistics, one for
+        each use of a layer in a call. It is for who calls to empty it.
+    """
+    seen = {}
+
+    def measuring(number, layer):
+        def call(inputs, training=None, mask=None):
+            features = ops.cast(inputs, "float32")
+            axis = layer.axis % len(features.shape)
+            axes = [a for a in range(len(features.shape)) if a != axis]
+            mean, variance = ops.moments(features, axes=axes)
+            seen.setdefault(number, []).append(ops.stack([mean, variance]))
+            outputs = ops.batch_normalization(
+                features,
+                mean,
+                variance,
+                axis=axis,
+                offset=layer.beta,
+                scale=layer.gamma,
+                epsilon=layer.epsilon,
+            )
+            return ops.cast(outputs, layer.compute_dtype)
+
+        return call
+
+    try:
+        for number, layer in enumerate(layers):
+            # Beside the class's method, and past what Keras tracks.
+            vars(layer)["call"] = measuring(number, layer)
+        yield seen
+    finally:
+        for layer in layers:
+            vars(layer).pop("call", None)
+
+
+def _check_all_seen(layers, seen):
+    missed = [x.name for n, x in enumerate(layers) if n not in seen]
+    if missed:
+        raise ValueError(
+            "`model` must run all of its normalizations when it is called. "
+            f"Received: a model that does not run {missed}. Calibrate the "
+            "model that does."
+        )
+
+
+@checks.arguments(model=checks.having("layers", what="a `keras.Model`"))
 def is_calibrated(model):
     """Whether a model's normalizations hold measured statistics.
 
     A new `BatchNormalization` has mean 0 and variance 1 exactly; calibration
-    and training change both. A model without normalization counts as
-    calibrated.
+    and training change both. One that has not been measured, of a model that
+    is a layer too, or with statistics that are not finite, makes a model
+    uncalibrated. A model without normalization counts as calibrated.
 
     Args:
         model: A `keras.Model`.
@@ -216,20 +286,26 @@ def is_calibrated(model):
     Returns:
         Boolean.
     """
-    layers = _normalizations(model)
-    return not layers or not all(_is_fresh(layer) for layer in layers)
+    return not any(map(is_unmeasured, normalizations(model)))
 
 
-def _is_fresh(layer):
+def is_unmeasured(layer):
+    """Whether a normalization holds a new layer's statistics, or none."""
+    if not layer.built:
+        return True
     mean = ops.convert_to_numpy(layer.moving_mean)
     variance = ops.convert_to_numpy(layer.moving_variance)
-    return not mean.any() and bool((variance == 1).all())
+    is_new = not mean.any() and bool((variance == 1).all())
+    return is_new or not np.isfinite([mean, variance]).all()
 
 
-def _normalizations(model):
+def normalizations(model):
+    """The normalizations of a model, and of the models in it."""
+    if not isinstance(model, keras.Model):
+        return []
     return [
         layer
-        for layer in getattr(model, "layers", ())
+        for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
 

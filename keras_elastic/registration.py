@@ -27,21 +27,27 @@ def find(place: tuple[str, str]) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def register_late(package: str, names: Mapping[str, Sequence[str]]) -> None:
+def register_late(
+    package: str,
+    names: Mapping[str, Sequence[str]],
+    registered_in: str = PACKAGE,
+) -> None:
     """Registers classes by name, without importing their modules.
 
     Args:
         package: The `__name__` of the package that holds the modules.
         names: The names of the classes, by module. Each is registered in its
-            module as `register_keras_serializable(package="keras_elastic")`
+            module as `register_keras_serializable(package=registered_in)`
             does.
+        registered_in: What files call the package.
     """
     for module, held in names.items():
         for name in held:
             # A module that was imported has registered its own.
-            if keras.saving.get_registered_object(f"{PACKAGE}>{name}") is None:
+            known = f"{registered_in}>{name}"
+            if keras.saving.get_registered_object(known) is None:
                 stand_in = _make_stand_in(f"{package}.{module}", name)
-                keras.saving.register_keras_serializable(PACKAGE, name)(
+                keras.saving.register_keras_serializable(registered_in, name)(
                     stand_in
                 )
 

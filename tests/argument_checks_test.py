@@ -3,7 +3,9 @@
 Tests of `checks.py`, too.
 """
 
+import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +23,12 @@ def refused(check, value, expected, fix=""):
     return str(error.value) == message
 
 
-@pytest.mark.parametrize("value", [1, 2, 10**9])
+@pytest.mark.parametrize("value", [1, 2, 10**9, np.int64(1)])
 def test_positive_integers(value):
     checks.positive_integer(count=value)
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.0, np.int64(1), *NO_NUMBERS])
+@pytest.mark.parametrize("value", [0, -1, 1.0, np.int64(0), *NO_NUMBERS])
 def test_no_positive_integers(value):
     expected = "a positive integer"
     fix = " Pass 1 or more."
@@ -88,3 +90,77 @@ def test_choices():
 def test_no_choices(value):
     with pytest.raises(ValueError, match="one of 1, 'int8'. Received: kind="):
         checks.one_of((1, "int8"), kind=value)
+
+
+# Rules
+
+
+@checks.arguments(
+    count=checks.POSITIVE_INTEGER, name=checks.STRING | checks.NONE
+)
+def counted(count, *, name=None, other=None):
+    """Returns its arguments."""
+    return count, name, other
+
+
+def test_arguments_that_follow_their_rules():
+    assert counted(2, name="a", other=[]) == (2, "a", [])
+    assert counted.__doc__ == "Returns its arguments."
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    count, *_ = counted(np.int64(3))
+    assert type(count) is int
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"count": 0}, "`count` must be a positive integer. Received: count=0"),
+        ({"count": 1, "name": 3}, "`name` must be a string or None. Received"),
+    ],
+)
+def test_arguments_that_break_a_rule(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        counted(**arguments)
+
+
+def test_python_itself_tells_of_a_missing_argument():
+    with pytest.raises(TypeError, match="missing 1 required"):
+        counted()
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    sizes: tuple[int, ...]
+    rate: float | None = None
+    flag: bool = False
+    pair: tuple[int, int] = (1, 2)
+    anything: Any = None
+
+    def __post_init__(self):
+        checks.fields(self, rate=checks.FRACTION | checks.NONE)
+
+
+def test_fields_that_are_what_their_annotations_say():
+    table = Table([np.int64(1), 2], rate=np.float32(0.5), anything=object)
+    assert table.sizes == [1, 2] and type(table.sizes[0]) is int
+    assert type(table.rate) is float
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sizes": 3},
+        {"sizes": (1.5,)},
+        {"sizes": "12"},
+        {"rate": 2.0},
+        {"rate": "half"},
+        {"flag": 1},
+        {"pair": (1, 2, 3)},
+    ],
+)
+def test_fields_that_are_not(wrong):
+    [name] = wrong
+    with pytest.raises(ValueError, match=f"`{name}` must be.*Received: {name}"):
+        Table(**{"sizes": (1,), **wrong})

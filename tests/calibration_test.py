@@ -376,3 +376,75 @@ def test_central_squares():
     np.testing.assert_array_equal(central_squares(images), images[:, :, 1:5])
     upright = images.swapaxes(1, 2)
     np.testing.assert_array_equal(central_squares(upright), upright[:, 1:5])
+
+
+# Models in models
+
+
+def outer_models(child):
+    size = child.input_shape[1]
+    augmented = keras.Sequential(
+        [keras.Input((size, size, 3)), keras.layers.RandomFlip(), child]
+    )
+    inputs = keras.Input((size, size, 3))
+    functional = keras.Model(inputs, child(inputs))
+    return {
+        "sequential": augmented,
+        "functional": functional,
+        "twice": keras.Sequential([keras.Input((size, size, 3)), functional]),
+    }
+
+
+@pytest.mark.parametrize("kind", ["sequential", "functional", "twice"])
+def test_a_child_in_a_model_is_calibrated_through_it(supernet, arch, kind):
+    child, alone = supernet.child(arch), supernet.child(arch)
+    outer = outer_models(child)[kind]
+    assert not is_calibrated(outer)
+    calibrate(outer, IMAGES)
+    assert is_calibrated(outer)
+    calibrate(alone, IMAGES)
+    assert_equal_statistics(statistics_of(child), statistics_of(alone))
+
+
+def test_what_is_in_front_of_the_child_is_respected(supernet, arch):
+    child, alone = supernet.child(arch), supernet.child(arch)
+    size = child.input_shape[1]
+    halved = keras.layers.Rescaling(0.5)
+    calibrate(
+        keras.Sequential([keras.Input((size, size, 3)), halved, child]), IMAGES
+    )
+    calibrate(alone, 0.5 * IMAGES)
+    assert_equal_statistics(statistics_of(child), statistics_of(alone))
+
+
+def test_a_normalization_of_vectors():
+    inputs = keras.Input((SIZE, SIZE, 3))
+    features = keras.layers.GlobalAveragePooling2D()(inputs)
+    dropped = keras.layers.Dropout(0.5)(features)
+    outputs = keras.layers.BatchNormalization(name="norm")(dropped)
+    model = calibrate(keras.Model(inputs, outputs), IMAGES)
+    means = IMAGES.mean((1, 2))
+    np.testing.assert_allclose(
+        statistics_of(model)["norm"],
+        np.stack([means.mean(0), means.var(0)]),
+        rtol=1e-4,
+    )
+
+
+def test_a_new_head_is_not_calibrated(child):
+    calibrate(child, IMAGES)
+    outputs = keras.layers.BatchNormalization()(child.output)
+    assert not is_calibrated(keras.Model(child.inputs, outputs))
+
+
+def test_statistics_that_are_not_finite_are_none(child):
+    calibrate(child, IMAGES)
+    layer = child.get_layer("stem_norm")
+    layer.moving_mean.assign(layer.moving_mean * np.nan)
+    assert not is_calibrated(child)
+
+
+def test_a_model_runs_as_before_after_an_error(child):
+    with pytest.raises(ValueError, match="at least one image"):
+        calibrate(child, [])
+    assert not any("call" in vars(layer) for layer in child._flatten_layers())

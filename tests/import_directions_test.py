@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "checks": set(),
     "spaces": {"checks", "lazy"},
     "families": {"checks", "lazy", "spaces"},
-    "layers": LATE,
+    "layers": LATE | {"checks"},
     "models": READERS,
     "tracing": set(),
     "calibration": CALIBRATED,

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.data import packed
 from keras_elastic.data.image_dataset import ArraySplit
 from keras_elastic.data.image_dataset import ImageDataset
@@ -17,6 +18,12 @@ _TEST_SHARE = 0.2
 _GRAY_LEVELS = 16
 
 
+@checks.arguments(
+    name=checks.PATH,
+    data_dir=checks.PATH | checks.NONE,
+    limit=checks.POSITIVE_INTEGER | checks.NONE,
+    resize_to=checks.POSITIVE_INTEGER | checks.NONE,
+)
 def load_arrays(
     name: str | os.PathLike,
     data_dir: str | os.PathLike | None = None,

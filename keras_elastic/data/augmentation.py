@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_elastic import checks
 from keras_elastic.data import distortions
 from keras_elastic.data import policies
 
@@ -26,6 +27,7 @@ _CROP_ATTEMPTS = 100
 _SHIFT_SHARE = 8
 
 
+@checks.arguments(patch_size=checks.POSITIVE_INTEGER)
 def center_patch(image: tf.Tensor, patch_size: int) -> tf.Tensor:
     """Cuts the largest central square out and resizes it to the patch size.
 

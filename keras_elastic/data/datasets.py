@@ -5,6 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
+from keras_elastic import checks
 from keras_elastic.data import packed
 from keras_elastic.data import tfds_images
 from keras_elastic.data.array_datasets import load_arrays
@@ -14,6 +15,12 @@ from keras_elastic.data.image_folder import load_image_folder
 from keras_elastic.data.splits import from_arrays
 
 
+@checks.arguments(
+    name=checks.PATH,
+    data_dir=checks.PATH | checks.NONE,
+    limit=checks.POSITIVE_INTEGER | checks.NONE,
+    skip_corrupt=checks.BOOLEAN,
+)
 def load_dataset(
     name: str | os.PathLike,
     data_dir: str | os.PathLike | None = None,

@@ -3,7 +3,13 @@
 from collections.abc import Collection
 from typing import Any
 
+from keras_elastic import checks
 
+
+@checks.arguments(
+    split=checks.having("size", what="a split of a data set"),
+    batch_size=checks.POSITIVE_INTEGER,
+)
 def steps_per_epoch(split: Any, batch_size: int) -> int:
     """Returns the number of whole batches in a split.
 

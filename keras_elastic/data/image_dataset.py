@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic import checks
+
 # A tenth of the training images is enough to rank subnets, and 10,000 are
 # enough however large the training split is.
 _HELD_OUT_PERIOD = 10
@@ -90,6 +92,7 @@ class ArraySplit:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
+        checks.fields(self)
         _check_images(self.images)
         _check_labels(self.labels, len(self.images))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_elastic import checks
 from keras_elastic.data.augmentation import AUGMENTATIONS
 from keras_elastic.data.augmentation import CropAugmentation
 from keras_elastic.data.augmentation import center_patch
@@ -23,6 +24,17 @@ from keras_elastic.data.splits import Split
 _SHUFFLE_BUFFER = 50_000
 
 
+@checks.arguments(
+    split=checks.SPLIT,
+    batch_size=checks.POSITIVE_INTEGER,
+    patch_size=checks.POSITIVE_INTEGER,
+    seed=checks.COUNT,
+    epoch=checks.COUNT,
+    augmentation=checks.STRING,
+    start_batch=checks.COUNT,
+    shard_index=checks.COUNT,
+    num_shards=checks.POSITIVE_INTEGER,
+)
 def training_batches(
     split: Split,
     *,
@@ -130,6 +142,12 @@ def training_batches(
     )
 
 
+@checks.arguments(
+    split=checks.SPLIT,
+    batch_size=checks.POSITIVE_INTEGER,
+    patch_size=checks.POSITIVE_INTEGER,
+    count=checks.POSITIVE_INTEGER | checks.NONE,
+)
 def evaluation_batches(
     split: Split,
     *,

@@ -5,6 +5,7 @@ import sys
 import keras
 
 from keras_elastic.calibration import is_calibrated
+from keras_elastic.models import class_names
 
 # Names of the toolkit's wrappers around layers, and what training they are for.
 _WRAPPERS = {
@@ -36,8 +37,9 @@ def check_child(model, or_older=False) -> tuple[int, int]:
     num_classes = _check_output(model)
     if not is_calibrated(model):
         raise ValueError(
-            "`model` must be calibrated: its BatchNormalization layers still "
-            "hold the statistics they were made with, mean 0 and variance 1. "
+            "`model` must be calibrated: BatchNormalization layers of it, or "
+            "of a model in it, hold the statistics they were made with, mean "
+            "0 and variance 1, or numbers that are not finite. "
             f"Received: model={model.name!r}. "
             "Call `keras_elastic.calibrate(model, images)` first."
         )
@@ -69,34 +71,18 @@ def _check_output(model):
     )
 
 
-def check_class_names(model, class_names, num_classes: int) -> tuple[str, ...]:
+def check_class_names(model, names, num_classes: int) -> tuple[str, ...]:
     """Returns the names of the classes: given, the model's or the indices.
 
     Raises:
-        ValueError: They are not one string for each class.
+        ValueError: They are not one string for each class, as
+            `class_names.check` wants them.
     """
-    if class_names is None:
-        class_names = getattr(model, "class_names", None)
-    if class_names is None:
-        class_names = [str(index) for index in range(num_classes)]
-    # A string is a sequence of strings too, but never meant as one.
-    is_string = isinstance(class_names, str)
-    names = (class_names,) if is_string else tuple(class_names)
-    is_all_strings = all(isinstance(name, str) for name in names)
-    if len(names) != num_classes or not is_all_strings:
-        raise ValueError(
-            f"`class_names` must be {num_classes} strings, one for each logit "
-            f"of the model. Received: {_abridged(names)}. "
-            "Pass one name for each class, in the order of the logits."
-        )
-    return names
-
-
-def _abridged(names):
-    """A thousand names would hide the message around them."""
-    shown = ", ".join(repr(name) for name in names[:3])
-    more = ", ..." if len(names) > 3 else ""
-    return f"{len(names)} names, [{shown}{more}]"
+    if names is None:
+        names = class_names.find(model)
+    if names is None:
+        names = [str(index) for index in range(num_classes)]
+    return class_names.check(names, num_classes)
 
 
 def is_older(model) -> bool:
@@ -110,7 +96,9 @@ def is_older(model) -> bool:
 
 def wrapped_by(model) -> str | None:
     """The function of this package that wrapped a model's layers, or `None`."""
-    kinds = {type(layer).__name__ for layer in getattr(model, "layers", ())}
+    layers = getattr(model, "layers", ())
+    layers = layers if isinstance(layers, (list, tuple)) else ()
+    kinds = {type(layer).__name__ for layer in layers}
     return next((_WRAPPERS[k] for k in sorted(kinds & {*_WRAPPERS})), None)
 
 

@@ -18,6 +18,7 @@ _LAYERS = (tf_keras.layers.Conv2D, tf_keras.layers.Dense)
 _UPDATES = 100
 
 
+@checks.arguments(model=checks.MODEL, sparsity=checks.NUMBER)
 def pruned(model, sparsity=0.5, *, steps):
     """Rebuilds a child so that training sets its smallest weights to zero.
 

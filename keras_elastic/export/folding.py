@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_elastic.layers import kernels
+from keras_elastic.models.class_names import NamedClasses
 
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 
@@ -24,6 +25,7 @@ KNOWN = {
     keras.layers.ReLU,
     keras.layers.Rescaling,
     keras.layers.ZeroPadding2D,
+    NamedClasses,
 }
 
 

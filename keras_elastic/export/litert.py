@@ -27,6 +27,9 @@ SIGNATURE = "classify"
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
 
 
+@checks.arguments(
+    path=checks.PATH, calibration_images=checks.IMAGES | checks.NONE
+)
 def litert(
     model, path, quantization=None, calibration_images=None
 ) -> pathlib.Path:
@@ -64,8 +67,8 @@ def litert(
             activation on them: array of shape (count, height, width, 3) with
             pixels in 0..255, or an iterable of such batches or of pairs
             (images, labels), whose central squares are resized to the model's
-            resolution. A hundred training images are enough. `None` for the others, and for a
-            quantization-aware model, which has learned them.
+            resolution. A hundred training images are enough. `None` for the
+            others, and for a quantization-aware model, which has learned them.
 
     Returns:
         The path of the file.
@@ -87,6 +90,7 @@ def litert(
     ```
     """
     child_checks.check_finished(model)
+    _check_one_network(model)
     resolution, _ = check_child(model, or_older=True)
     has_ranges = child_checks.wrapped_by(model) == "quantization_aware"
     _check_quantization(quantization, calibration_images, has_ranges)
@@ -100,6 +104,17 @@ def litert(
     with files.replacing(path) as temporary:
         temporary.write_bytes(content)
     return path
+
+
+def _check_one_network(model):
+    if hasattr(model, "map_networks"):
+        raise ValueError(
+            "`model` must be one network: a phone asks the next one itself. "
+            f"Received: model={model.name!r}, a cascade. Write a file for each "
+            "of `model.networks`, and compare with `model.threshold` the "
+            "largest softmax of its logits over its one of "
+            "`model.temperatures`."
+        )
 
 
 def _check_quantization(quantization, calibration_images, has_ranges):

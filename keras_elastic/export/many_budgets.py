@@ -20,6 +20,16 @@ from keras_elastic.export.saved_model import write_labels
 from keras_elastic.export.shared_weights import SharedWeights
 
 
+@checks.arguments(
+    source=checks.having(
+        "supernet", "front", what="a zoo entry or a `Supernet`"
+    )
+    | checks.SUPERNET,
+    folder=checks.PATH,
+    version=checks.POSITIVE_INTEGER,
+    top=checks.POSITIVE_INTEGER,
+    overwrite=checks.BOOLEAN,
+)
 def many_budgets(
     source,
     folder: str | pathlib.Path,
@@ -90,7 +100,9 @@ def many_budgets(
     largest = max(children.values(), key=lambda child: child.count_params())
     _, num_classes = child_checks.check_child(largest)
     names = child_checks.check_class_names(
-        largest, class_names or known_names, num_classes
+        largest,
+        known_names if class_names is None else class_names,
+        num_classes,
     )
     module = _module(children, names, min(top, num_classes))
     serve = {f"serve_{name}": module.functions[name] for name in children}

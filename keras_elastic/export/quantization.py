@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from keras_elastic import checks
 from keras_elastic.export import activation_ranges
 from keras_elastic.export import rebuilding
 from keras_elastic.export.child_checks import check_child
@@ -50,6 +51,7 @@ _KERNELS = {
 _LEARNING_RATE = 0.001
 
 
+@checks.arguments(calibration_images=checks.IMAGES)
 def quantization_aware(model, calibration_images):
     """Rebuilds a child so that training sees the rounding of int8.
 

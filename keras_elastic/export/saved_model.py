@@ -3,7 +3,6 @@
 import pathlib
 
 import keras
-import tensorflow as tf
 
 from keras_elastic import checks
 from keras_elastic import files
@@ -12,9 +11,16 @@ from keras_elastic.export import signatures
 from keras_elastic.export import version_folders
 from keras_elastic.export import warmup
 from keras_elastic.export.folding import fold
-from keras_elastic.models.heads import is_multi_label
+from keras_elastic.models.outputs import check_classifier
 
 
+@checks.arguments(
+    folder=checks.PATH,
+    version=checks.POSITIVE_INTEGER,
+    top=checks.POSITIVE_INTEGER,
+    multi_label=checks.BOOLEAN | checks.NONE,
+    overwrite=checks.BOOLEAN,
+)
 def saved_model(
     model: keras.Model,
     folder: str | pathlib.Path,
@@ -70,21 +76,23 @@ def saved_model(
     Args:
         model: A `keras.Model` with one input of shape
             `(None, resolution, resolution, 3)`, pixel values 0..255, and one
-            output of shape `(None, classes)`, logits. Its BatchNormalization
-            statistics must be calibrated.
+            output of shape `(None, classes)`: logits, or probabilities of a
+            softmax or of sigmoids at its end, which are served as they are.
+            Its BatchNormalization statistics must be calibrated. A model of
+            other values, by its loss, is refused.
         folder: Path of the served model, the parent of its versions. Made
             where it does not exist.
         version: Positive integer, the version to write.
-        class_names: Sequence of `classes` strings, in the order of the logits.
-            Defaults to `model.class_names` where the model has it, otherwise
-            to `"0"`, `"1"`, and so on.
+        class_names: Sequence of `classes` strings, in the order of the logits:
+            different ones, each on one line. Defaults to `model.class_names`
+            where the model has it, otherwise to `"0"`, `"1"`, and so on.
         top: Positive integer, how many classes `top_classes` names; at most
             the number of classes.
         multi_label: Boolean, whether an image may have any number of labels,
             so that probabilities are sigmoids of the logits and not their
-            softmax. Defaults to whether `model` is compiled with
-            `keras.losses.BinaryCrossentropy`, as it is from
-            `keras_elastic.load(..., multi_label=True)`.
+            softmax. Defaults to whether `model` is compiled with a binary
+            cross-entropy, as it is from
+            `keras_elastic.load(..., multi_label=True)`, or ends in sigmoids.
         overwrite: Boolean, whether to replace the version where it exists. A
             server that has loaded it already keeps what it has: to change
             what is served, write the `next_version`.
@@ -112,12 +120,12 @@ def saved_model(
     resolution, num_classes = child_checks.check_child(model)
     names = child_checks.check_class_names(model, class_names, num_classes)
     checks.positive_integer(top=top)
+    if multi_label is not None:
+        checks.boolean(multi_label=multi_label)
+    scores = check_classifier(model, multi_label)
     version_folders.check_version(folder, version, overwrite)
-    if multi_label is None:
-        multi_label = is_multi_label(model)
-    probabilities = tf.nn.sigmoid if multi_label else tf.nn.softmax
     archive = _archive(
-        fold(model), resolution, names, min(top, num_classes), probabilities
+        fold(model), resolution, names, min(top, num_classes), scores
     )
     with version_folders.writing_version(folder, version) as whole:
         archive.write_out(str(whole), verbose=False)
@@ -131,19 +139,17 @@ def saved_model(
 
 def write_labels(folder: pathlib.Path, names) -> None:
     """Writes the names of the classes, one on a line."""
-    # A name with a line break would shift all those that follow.
-    lines = [" ".join(name.splitlines()) for name in names]
-    (folder / "labels.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "labels.txt").write_text("\n".join(names) + "\n", "utf-8")
 
 
-def _archive(model, resolution, names, top, probabilities):
+def _archive(model, resolution, names, top, scores):
     archive = keras.export.ExportArchive()
     # The other endpoints call the first, so that the graph of the model is
     # stored once.
     serve_tensors = archive.add_endpoint(
         "serve_tensors",
         signatures.tensors_signature(
-            lambda x: model(x, training=False), probabilities
+            lambda x: model(x, training=False), *scores
         ),
         [signatures.images_spec(resolution, "float32")],
     )

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from keras_elastic.data import encoded_images
 from keras_elastic.export import image_limits
+from keras_elastic.models import outputs
 
 # Tensors of this name are what every signature takes.
 IMAGES = "images"
@@ -19,18 +20,23 @@ def bytes_spec():
     return tf.TensorSpec((None,), "string", name=IMAGES)
 
 
-def tensors_signature(call, probabilities=tf.nn.softmax):
-    """Returns a signature from prepared images to logits.
+def tensors_signature(call, end=outputs.LOGITS, multi_label=False):
+    """Returns a signature from prepared images to logits and probabilities.
 
     Args:
-        call: Function from float32 images to logits.
-        probabilities: Function from logits to probabilities.
+        call: Function from float32 images to what a model returns.
+        end: What that is; see `outputs.check_classifier`.
+        multi_label: Boolean, whether an image may have several labels.
     """
 
     def serve_tensors(images):
-        # A model in mixed precision may end in half precision.
-        logits = tf.cast(_call_with_some(call, images), "float32")
-        return {"logits": logits, "probabilities": probabilities(logits)}
+        returned = _call_with_some(call, images)
+        return {
+            "logits": outputs.to_logits(returned, end),
+            "probabilities": outputs.to_probabilities(
+                returned, end, multi_label
+            ),
+        }
 
     return serve_tensors
 
@@ -77,8 +83,8 @@ def logits_signature(call, prepare, names, top):
     serve_tensors = tensors_signature(call)
 
     def serve(images):
-        outputs = serve_tensors(prepare(images))
-        return {**outputs, **_classes(outputs, names, top)}
+        scores = serve_tensors(prepare(images))
+        return {**scores, **_classes(scores, names, top)}
 
     return serve
 
@@ -141,10 +147,10 @@ def preparation(resolution):
     return prepare
 
 
-def _classes(outputs, names, top):
-    best = tf.math.top_k(outputs["probabilities"], top)
+def _classes(scores, names, top):
+    best = tf.math.top_k(scores["probabilities"], top)
     return {
-        "probabilities": outputs["probabilities"],
+        "probabilities": scores["probabilities"],
         "top_classes": tf.gather(tf.constant(names), best.indices),
         "top_probabilities": best.values,
     }

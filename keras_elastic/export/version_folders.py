@@ -9,6 +9,7 @@ from keras_elastic import files
 from keras_elastic import scratch
 
 
+@checks.arguments(folder=checks.PATH)
 def next_version(folder) -> int:
     """Returns the version after the latest in a folder, or 1.
 

@@ -2,10 +2,12 @@
 
 import itertools
 
+from keras_elastic import checks
 from keras_elastic.families import registry
 from keras_elastic.spaces import costs
 
 
+@checks.arguments(name=checks.FAMILY_OR_NAME, classes=checks.POSITIVE_INTEGER)
 def describe(name, classes=1000):
     """Prints the choices of a family, gene by gene, and the range of costs.
 

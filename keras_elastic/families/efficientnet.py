@@ -15,10 +15,12 @@ References:
 
 import dataclasses
 
+from keras_elastic import checks
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import WidthTable
+from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Genes
 from keras_elastic.spaces import PlanBuilder
@@ -101,12 +103,14 @@ class EfficientNet(Table):
     offset: float = PIXEL_OFFSET
 
     def __post_init__(self):
+        make_rows(self, "stages", Stage)
         super().__post_init__()
-        # A table that was JSON has dictionaries for stages.
-        stages = [
-            s if isinstance(s, Stage) else Stage(**s) for s in self.stages
-        ]
-        object.__setattr__(self, "stages", tuple(stages))
+        checks.string(activation=self.activation)
+        checks.SIZES.check("resolution", self.resolution)
+        checks.SIZES.check("stem", self.stem)
+        checks.positive_integer(stem_strides=self.stem_strides)
+        checks.fraction(dropout=self.dropout)
+        self._strides()
 
     @property
     def space(self) -> SearchSpace:
@@ -229,9 +233,9 @@ class ScaledEfficientNet(WidthTable):
     fixed_width: int = 100
 
     def __post_init__(self):
-        super().__post_init__()
-        if not isinstance(self.base, EfficientNet):
+        if isinstance(self.base, dict):
             object.__setattr__(self, "base", EfficientNet(**self.base))
+        super().__post_init__()
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture, as `EfficientNet.plan` does."""

@@ -10,6 +10,7 @@ import functools
 from typing import Any
 
 from keras_elastic.families.table import Table
+from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 
@@ -65,10 +66,9 @@ class GraphBlock(Table):
     stage: tuple[int, int] | None = None
 
     def __post_init__(self):
+        make_rows(self, "operations", GraphOperation)
+        make_rows(self, "shortcut", GraphOperation)
         super().__post_init__()
-        _make_rows(self, "operations", GraphOperation)
-        if self.shortcut is not None:
-            _make_rows(self, "shortcut", GraphOperation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +101,8 @@ class GraphFamily(Table):
     offset: float | tuple[float, ...]
 
     def __post_init__(self):
+        make_rows(self, "blocks", GraphBlock)
         super().__post_init__()
-        _make_rows(self, "blocks", GraphBlock)
 
     @property
     def space(self) -> SearchSpace:
@@ -155,15 +155,6 @@ class GraphFamily(Table):
         gene, index = block.stage
         # The first block of every choice is always there.
         return index < min(self.depth[gene]) or index < genes.depth[gene]
-
-
-def _make_rows(table, field, kind):
-    """A table that was JSON has dictionaries for rows."""
-    rows = tuple(
-        row if isinstance(row, kind) else kind(**row)
-        for row in getattr(table, field)
-    )
-    object.__setattr__(table, field, rows)
 
 
 CLASSES = (GraphFamily,)

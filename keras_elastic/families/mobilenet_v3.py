@@ -15,6 +15,7 @@ from keras_elastic.families.once_for_all import ElasticStage
 from keras_elastic.families.once_for_all import OnceForAll
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import WidthTable
+from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import round_channels
@@ -85,12 +86,8 @@ class MobileNetV3(WidthTable):
     total_strides: int | None = None
 
     def __post_init__(self):
+        make_rows(self, "blocks", Block)
         super().__post_init__()
-        # A table that was JSON has dictionaries for blocks.
-        blocks = [
-            b if isinstance(b, Block) else Block(**b) for b in self.blocks
-        ]
-        object.__setattr__(self, "blocks", tuple(blocks))
         self._strides()
 
     def _strides(self):

@@ -13,6 +13,7 @@ import dataclasses
 from keras_elastic.families.inverted_residual import add_inverted_residual
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import Table
+from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
@@ -95,13 +96,8 @@ class OnceForAll(Table):
     total_strides: int | None = None
 
     def __post_init__(self):
+        make_rows(self, "stages", ElasticStage)
         super().__post_init__()
-        # A table that was JSON has dictionaries for stages.
-        stages = tuple(
-            stage if isinstance(stage, ElasticStage) else ElasticStage(**stage)
-            for stage in self.stages
-        )
-        object.__setattr__(self, "stages", stages)
         self._strides()
 
     @property

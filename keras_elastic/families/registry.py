@@ -6,6 +6,7 @@ import pathlib
 import pkgutil
 from typing import Any
 
+from keras_elastic import checks
 from keras_elastic.spaces import Architecture
 
 _FAMILIES: dict[str, Any] = {}
@@ -18,6 +19,7 @@ _MOST_CHANNELS, _MOST_BLOCKS, _MOST_NUMBERS = 10**5, 10**4, 10**6
 _COUNT_BLOCKS = ("depth", "more_blocks", "stem_depth", "paths", "groups")
 
 
+@checks.arguments(family=checks.FAMILY)
 def register(family):
     """Adds a family to those that `get` finds.
 
@@ -45,6 +47,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_FAMILIES))
 
 
+@checks.arguments(name=checks.STRING)
 def get(name: str, /, **changes):
     """Returns a family by name.
 
@@ -66,6 +69,19 @@ def get(name: str, /, **changes):
     return _replace(_FAMILIES[name], changes)
 
 
+def named(family):
+    """Returns a family by its name, or a family itself.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    checks.FAMILY_OR_NAME.check("family", family)
+    if not isinstance(family, str):
+        return family
+    checks.one_of(names(), family=family)
+    return _FAMILIES[family]
+
+
 def _replace(family, changes):
     fields = [field.name for field in dataclasses.fields(family)]
     unknown = sorted(set(changes) - set(fields))
@@ -80,6 +96,7 @@ def _replace(family, changes):
     return changed
 
 
+@checks.arguments(family=checks.FAMILY)
 def serialize(family) -> dict:
     """Returns the family's class and table as JSON-compatible values."""
     return {
@@ -103,6 +120,11 @@ def deserialize(config: dict):
             "`config` must name the class of a registered family: "
             f"{sorted(classes)}. Received: {name!r}. Import the module that "
             "registers it first."
+        )
+    if not isinstance(config.get("table"), dict):
+        raise ValueError(
+            "`config` must have a `table`, the fields of the family. "
+            f"Received: config={config!r}."
         )
     _check_sizes(config["table"])
     return classes[name](**_tuples(config["table"]))
@@ -146,6 +168,9 @@ def _tuples(value):
     return value
 
 
+@checks.arguments(
+    name=checks.STRING, family=checks.STRING, arch=checks.ARCHITECTURE
+)
 def register_network(name: str, family: str, arch: Architecture) -> None:
     """Adds a published network to those that `network` finds.
 
@@ -157,7 +182,7 @@ def register_network(name: str, family: str, arch: Architecture) -> None:
     Raises:
         ValueError: The name is taken, or `arch` is not in the family's space.
     """
-    get(family).space.validate(arch)
+    named(family).space.validate(arch)
     known = _NETWORKS.setdefault(name, (family, arch))
     if known != (family, arch):
         raise ValueError(
@@ -171,6 +196,7 @@ def network_names() -> tuple[str, ...]:
     return tuple(sorted(_NETWORKS))
 
 
+@checks.arguments(name=checks.STRING)
 def network(name: str) -> tuple[Any, Architecture]:
     """Returns the family and the architecture of a published network.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_elastic import checks
 from keras_elastic.spaces import SearchSpace
 
 
@@ -14,12 +15,31 @@ class Table:
     tensors, and a number of classes to a `Plan`.
     """
 
+    def __init_subclass__(cls):
+        if "plan" in vars(cls):
+            cls.plan = checks.arguments(
+                genes=checks.GENES, classes=checks.POSITIVE_INTEGER
+            )(cls.plan)
+
     def __post_init__(self):
         # A table that was JSON has lists for tuples.
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+        checks.fields(self)
+        for field in ("stem", "head", "resolution"):
+            values = getattr(self, field, ())
+            if checks.INTEGERS.fits(values):
+                checks.each(checks.POSITIVE_INTEGER).check(field, values)
+
+
+def make_rows(table, field, kind):
+    """Makes rows of the dictionaries that a table which was JSON has."""
+    rows = getattr(table, field)
+    if isinstance(rows, (list, tuple)):
+        made = [kind(**row) if isinstance(row, dict) else row for row in rows]
+        object.__setattr__(table, field, tuple(made))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 
@@ -63,8 +64,11 @@ class ElasticBatchNormalization(keras.layers.Layer):
     ):
         # `call` casts the inputs; given statistics stay float32.
         super().__init__(autocast=False, **kwargs)
+        checks.positive_number(epsilon=epsilon)
         self.epsilon = epsilon
-        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.gamma_initializer = slicing.check_initializer(
+            gamma_initializer=gamma_initializer
+        )
         self.mode = slicing.check_mode(mode)
 
     def build(self, input_shape):
@@ -93,6 +97,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
     def call(
         self, inputs, channels=None, statistics=None, return_statistics=False
     ):
+        checks.boolean(return_statistics=return_statistics)
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
@@ -106,7 +111,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
                 inputs, gamma, beta, self.epsilon
             )
         else:
-            statistics = ops.cast(statistics, "float32")
+            statistics = self._checked(statistics)
             mean, variance = ops.unstack(slicing.first(statistics, live))
             outputs = kernels.normalize(
                 inputs, gamma, beta, mean, variance, self.epsilon
@@ -127,7 +132,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
             Two float32 tensors of shape (largest number of channels,), for a
             convolution to fold in.
         """
-        mean, variance = ops.unstack(ops.cast(statistics, "float32"))
+        mean, variance = ops.unstack(self._checked(statistics))
         return kernels.affine(
             ops.convert_to_tensor(self.gamma),
             ops.convert_to_tensor(self.beta),
@@ -135,6 +140,15 @@ class ElasticBatchNormalization(keras.layers.Layer):
             variance,
             self.epsilon,
         )
+
+    def _checked(self, statistics):
+        shape = tuple(getattr(statistics, "shape", ()))
+        if shape != (2, self.channels):
+            raise ValueError(
+                f"`statistics` must have shape (2, {self.channels}): means and "
+                f"variances. Received: statistics of shape {shape}."
+            )
+        return ops.cast(statistics, "float32")
 
     def _pad(self, statistics, live):
         # One shape for every choice, so that branches and traces agree.

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 
@@ -74,12 +75,15 @@ class ElasticConv2D(keras.layers.Layer):
         slicing.check_positive(
             filters=filters, kernel_size=kernel_size, strides=strides
         )
-        self.filters = filters
+        self.filters = checks.plain(filters)
         self.padding = slicing.check_padding(padding)
         self.kernel_size = self._check_kernel_size(kernel_size, kernel_size)
-        self.strides = strides
+        self.strides = checks.plain(strides)
+        checks.boolean(use_bias=use_bias)
         self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_initializer = slicing.check_initializer(
+            kernel_initializer=kernel_initializer
+        )
         self.mode = slicing.check_mode(mode)
 
     def _check_kernel_size(self, value, largest):

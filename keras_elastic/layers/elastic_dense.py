@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import slicing
 
 
@@ -51,9 +52,12 @@ class ElasticDense(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         slicing.check_positive(units=units)
-        self.units = units
+        self.units = checks.plain(units)
+        checks.boolean(use_bias=use_bias)
         self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_initializer = slicing.check_initializer(
+            kernel_initializer=kernel_initializer
+        )
         self.mode = slicing.check_mode(mode)
 
     def build(self, input_shape):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 
@@ -63,11 +64,12 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         super().__init__(**kwargs)
         slicing.check_positive(kernel_size=kernel_size, strides=strides)
         self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
-        self.strides = strides
+        self.strides = checks.plain(strides)
+        checks.boolean(kernel_transform=kernel_transform)
         self.kernel_transform = kernel_transform
         self.padding = slicing.check_padding(padding)
-        self.depthwise_initializer = keras.initializers.get(
-            depthwise_initializer
+        self.depthwise_initializer = slicing.check_initializer(
+            depthwise_initializer=depthwise_initializer
         )
         self.mode = slicing.check_mode(mode)
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import slicing
 from keras_elastic.layers.elastic_conv2d import ElasticConv2D
 
@@ -60,8 +61,9 @@ class ElasticShortcut(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         slicing.check_positive(filters=filters, strides=strides)
-        self.filters = filters
-        self.strides = strides
+        self.filters = checks.plain(filters)
+        self.strides = checks.plain(strides)
+        checks.boolean(use_projection=use_projection)
         self.use_projection = use_projection
         self.mode = slicing.check_mode(mode)
 

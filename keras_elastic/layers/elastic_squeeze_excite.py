@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import slicing
 from keras_elastic.layers.elastic_dense import ElasticDense
 
@@ -52,9 +53,9 @@ class ElasticSqueezeExcite(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         slicing.check_positive(reduced=reduced)
-        self.reduced = reduced
-        self.activation = keras.activations.get(activation)
-        self.gate = keras.activations.get(gate)
+        self.reduced = checks.plain(reduced)
+        self.activation = slicing.check_activation(activation=activation)
+        self.gate = slicing.check_activation(gate=gate)
         self.mode = slicing.check_mode(mode)
 
     def build(self, input_shape):

@@ -7,16 +7,40 @@ channels only, "masked" keeps full shapes and sets the others to zero.
 import keras
 from keras import ops
 
+from keras_elastic import checks
+
 MODES = ("sliced", "masked")
 
 
 def check_mode(mode):
     """Raises a `ValueError` if `mode` is unknown."""
-    if mode not in MODES:
-        raise ValueError(
-            f"`mode` must be one of {MODES}. Received: mode={mode!r}."
-        )
+    checks.one_of(MODES, mode=mode)
     return mode
+
+
+def check_initializer(**named):
+    """Returns the Keras initializer of a name, a configuration or its own."""
+    return _found(keras.initializers.get, "an initializer of Keras", named)
+
+
+def check_activation(**named):
+    """Returns the Keras activation of a name, or the function given."""
+    return _found(keras.activations.get, "an activation of Keras", named)
+
+
+def _found(get, what, named):
+    [(name, value)] = named.items()
+    try:
+        found = get(value)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be {what}. Received: {name}={value!r}."
+        ) from error
+    if isinstance(found, type) or not callable(found):
+        raise ValueError(
+            f"`{name}` must be {what}. Received: {name}={value!r}."
+        )
+    return found
 
 
 def check_size(name, value, largest):
@@ -35,6 +59,8 @@ def check_size(name, value, largest):
     """
     if value is None:
         return largest
+    checks.SIZE.check(name, value)
+    value = checks.plain(value)
     if isinstance(value, int) and not 0 < value <= largest:
         raise ValueError(
             f"`{name}` must be in 1..{largest}, the size that the layer was "
@@ -56,12 +82,7 @@ def check_kernel_size(value, largest):
 
 def check_positive(**sizes):
     """Raises a `ValueError` for a size that is not a positive integer."""
-    for name, value in sizes.items():
-        if not isinstance(value, int) or value <= 0:
-            raise ValueError(
-                f"`{name}` must be a positive integer. "
-                f"Received: {name}={value!r}."
-            )
+    checks.positive_integer(**sizes)
 
 
 def live_channels(inputs):
@@ -116,11 +137,7 @@ PADDINGS = ("same", "valid", "symmetric")
 
 def check_padding(padding):
     """Raises a `ValueError` if `padding` is unknown."""
-    if padding not in PADDINGS:
-        raise ValueError(
-            f"`padding` must be one of {PADDINGS}. "
-            f"Received: padding={padding!r}."
-        )
+    checks.one_of(PADDINGS, padding=padding)
     return padding
 
 

@@ -16,3 +16,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
     },
 )
 registration.register_late(__name__, {"supernet": ["Supernet"]})
+registration.register_late(
+    __name__, {"class_names": ["Child", "NamedClasses"]}, "elastic"
+)

@@ -4,9 +4,12 @@ import functools
 
 import keras
 
+from keras_elastic import checks
+from keras_elastic.models import class_names
 from keras_elastic.spaces import plan as primitives
 
 
+@checks.arguments(plan=checks.PLAN, name=checks.STRING | checks.NONE)
 def build_child(plan, name=None):
     """Builds a plan over integers from stock layers, with new weights.
 
@@ -25,10 +28,8 @@ def build_child(plan, name=None):
         if block.live:
             features = build_block(block, features, layers)
     # Logits in float32, whatever the precision of the layers.
-    outputs = layers.Activation("linear", dtype="float32", name="logits")(
-        features
-    )
-    return keras.Model(inputs, outputs, name=name)
+    logits = class_names.NamedClasses("linear", dtype="float32", name="logits")
+    return class_names.Child(inputs, logits(features), name=name)
 
 
 def rescale(plan, images, layers):

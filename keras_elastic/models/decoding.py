@@ -2,10 +2,13 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
-from keras_elastic.models import heads
+from keras_elastic import checks
+from keras_elastic.models import class_names
+from keras_elastic.models import outputs
 
 
 class Prediction(NamedTuple):
@@ -15,11 +18,13 @@ class Prediction(NamedTuple):
     probability: float
 
 
+@checks.arguments(logits=checks.SEQUENCE, top=checks.POSITIVE_INTEGER)
 def decode_predictions(logits, model, top=5):
     """Names the most probable classes of each image.
 
     Args:
-        logits: Array of shape (batch, classes), what `model` returned.
+        logits: Array of shape (batch, classes), what `model` returned. Of a
+            model that ends in a softmax or in sigmoids, probabilities.
         model: `keras.Model` with names of classes in its attribute
             `class_names`, as `keras_elastic.load` gives it, or a sequence of
             such names.
@@ -43,6 +48,7 @@ def decode_predictions(logits, model, top=5):
     True
     """
     names = _names(model)
+    end, multi_label = _scores(model)
     logits = ops.convert_to_numpy(logits).astype("float64")
     if logits.ndim != 2 or logits.shape[1] != len(names):
         raise ValueError(
@@ -50,11 +56,9 @@ def decode_predictions(logits, model, top=5):
             f"the {len(names)} class names. Received: shape={logits.shape}. "
             "Pass what the model returned for a batch of images."
         )
-    if not isinstance(top, int) or top < 1:
-        raise ValueError(
-            f"`top` must be a positive integer. Received: top={top!r}."
-        )
-    probabilities = _probabilities(logits, heads.is_multi_label(model))
+    probabilities = ops.convert_to_numpy(
+        outputs.to_probabilities(logits, end, multi_label)
+    )
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [
         [Prediction(names[place], float(row[place])) for place in places]
@@ -65,7 +69,7 @@ def decode_predictions(logits, model, top=5):
 def _names(model):
     if isinstance(model, (list, tuple)):
         return tuple(model)
-    names = getattr(model, "class_names", None)
+    names = class_names.find(model)
     if names is None:
         raise ValueError(
             "`model` must have the names of its classes in its attribute "
@@ -76,8 +80,8 @@ def _names(model):
     return tuple(names)
 
 
-def _probabilities(logits, multi_label):
-    if multi_label:
-        return 1 / (1 + np.exp(-logits))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+def _scores(model):
+    """What the model returned, and whether labels are apart."""
+    if isinstance(model, keras.Model):
+        return outputs.check_classifier(model)
+    return outputs.LOGITS, outputs.is_multi_label(model)

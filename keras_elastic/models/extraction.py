@@ -3,6 +3,7 @@
 import functools
 
 from keras_elastic import layers
+from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.child import build_child
 from keras_elastic.spaces import plan as primitives
 
@@ -28,10 +29,13 @@ def extract_child(
         What `build_child` returns, with weights.
 
     Raises:
-        ValueError: `arch` is not in the space.
+        ValueError: `arch` is not in the space, or statistics are missing or
+            are none.
     """
     family.space.validate(arch)
     plan = family.plan(arch, new_classes or classes)
+    if statistics is not None:
+        statistics_checks.check(statistics, _normalizations(plan))
     child = build_child(plan, name=name or family.name)
     new = () if new_classes is None else (plan.classifier,)
     for block in plan.blocks:
@@ -39,6 +43,15 @@ def extract_child(
             if operation.name not in new:
                 _copy(operation, weights, child, statistics)
     return child
+
+
+def _normalizations(plan):
+    return {
+        operation.name: operation.channels
+        for block in plan.blocks
+        for operation in (block.every_operation if block.live else ())
+        if isinstance(operation, primitives.Normalization)
+    }
 
 
 @functools.singledispatch

@@ -2,6 +2,10 @@
 
 import keras
 
+from keras_elastic.models.class_names import Child
+from keras_elastic.models.outputs import SIGMOID
+from keras_elastic.models.outputs import SOFTMAX
+from keras_elastic.models.outputs import ending
 from keras_elastic.models.trunk import feature_maps
 
 POOLINGS = (None, "avg", "max")
@@ -33,6 +37,13 @@ def check_head(classes, include_top, pooling, multi_label):
             f"include_top=False with classes={classes!r} and "
             f"multi_label={multi_label!r}. Leave them out, or pass "
             "`include_top=True`."
+        )
+    if classes == 1 and not multi_label:
+        raise ValueError(
+            "`classes` must be 2 or more: between one there is nothing to "
+            "choose. Received: classes=1 with multi_label=False. Pass "
+            "`classes=2` for yes or no, or `multi_label=True` for one label "
+            "that an image has or has not."
         )
     if multi_label and classes is None:
         raise ValueError(
@@ -71,7 +82,8 @@ def compile_classifier(model, multi_label=False):
     """Compiles a child for fine-tuning and evaluation.
 
     Args:
-        model: `keras.Model` that returns logits.
+        model: `keras.Model` that returns logits, or ends in a softmax or
+            sigmoid.
         multi_label: Whether an image may have any number of labels. Then the
             loss is the binary cross-entropy of each, and the metrics are the
             areas under the curves of precision over recall and of true over
@@ -81,14 +93,17 @@ def compile_classifier(model, multi_label=False):
     Returns:
         `model`.
     """
+    from_logits = ending(model) not in (SOFTMAX, SIGMOID)
     if multi_label:
-        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        loss = keras.losses.BinaryCrossentropy(from_logits=from_logits)
         metrics = [
-            _area("average_precision", "PR", model),
-            _area("auc", "ROC", model),
+            _area("average_precision", "PR", model, from_logits),
+            _area("auc", "ROC", model, from_logits),
         ]
     else:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=from_logits
+        )
         metrics = ["accuracy"]
     model.compile(
         optimizer=keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
@@ -98,27 +113,22 @@ def compile_classifier(model, multi_label=False):
     return model
 
 
-def _area(name, curve, model):
+def _area(name, curve, model, from_logits):
     # Keras's accuracies compare logits with a threshold for probabilities.
     return keras.metrics.AUC(
         name=name,
         curve=curve,
         multi_label=True,
         num_labels=model.output_shape[-1],
-        from_logits=True,
-    )
-
-
-def is_multi_label(model):
-    """Whether a model is compiled to tell labels apart, and not classes."""
-    loss = getattr(model, "loss", None)
-    return loss == "binary_crossentropy" or isinstance(
-        loss, keras.losses.BinaryCrossentropy
+        from_logits=from_logits,
     )
 
 
 def with_new_classifier(model, classes):
     """Returns a classifier with a new last layer, and what follows it.
+
+    It returns logits, also where the old one had a softmax or a sigmoid. The
+    names of the old classes are left out.
 
     Args:
         model: Functional `keras.Model` that ends in a `Dense` layer, and
@@ -139,8 +149,18 @@ def with_new_classifier(model, classes):
             f"model={model.name!r}, whose last layer with weights is {old!r}. "
             "Leave `classes` out, and put a head of your own on it."
         )
-    config = {**old.get_config(), "units": classes}
+    config = {**old.get_config(), "units": classes, "activation": "linear"}
     outputs = keras.layers.Dense.from_config(config)(old.input)
     for layer in model.layers[trained[-1] + 1 :]:
-        outputs = type(layer).from_config(layer.get_config())(outputs)
-    return keras.Model(model.inputs[0], outputs, name=model.name)
+        kept = type(layer).from_config(_linear(layer))
+        if not isinstance(kept, keras.layers.Softmax):
+            outputs = kept(outputs)
+    new = Child(model.inputs[0], outputs, name=model.name)
+    new.class_names = None
+    return new
+
+
+def _linear(layer):
+    is_activation = isinstance(layer, keras.layers.Activation)
+    changes = {"activation": "linear"} if is_activation else {}
+    return {**layer.get_config(), **changes}

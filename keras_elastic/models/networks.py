@@ -1,11 +1,13 @@
 """Published networks by name."""
 
+from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic import registration
 from keras_elastic.layers import slicing
 from keras_elastic.models.child import build_child
 
 
+@checks.arguments(name=checks.STRING, classes=checks.POSITIVE_INTEGER)
 def build(name, classes=1000, **options):
     """Builds a published network with random weights.
 

@@ -2,9 +2,13 @@
 
 import keras
 
+from keras_elastic import checks
 from keras_elastic.models.trunk import feature_maps
 
 
+@checks.arguments(
+    model=checks.MODEL, strides=checks.SEQUENCE | checks.INTEGER | checks.NONE
+)
 def feature_pyramid(model, strides=None):
     """Returns a model of a child's feature maps, one for each stride.
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
+from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.channel_groups import permute_member
 from keras_elastic.models.channel_groups import reorder_statistics
 from keras_elastic.models.channel_groups import sort_groups
@@ -25,6 +27,12 @@ class _Segment(NamedTuple):
     consumer: primitives.Convolution
 
 
+@checks.arguments(
+    supernet=checks.SUPERNET,
+    keep=checks.MAPPING | checks.each(checks.ARCHITECTURE),
+    statistics=checks.MAPPING | checks.NONE,
+    trunk=checks.BOOLEAN,
+)
 def sort_channels(supernet, keep=(), statistics=None, trunk=False):
     """Sorts the hidden channels of a supernet, the important ones first.
 
@@ -78,6 +86,7 @@ def sort_channels(supernet, keep=(), statistics=None, trunk=False):
             f"subnets. Received: keep={keep}. Leave one out."
         )
     if statistics is not None:
+        statistics_checks.check(statistics, supernet.normalizations)
         statistics = dict(statistics)
     if trunk:
         sort_groups(supernet, statistics)

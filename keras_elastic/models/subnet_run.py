@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_elastic.layers import slicing
 from keras_elastic.models import elastic_operations
+from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.spaces import plan as primitives
 
 
@@ -100,11 +101,18 @@ class SubnetRun:
         return getattr(self.supernet, operation.name, None)
 
     def _run_folded(self, convolution, normalization, inputs):
-        statistics = self.statistics[normalization.name]
+        statistics = self._given(normalization)
         affine = self._layer(normalization).affine(statistics)
         return elastic_operations.run_folded(
             convolution, self._layer(convolution), inputs, affine
         )
+
+    def _given(self, normalization):
+        if self.statistics is None:
+            return None
+        name = normalization.name
+        statistics_checks.check(self.statistics, {name: 1})
+        return self.statistics[name]
 
     def _run_operation(self, operation, inputs, seen):
         if isinstance(operation, primitives.Normalization):
@@ -118,11 +126,10 @@ class SubnetRun:
         return elastic_operations.run(operation, self._layer(operation), inputs)
 
     def _normalize(self, operation, inputs, seen):
-        given = self.statistics
         outputs, seen_here = self._layer(operation)(
             inputs,
             channels=operation.channels,
-            statistics=None if given is None else given[operation.name],
+            statistics=self._given(operation),
             return_statistics=True,
         )
         if self.return_statistics:

@@ -1,19 +1,27 @@
 """The supernet: one set of weights that holds every architecture."""
 
 import functools
+from collections.abc import Mapping
 
 import keras
 from keras import ops
 
 from keras_elastic import checks
 from keras_elastic import families
+from keras_elastic.families import registry
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import elastic_operations
+from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.extraction import extract_child
 from keras_elastic.models.subnet_run import SubnetRun
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
+
+_ENCODING = checks.Rule(
+    "an `Architecture` or its encoding, an int32 vector",
+    lambda value: hasattr(value, "dtype") or checks.INTEGERS.fits(value),
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -63,7 +71,8 @@ class Supernet(keras.Model):
 
     Raises:
         ValueError: The family or mode is unknown, `classes` is not positive,
-            images are not RGB, or `arch` is not in the family's space.
+            images are not RGB, `arch` is not in the family's space, or
+            `statistics` are none of its.
 
     Example:
 
@@ -74,11 +83,12 @@ class Supernet(keras.Model):
     """
 
     def __init__(self, family, classes, mode="sliced", **kwargs):
-        family = families.get(family) if isinstance(family, str) else family
+        checks.positive_integer(classes=classes)
+        family = registry.named(family)
+        classes = checks.plain(classes)
         kwargs.setdefault("name", f"{family.name}_supernet")
         # Statistics stay float32; `_preprocess` casts the images.
         super().__init__(autocast=False, **kwargs)
-        slicing.check_positive(classes=classes)
         self.family = family
         self.classes = classes
         self.mode = slicing.check_mode(mode)
@@ -137,9 +147,14 @@ class Supernet(keras.Model):
     # Calling
 
     def __call__(self, images, arch, **kwargs):
+        checks.boolean(return_statistics=kwargs.get("return_statistics", False))
+        (checks.SIZE | checks.NONE).check(
+            "resolution", kwargs.get("resolution")
+        )
         if isinstance(arch, Architecture):
             self.space.validate(arch)
         else:
+            _ENCODING.check("arch", arch)
             arch = ops.convert_to_tensor(arch, dtype="int32")
             if tuple(arch.shape) != (len(self.space.genes),):
                 raise ValueError(
@@ -148,7 +163,21 @@ class Supernet(keras.Model):
                     f"Received: arch.shape={tuple(arch.shape)}."
                 )
         checks.check_images(images)
+        statistics = kwargs.get("statistics")
+        if statistics is not None:
+            self._check_statistics(statistics, isinstance(arch, Architecture))
         return super().__call__(images, arch=arch, **kwargs)
+
+    def _check_statistics(self, statistics, is_one):
+        # One architecture needs those of its own blocks alone.
+        needed = {
+            name: channels
+            for name, channels in self._channels.items()
+            if not is_one
+            or not isinstance(statistics, Mapping)
+            or name in statistics
+        }
+        statistics_checks.check(statistics, needed)
 
     def call(
         self,
@@ -188,6 +217,11 @@ class Supernet(keras.Model):
 
     # Children
 
+    @checks.arguments(
+        arch=checks.ARCHITECTURE,
+        classes=checks.POSITIVE_INTEGER | checks.NONE,
+        name=checks.STRING | checks.NONE,
+    )
     def child(self, arch, statistics=None, classes=None, name=None):
         """Extracts an architecture as a model of stock Keras layers.
 

@@ -31,6 +31,9 @@ class Limit:
     cost: Callable[[Architecture], float]
     bound: float
 
+    def __post_init__(self) -> None:
+        checks.fields(self, name=checks.STRING)
+
     def __str__(self) -> str:
         return f"{self.name} <= {short(self.bound)}"
 
@@ -64,7 +67,10 @@ class Budget:
     limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (*UPPER_BOUNDS, "resolution"):
+        checks.each(checks.instance(Limit)).check("limits", self.limits)
+        if self.resolution is not None:
+            checks.positive_integer(resolution=self.resolution)
+        for name in UPPER_BOUNDS:
             value = getattr(self, name)
             if value is not None:
                 checks.positive_number(**{name: value})

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Plan
 from keras_elastic.spaces import SearchSpace
@@ -23,6 +24,7 @@ EXTENTS = {
 }
 
 
+@checks.arguments(space=checks.SPACE, reference=checks.ARCHITECTURE)
 def constrained(space: SearchSpace, reference: Architecture) -> SearchSpace:
     """Returns the part of a space whose networks contain a reference.
 
@@ -93,6 +95,7 @@ class ConstrainedFamily:
         return self.family.plan(genes, classes)
 
 
+@checks.arguments(plan=checks.PLAN, reference=checks.PLAN)
 def contains(plan: Plan, reference: Plan) -> Any:
     """Whether a network has at least every extent of another.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.budget import short
@@ -80,6 +81,16 @@ class FrontRow:
     latency_ms: float | None = None
 
     def __post_init__(self) -> None:
+        checks.fields(
+            self,
+            flops=checks.COUNT,
+            params=checks.COUNT,
+            memory=checks.COUNT,
+            held_out_top1=checks.FRACTION,
+            held_out_loss=checks.NON_NEGATIVE,
+            test_top1=checks.FRACTION | checks.NONE,
+            latency_ms=checks.NON_NEGATIVE | checks.NONE,
+        )
         for name in _MEASURED:
             value = getattr(self, name)
             if value is not None:
@@ -119,7 +130,9 @@ class Front:
     """
 
     def __init__(self, rows: Iterable[FrontRow]):
+        checks.ITERABLE.check("rows", rows)
         rows = list(rows)
+        checks.each(checks.instance(FrontRow)).check("rows", rows)
         chosen = pareto_front(
             [row.flops for row in rows], [row.score for row in rows]
         )
@@ -139,6 +152,7 @@ class Front:
             for row, value in zip(self.rows, values, strict=True)
         )
 
+    @checks.arguments(budget=checks.instance(Budget))
     def best(self, budget: Budget, name: str) -> FrontRow:
         """Returns the most accurate row within a budget.
 
@@ -174,6 +188,7 @@ class Front:
         resolutions = sorted({row.arch.resolution for row in self.rows})
         return ", ".join(bounds) + f" and resolutions {resolutions}"
 
+    @checks.arguments(path=checks.PATH)
     def write(self, path) -> None:
         """Writes `front.csv`, whole or not at all."""
         with files.replacing(path, digest=True) as temporary:
@@ -183,6 +198,11 @@ class Front:
                 writer.writerows(_to_cells(row) for row in self.rows)
 
     @classmethod
+    @checks.arguments(
+        path=checks.PATH,
+        family=checks.FAMILY,
+        classes=checks.POSITIVE_INTEGER,
+    )
     def read(cls, path, family, classes: int) -> "Front":
         """Reads what `write` wrote, and checks every row against a family.
 

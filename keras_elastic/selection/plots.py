@@ -18,6 +18,12 @@ _LABELS = {
 }
 
 
+@checks.arguments(
+    path=checks.PATH,
+    front=checks.having("rows", what="a `Front`"),
+    cost=checks.STRING,
+    title=checks.TEXT,
+)
 def plot_front(
     path,
     front: Front,

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic import tracing
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.selection.front import Score
@@ -46,6 +47,11 @@ class Scorer:
     True
     """
 
+    @checks.arguments(
+        supernet=checks.SUPERNET,
+        calibration_images=checks.IMAGES,
+        evaluation_batches=checks.ITERABLE,
+    )
     def __init__(
         self,
         supernet,
@@ -159,7 +165,12 @@ def _score(record) -> Score:
     return Score(record.accuracy, -record.loss)
 
 
+_PAIRS = checks.each(checks.PAIR)
+
+
 def _as_arrays(batches):
+    batches = list(batches)
+    _PAIRS.check("evaluation_batches", batches)
     arrays = [
         (ops.convert_to_numpy(images), ops.convert_to_numpy(labels))
         for images, labels in batches

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
 
+from keras_elastic import checks
+
 FIELDS = ("resolution", "width", "depth", "kernel_size", "expand_ratio")
 
 
@@ -73,13 +75,15 @@ class Architecture:
         """Makes an architecture from what `to_dict` returned."""
         if not isinstance(values, dict) or set(values) != set(FIELDS):
             raise ValueError(
-                f"An architecture needs exactly the fields {list(FIELDS)}. "
+                "`values` must be those of an architecture: exactly the "
+                f"fields {list(FIELDS)}. "
                 f"Received: {values!r}. Add the missing fields and remove "
                 "the others."
             )
         return cls(**values)
 
     @classmethod
+    @checks.arguments(text=checks.TEXT)
     def from_json(cls, text: str) -> "Architecture":
         """Makes an architecture from what `to_json` returned."""
         try:

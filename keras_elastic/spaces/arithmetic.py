@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_elastic import checks
+
 
 def where(condition, if_true, if_false):
     """Selects by `condition`, whatever its type.
@@ -29,6 +31,12 @@ def where(condition, if_true, if_false):
     return keras.ops.where(condition, if_true, if_false)
 
 
+@checks.arguments(
+    channels=checks.SIZE,
+    divisor=checks.POSITIVE_INTEGER,
+    minimum=checks.POSITIVE_INTEGER,
+    scale=checks.POSITIVE_INTEGER,
+)
 def round_channels(channels, divisor=8, minimum=1, scale=1):
     """Rounds a number of channels to a multiple of `divisor`.
 
@@ -61,6 +69,9 @@ def round_channels(channels, divisor=8, minimum=1, scale=1):
     return where(lost_a_tenth, rounded + divisor, rounded)
 
 
+@checks.arguments(
+    value=checks.SIZE | checks.COUNT, divisor=checks.POSITIVE_INTEGER
+)
 def ceil_divide(value, divisor):
     """Divides positive integers, arrays or tensors, rounding up."""
     return (value + divisor - 1) // divisor

@@ -4,6 +4,7 @@ import functools
 from typing import Any
 from typing import NamedTuple
 
+from keras_elastic import checks
 from keras_elastic.spaces import plan as primitives
 from keras_elastic.spaces.arithmetic import where
 
@@ -25,6 +26,7 @@ class Costs(NamedTuple):
     memory: Any
 
 
+@checks.arguments(plan=checks.PLAN)
 def costs(plan: primitives.Plan) -> Costs:
     """Counts the multiply-adds, parameters and peak memory of a plan.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_elastic import checks
+
 if TYPE_CHECKING:
     from keras_elastic.spaces.search_space import SearchSpace
 
@@ -30,6 +32,7 @@ class GeneTable:
     (100, 15)
     """
 
+    @checks.arguments(space=checks.SPACE)
     def __init__(self, space: "SearchSpace"):
         self.choices = [np.array(c, "int32") for _, c in space.genes]
         self.counts = np.array([len(c) for c in self.choices])
@@ -54,6 +57,7 @@ class GeneTable:
         product = itertools.product(*[c.tolist() for c in self.choices])
         return self.canonical(np.array(list(product), "int32"))
 
+    @checks.arguments(encoded=checks.ENCODED)
     def dead(self, encoded: np.ndarray) -> np.ndarray:
         """Which genes are of blocks that are left out; array of booleans."""
         dead = np.zeros(encoded.shape, bool)
@@ -61,10 +65,12 @@ class GeneTable:
         dead[..., self._owned] = depths <= self._blocks
         return dead
 
+    @checks.arguments(encoded=checks.ENCODED)
     def canonical(self, encoded: np.ndarray) -> np.ndarray:
         """Sets the genes of blocks that are left out to the smallest choice."""
         return np.where(self.dead(encoded), self.least, encoded).astype("int32")
 
+    @checks.arguments(encoded=checks.ENCODED)
     def indices(self, encoded: np.ndarray) -> np.ndarray:
         """The place of every value among the choices of its gene, from 0."""
         columns = [
@@ -81,6 +87,11 @@ class GeneTable:
         ]
         return self.canonical(np.stack(columns, axis=1))
 
+    @checks.arguments(
+        encoded=checks.ENCODED,
+        rng=checks.GENERATOR,
+        probability=checks.FRACTION | checks.ARRAY,
+    )
     def mutate(
         self,
         encoded: np.ndarray,
@@ -112,6 +123,9 @@ class GeneTable:
         indices = np.where(chosen, (indices + steps) % self.counts, indices)
         return self.from_indices(np.where(dead, drawn, indices))
 
+    @checks.arguments(
+        first=checks.ENCODED, second=checks.ENCODED, rng=checks.GENERATOR
+    )
     def crossover(
         self,
         first: np.ndarray,
@@ -136,6 +150,7 @@ class GeneTable:
         from_first = from_first & ~self.dead(first) | self.dead(second)
         return self.canonical(np.where(from_first, first, second))
 
+    @checks.arguments(encoded=checks.ENCODED)
     def one_hot(self, encoded: np.ndarray) -> np.ndarray:
         """One-hot features; zeros for the genes of blocks that are left out.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
+from keras_elastic import checks
 from keras_elastic.spaces.arithmetic import ceil_divide
 from keras_elastic.spaces.arithmetic import where
 
@@ -236,6 +237,12 @@ class PlanBuilder:
     ```
     """
 
+    @checks.arguments(
+        resolution=checks.SIZE,
+        channels=checks.SIZE,
+        scale=checks.NUMBERS,
+        offset=checks.NUMBERS,
+    )
     def __init__(
         self, resolution, channels=3, scale=PIXEL_SCALE, offset=PIXEL_OFFSET
     ):
@@ -329,6 +336,14 @@ class PlanBuilder:
             size=size,
         )
 
+    @checks.arguments(
+        name=checks.STRING,
+        filters=checks.SIZE,
+        kernel_size=checks.SIZE,
+        strides=checks.POSITIVE_INTEGER,
+        use_bias=checks.BOOLEAN,
+        padding=checks.choice(("same", "valid", "symmetric")),
+    )
     def convolution(
         self,
         name,
@@ -353,6 +368,13 @@ class PlanBuilder:
         self.channels = filters
         self.size = out_size(self._operations[-1])
 
+    @checks.arguments(
+        name=checks.STRING,
+        kernel_size=checks.SIZE,
+        strides=checks.POSITIVE_INTEGER,
+        kernel_transform=checks.BOOLEAN,
+        padding=checks.choice(("same", "valid", "symmetric")),
+    )
     def depthwise_convolution(
         self,
         name,
@@ -374,6 +396,12 @@ class PlanBuilder:
         )
         self.size = out_size(self._operations[-1])
 
+    @checks.arguments(
+        name=checks.STRING,
+        pool_size=checks.POSITIVE_INTEGER,
+        strides=checks.POSITIVE_INTEGER,
+        padding=checks.choice(("same", "valid", "symmetric")),
+    )
     def max_pooling(self, name, pool_size, strides, padding="same"):
         """Adds max pooling."""
         self._add_pooling(
@@ -384,6 +412,11 @@ class PlanBuilder:
             padding=padding,
         )
 
+    @checks.arguments(
+        name=checks.STRING,
+        strides=checks.POSITIVE_INTEGER,
+        padding=checks.choice(("same", "valid", "symmetric")),
+    )
     def average_pooling(self, name, strides, padding="same"):
         """Adds average pooling of squares as large as the strides."""
         self._add_pooling(
@@ -394,6 +427,9 @@ class PlanBuilder:
         self._add(kind, name, channels=self.channels, size=self.size, **values)
         self.size = out_size(self._operations[-1])
 
+    @checks.arguments(
+        name=checks.STRING, epsilon=checks.POSITIVE, zero_gamma=checks.BOOLEAN
+    )
     def normalization(self, name, epsilon=1e-3, zero_gamma=False):
         """Adds a batch normalization."""
         self._add(
@@ -404,10 +440,17 @@ class PlanBuilder:
             zero_gamma=zero_gamma,
         )
 
+    @checks.arguments(name=checks.STRING, function=checks.STRING)
     def activation(self, name, function):
         """Adds an activation."""
         self._add(Activation, name, function=function)
 
+    @checks.arguments(
+        name=checks.STRING,
+        reduced=checks.SIZE,
+        activation=checks.STRING,
+        gate=checks.STRING,
+    )
     def squeeze_excite(self, name, reduced, activation, gate):
         """Adds squeeze-excite with `reduced` channels in the middle."""
         self._add(
@@ -420,15 +463,20 @@ class PlanBuilder:
             size=self.size,
         )
 
+    @checks.arguments(name=checks.STRING)
     def global_pooling(self, name):
         """Adds the mean over height and width."""
         self._add(GlobalPooling, name)
         self.size = 1
 
+    @checks.arguments(name=checks.STRING, rate=checks.FRACTION)
     def dropout(self, name, rate):
         """Adds dropout."""
         self._add(Dropout, name, channels=self.channels, rate=rate)
 
+    @checks.arguments(
+        name=checks.STRING, units=checks.SIZE, use_bias=checks.BOOLEAN
+    )
     def dense(self, name, units, use_bias=True):
         """Adds a fully connected layer."""
         self._add(

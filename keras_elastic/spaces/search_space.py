@@ -59,6 +59,11 @@ class SearchSpace:
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        checks.STRING.check("name", self.name)
+        for field in FIELDS[1:]:
+            checks.SEQUENCE.check(field, getattr(self, field))
+        checks.each(checks.PAIR | checks.NONE).check("owners", self.owners)
+        checks.each(checks.TEXT).check("labels", self.labels)
         resolution = check_integers("resolution", self.resolution)
         object.__setattr__(self, "resolution", resolution)
         for field in FIELDS[1:]:
@@ -138,10 +143,12 @@ class SearchSpace:
         """The architecture with the smallest choice of every gene."""
         return self.decode([choices[0] for _, choices in self.genes])
 
+    @checks.arguments(rng=checks.GENERATOR)
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draws every gene uniformly from its choices."""
         return self.decode(self.sample_encoded(rng, 1)[0])
 
+    @checks.arguments(rng=checks.GENERATOR, count=checks.COUNT)
     def sample_encoded(
         self, rng: np.random.Generator, count: int
     ) -> np.ndarray:
@@ -300,8 +307,16 @@ class SearchSpace:
         return dataclasses.asdict(self)
 
     @classmethod
+    @checks.arguments(values=checks.MAPPING)
     def from_dict(cls, values: dict) -> "SearchSpace":
         """Makes a space from what `to_dict` or its JSON holds."""
+        fields = [field.name for field in dataclasses.fields(cls)]
+        needed = {*fields} - {"owners", "labels"}
+        if not needed <= {*values} <= {*fields}:
+            raise ValueError(
+                f"`values` must have the fields {fields}. Received: "
+                f"{sorted(map(str, values))}."
+            )
         return cls(**values)
 
 

@@ -4,10 +4,12 @@ import itertools
 import math
 from collections.abc import Iterator
 
+from keras_elastic import checks
 from keras_elastic.spaces.architecture import Architecture
 from keras_elastic.spaces.search_space import SearchSpace
 
 
+@checks.arguments(space=checks.SPACE)
 def skeletons(space: SearchSpace) -> Iterator[Architecture]:
     """Yields the coarse grid of a space.
 

@@ -5,18 +5,23 @@ import dataclasses
 import keras
 
 from keras_elastic import calibration
+from keras_elastic import checks
+from keras_elastic.training.finetuning_data import TrainingImages
 from keras_elastic.training.finetuning_stage import MEASURED
 from keras_elastic.training.finetuning_stage import FineTuningStage
 from keras_elastic.training.finetuning_stage import check_layers
-from keras_elastic.training.finetuning_stage import check_positive_integer
 from keras_elastic.training.finetuning_stage import compile_settings
 from keras_elastic.training.finetuning_stage import last_layers
-from keras_elastic.training.finetuning_stage import normalizations
-
-# Of `Model.fit` where its caller gives none.
-_BATCH = 32
 
 
+@checks.arguments(
+    model=checks.MODEL,
+    epochs=checks.POSITIVE_INTEGER,
+    head_epochs=checks.COUNT,
+    learning_rate=checks.POSITIVE,
+    head_learning_rate=checks.POSITIVE,
+    weight_decay=checks.NON_NEGATIVE,
+)
 def finetune_recipe(
     model,
     *,
@@ -63,7 +68,8 @@ def finetune_recipe(
         head_epochs: Integer. Epochs before, in which the head alone is
             trained; 0 for none.
         head: Name of the head's layer, or a sequence of names. Defaults to the
-            last layer with weights.
+            last layer with weights, and those from the first normalization of
+            vectors on that was never measured.
         learning_rate: Float. The highest with all layers.
         head_learning_rate: Float. The highest with the head alone.
         weight_decay: Float. Of the kernels, with all layers.
@@ -73,9 +79,8 @@ def finetune_recipe(
         `FineTuningRecipe`, which prints what it does.
 
     Raises:
-        ValueError: `model` is not compiled or not calibrated, lacks a layer
-            of `head`, holds normalizations to measure inside of a layer that
-            is a model, or a number is out of range.
+        ValueError: `model` is not compiled, is not calibrated but for its
+            head, lacks a layer of `head`, or a number is out of range.
 
     Example:
 
@@ -92,9 +97,14 @@ def finetune_recipe(
     keras_elastic.calibrate(model, images)
     ```
     """
+    checks.positive_integer(epochs=epochs)
+    checks.non_negative_integer(head_epochs=head_epochs)
     _check_model(model)
     head = (head,) if isinstance(head, str) else head
-    head = tuple(last_layers(model, 1) if head is None else head)
+    if head is not None:
+        checks.strings(head=head)
+    head = tuple(_default_head(model) if head is None else head)
+    _check_calibrated(model, head if head_epochs else ())
     stages = [
         FineTuningStage(
             name="all",
@@ -126,15 +136,43 @@ def _check_model(model):
             f"Received: model={model!r}."
         )
     compile_settings(model)
-    if not calibration.is_calibrated(model):
+
+
+def _default_head(model):
+    """The last layer with weights, with new normalizations of vectors."""
+    names = [layer.name for layer in model.layers if layer.weights]
+    new = [
+        names.index(layer.name)
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        and calibration.is_unmeasured(layer)
+        and len(layer.input.shape) == 2
+    ]
+    return names[min([len(names) - 1, *new]) :]
+
+
+def _check_calibrated(model, head):
+    trunk = [
+        layer.name
+        for layer in model.layers
+        if layer.name not in head
+        and any(map(calibration.is_unmeasured, _normalizations_of(layer)))
+    ]
+    if trunk:
         raise ValueError(
             "`model` must be calibrated, for its first layers are used before "
-            f"they are trained. Received: model={model.name!r}, whose "
-            "normalizations hold the statistics they were made with. Load it "
+            f"they are trained. Received: model={model.name!r}, whose layers "
+            f"{trunk[:3]} hold the statistics they were made with. Load it "
             "with its weights, or call `keras_elastic.calibrate(model, "
-            "images)` first. From random weights, compile and fit it as any "
-            "Keras model."
+            "images)` first; name new layers in `head`. From random weights, "
+            "compile and fit it as any Keras model."
         )
+
+
+def _normalizations_of(layer):
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [layer]
+    return calibration.normalizations(layer)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,8 +193,11 @@ class FineTuningRecipe:
     calibration_images: int = 2000
 
     def __post_init__(self):
+        checks.instance_of((tuple, list), stages=self.stages)
         object.__setattr__(self, "stages", tuple(self.stages))
-        check_positive_integer(calibration_images=self.calibration_images)
+        checks.positive_integer(calibration_images=self.calibration_images)
+        for stage in self.stages:
+            checks.instance_of(FineTuningStage, stages=stage)
         names = [stage.name for stage in self.stages]
         if not names or len(set(names)) < len(names):
             raise ValueError(
@@ -169,6 +210,11 @@ class FineTuningRecipe:
         """Epochs of all stages together."""
         return sum(stage.epochs for stage in self.stages)
 
+    @checks.arguments(
+        model=checks.MODEL,
+        batch_size=checks.POSITIVE_INTEGER | checks.NONE,
+        steps_per_epoch=checks.POSITIVE_INTEGER | checks.NONE,
+    )
     def fit(
         self,
         model,
@@ -191,22 +237,31 @@ class FineTuningRecipe:
                 Defaults to 32, as in `Model.fit`.
             steps_per_epoch: Integer. Needed if `x` has no length.
             **kwargs: Further arguments of `Model.fit`, such as
-                `validation_data`. Callbacks see the epochs counted through
+                `validation_data` or `validation_split`, whose images are
+                not measured on. Callbacks see the epochs counted through
                 all stages. If statistics are measured, it is after the last
-                epoch: evaluate again then.
+                epoch: evaluate again then. With a
+                `keras.callbacks.ModelCheckpoint` it is after every epoch, so
+                that each of its files holds measured statistics; what it
+                monitors was computed before, with moving averages.
 
         Returns:
             Dictionary from the names of the stages to the
             `keras.callbacks.History` of each.
 
         Raises:
-            ValueError: `epochs` or `initial_epoch` is given, `x` has no length
-                and `steps_per_epoch` is not given, or as
-                `FineTuningStage.prepare`.
+            ValueError: `epochs` or `initial_epoch` is given, `x` holds no
+                images, or has no length and `steps_per_epoch` is not given,
+                or as `FineTuningStage.prepare`.
         """
         _check_epochs_are_the_stages(kwargs)
-        steps = steps_per_epoch or _count_steps(x, batch_size)
+        images = TrainingImages(
+            x, batch_size, steps_per_epoch, kwargs.get("validation_split")
+        )
+        steps = images.steps
         self.check_model(model)
+        callbacks = kwargs.pop("callbacks", None)
+        measures = self._measures and bool(calibration.normalizations(model))
         histories, done = {}, 0
         for stage in self.stages:
             stage.prepare(model, steps)
@@ -217,37 +272,40 @@ class FineTuningRecipe:
                 steps_per_epoch=steps_per_epoch,
                 initial_epoch=done,
                 epochs=done + stage.epochs,
+                callbacks=(
+                    self._measuring_first(callbacks, images)
+                    if measures and stage is self.stages[-1]
+                    else callbacks
+                ),
                 **kwargs,
             )
             done += stage.epochs
-        if self._measures and any(normalizations(model)):
-            calibration.calibrate(model, self._first(x))
+        if measures:
+            self._measure(model, images)
         return histories
+
+    def _measure(self, model, images):
+        first = images.first(self.calibration_images)
+        return calibration.calibrate(model, first)
+
+    def _measuring_first(self, callbacks, images):
+        """Callbacks that save a model get one with measured statistics."""
+        given = getattr(callbacks, "callbacks", callbacks) or ()
+        given = given if isinstance(given, (list, tuple)) else [given]
+        if any(isinstance(x, keras.callbacks.ModelCheckpoint) for x in given):
+            return [_Measuring(lambda m: self._measure(m, images)), *given]
+        return callbacks
 
     def check_model(self, model):
         """Raises a `ValueError` unless a model fits the stages."""
+        _check_model(model)
         for stage in self.stages:
             check_layers(model, stage.layers)
-        inner = set(normalizations(model)) - set(model.layers)
-        if self._measures and inner:
-            raise ValueError(
-                "Statistics are measured of the layers of `model` itself. "
-                f"Received: model={model.name!r} with normalizations in a "
-                "layer that is a model. Build the head on that model's "
-                "`output`, or keep the statistics: statistics='kept'."
-            )
 
     @property
     def _measures(self):
         last = self.stages[-1]
         return last.layers is None and last.statistics == MEASURED
-
-    def _first(self, images):
-        """As many images as statistics are measured on."""
-        if hasattr(images, "shape"):
-            return images[: self.calibration_images]
-        batches = calibration.image_batches(images)
-        return _take(batches, self.calibration_images)
 
     def __str__(self):
         lines = [str(stage) for stage in self.stages]
@@ -258,26 +316,15 @@ class FineTuningRecipe:
         return "\n".join(lines)
 
 
-def _take(batches, count):
-    """Yields batches until they hold so many images."""
-    for batch in batches:
-        yield batch[:count]
-        count -= len(batch)
-        if count <= 0:
-            return
+class _Measuring(keras.callbacks.Callback):
+    """Measures statistics at the end of each epoch."""
 
+    def __init__(self, measure):
+        super().__init__()
+        self._measure = measure
 
-def _count_steps(x, batch_size):
-    """Steps of an epoch of what `Model.fit` takes."""
-    if hasattr(x, "shape"):
-        return -(-len(x) // (batch_size or _BATCH))
-    try:
-        return len(x)
-    except TypeError as error:
-        raise ValueError(
-            "`steps_per_epoch` must be given for data without a length. "
-            f"Received: x={x!r} and steps_per_epoch=None."
-        ) from error
+    def on_epoch_end(self, epoch, logs=None):
+        self._measure(self.model)
 
 
 def _check_epochs_are_the_stages(arguments):

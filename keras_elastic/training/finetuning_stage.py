@@ -5,6 +5,9 @@ import dataclasses
 
 import keras
 
+from keras_elastic import checks
+from keras_elastic.calibration import normalizations
+
 # Where normalizations take their means and variances from.
 KEPT = "kept"
 MEASURED = "measured"
@@ -55,7 +58,16 @@ class FineTuningStage:
     statistics: str = MEASURED
 
     def __post_init__(self):
-        _check_numbers(self)
+        checks.fields(
+            self,
+            name=checks.STRING,
+            epochs=checks.POSITIVE_INTEGER,
+            learning_rate=checks.RATE,
+            warmup_epochs=checks.NON_NEGATIVE,
+            weight_decay=checks.NON_NEGATIVE,
+            momentum=checks.BELOW_ONE,
+            statistics=checks.choice(STATISTICS),
+        )
 
     def schedule(self, steps_per_epoch):
         """Returns the learning rate by step, a schedule of Keras.
@@ -66,7 +78,7 @@ class FineTuningStage:
         Returns:
             `keras.optimizers.schedules.CosineDecay`.
         """
-        check_positive_integer(steps_per_epoch=steps_per_epoch)
+        checks.positive_integer(steps_per_epoch=steps_per_epoch)
         steps = self.epochs * steps_per_epoch
         # One step of it would be a step at a tenth of the rate, and no more.
         warmup = min(round(self.warmup_epochs * steps_per_epoch), steps - 1)
@@ -81,6 +93,9 @@ class FineTuningStage:
             warmup_steps=warmup,
         )
 
+    @checks.arguments(
+        model=checks.MODEL, steps_per_epoch=checks.POSITIVE_INTEGER
+    )
     def prepare(self, model, steps_per_epoch):
         """Makes a model ready for the `fit` of this stage.
 
@@ -160,13 +175,15 @@ class FineTuningStage:
 
 def check_layers(model, names):
     """Raises a `ValueError` unless a model has layers of these names."""
+    checks.instance_of(keras.Model, model=model)
     known = {layer.name for layer in model.layers if layer.weights}
     unknown = [name for name in names or () if name not in known]
     if unknown or names == ():
         raise ValueError(
-            "The layers to train must be some of the model's that have "
-            f"weights. Received: {names}, of which '{model.name}' lacks "
-            f"{unknown}. Its last ones are {last_layers(model)}."
+            "The layers to train, `layers` of a stage or the `head`, must be "
+            "some of the model's that have weights. Received: "
+            f"{names}, of which '{model.name}' lacks {unknown}. Its last "
+            f"ones are {last_layers(model)}."
         )
 
 
@@ -175,21 +192,13 @@ def last_layers(model, count=3):
     return [layer.name for layer in model.layers if layer.weights][-count:]
 
 
-def normalizations(model):
-    """The normalizations of a model, and of the models in it."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            yield layer
-        if isinstance(layer, keras.Model):
-            yield from normalizations(layer)
-
-
 def compile_settings(model):
     """What a model was compiled with, as arguments of `compile`.
 
     Raises:
         ValueError: It is not compiled, or with what Keras cannot save.
     """
+    checks.instance_of(keras.Model, model=model)
     if not model.compiled:
         raise ValueError(
             "`model` must be compiled: its loss and metrics are kept. "
@@ -212,34 +221,3 @@ def _scope(model):
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     return model.distribute_strategy.scope()
-
-
-def check_positive_integer(**values):
-    """Raises a `ValueError` unless a number is a positive integer."""
-    for name, value in values.items():
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if not is_integer or value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. "
-                f"Received: {name}={value!r}."
-            )
-
-
-def _check_numbers(stage):
-    check_positive_integer(epochs=stage.epochs)
-    for name, fits, range_ in (
-        ("learning_rate", stage.learning_rate > 0, "positive"),
-        ("warmup_epochs", stage.warmup_epochs >= 0, "zero or more"),
-        ("weight_decay", stage.weight_decay >= 0, "zero or more"),
-        ("momentum", 0 <= stage.momentum < 1, "in [0, 1)"),
-    ):
-        if not fits:
-            raise ValueError(
-                f"`{name}` must be {range_}. "
-                f"Received: {name}={getattr(stage, name)!r}."
-            )
-    if stage.statistics not in STATISTICS:
-        raise ValueError(
-            f"`statistics` must be one of {STATISTICS}. "
-            f"Received: statistics={stage.statistics!r}."
-        )

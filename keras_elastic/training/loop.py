@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.training.checkpoints import Checkpoints
 from keras_elastic.training.guard import Guard
 from keras_elastic.training.guard import TrainingLost
@@ -49,6 +50,11 @@ class TaskTrainer:
     ```
     """
 
+    @checks.arguments(
+        task=checks.having("model", "variables", what="a `Task`"),
+        optimizer=checks.OPTIMIZER,
+        guard=checks.BOOLEAN,
+    )
     def __init__(self, task, optimizer, *, guard=True, **settings):
         self.task = task
         self.model = task.model

@@ -6,6 +6,8 @@ import math
 import keras
 from keras import ops
 
+from keras_elastic import checks
+
 
 def soft_cross_entropy(targets, logits):
     """Cross-entropy of logits against probabilities.
@@ -99,6 +101,7 @@ class AdaptiveAlphaDivergence:
     clip: float = 5.0
 
     def __post_init__(self):
+        checks.fields(self, clip=checks.POSITIVE)
         wrong = 0 in (self.alpha_min, self.alpha_max) or not (
             self.alpha_min <= self.alpha_max and self.clip > 0
         )

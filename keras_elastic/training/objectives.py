@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.training.losses import AdaptiveAlphaDivergence
 from keras_elastic.training.losses import SoftCrossEntropy
 from keras_elastic.training.losses import soft_cross_entropy
@@ -49,14 +50,11 @@ class Supervised:
     needs_average = False
 
     def __post_init__(self):
-        if self.teacher_weight < 0:
-            raise ValueError(
-                "`teacher_weight` must not be negative. "
-                f"Received: teacher_weight={self.teacher_weight}."
-            )
+        checks.fields(self, teacher_weight=checks.NON_NEGATIVE)
         if callable(self.divergence):
             return
-        if self.divergence not in DIVERGENCES:
+        known = isinstance(self.divergence, str)
+        if not known or self.divergence not in DIVERGENCES:
             raise ValueError(
                 f"`divergence` must be one of {tuple(DIVERGENCES)} or a "
                 f"function. Received: divergence={self.divergence!r}."

@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import costs
@@ -42,7 +43,7 @@ class RandomSubnets:
     archs: tuple[Architecture, ...] | None = None
 
     def __post_init__(self):
-        _check_count("num_random", self.num_random, least=1)
+        checks.fields(self, num_random=checks.POSITIVE_INTEGER)
         _check_archs(self.archs)
 
     def draw(self, supernet, seed, step, losses=None):
@@ -103,7 +104,7 @@ class Sandwich:
     same_resolution: bool = False
 
     def __post_init__(self):
-        _check_count("num_random", self.num_random, least=0)
+        checks.fields(self, num_random=checks.COUNT)
         _check_archs(self.archs)
         if self.mutual and self.same_resolution:
             raise ValueError(
@@ -161,7 +162,7 @@ class AttentiveSandwich(Sandwich):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_count("num_candidates", self.num_candidates, least=1)
+        checks.positive_integer(num_candidates=self.num_candidates)
         if self.prefer not in ("best", "worst"):
             raise ValueError(
                 "`prefer` must be 'best' or 'worst'. "
@@ -206,6 +207,9 @@ class Single:
 
     arch: Architecture
 
+    def __post_init__(self):
+        checks.fields(self)
+
     def draw(self, supernet, seed, step, losses=None):
         """Returns the architecture as an int32 array of shape (1, genes)."""
         return supernet.space.encode(self.arch)[None]
@@ -237,12 +241,4 @@ def _check_archs(archs):
         raise ValueError(
             "`archs` must hold an architecture at least, or be None for the "
             f"whole space. Received: archs={archs!r}."
-        )
-
-
-def _check_count(name, value, least):
-    if not isinstance(value, int) or value < least:
-        kind = "a positive" if least else "a non-negative"
-        raise ValueError(
-            f"`{name}` must be {kind} integer. Received: {name}={value!r}."
         )

@@ -4,9 +4,10 @@ import dataclasses
 from typing import Any
 
 import keras
-from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import kernels
+from keras_elastic.models import outputs
 from keras_elastic.spaces import Architecture
 
 
@@ -18,12 +19,30 @@ class KerasTeacher:
         model: `keras.Model` from images to one output of shape (batch,
             classes). It gets pixels in 0..255, resized to its input shape; a
             model that wants other values needs a `Rescaling` layer first.
-        from_logits: Boolean. Whether it returns logits. `False` for a model
-            that ends in a softmax, as those of `keras.applications` do.
+        from_logits: Boolean. Whether it returns logits. Defaults to whether
+            it ends in no softmax, as those of `keras.applications` do.
+
+    Raises:
+        ValueError: `model` is no `keras.Model` of one output, or ends in a
+            softmax with `from_logits=True`.
     """
 
     model: Any
-    from_logits: bool = True
+    from_logits: bool | None = None
+
+    def __post_init__(self):
+        checks.instance_of(keras.Model, model=self.model)
+        end = outputs.ending(self.model)
+        is_probability = end in (outputs.SOFTMAX, outputs.SIGMOID)
+        if self.from_logits is None:
+            object.__setattr__(self, "from_logits", not is_probability)
+        checks.boolean(from_logits=self.from_logits)
+        if self.from_logits and is_probability:
+            raise ValueError(
+                "`from_logits` must be False for a model that ends in a "
+                f"{end}. Received: from_logits=True with {self.model.name!r}. "
+                "Leave it out."
+            )
 
     @property
     def classes(self):
@@ -35,11 +54,10 @@ class KerasTeacher:
         size = self.model.input_shape[1]
         if size is not None and images.shape[1:3] != (size, size):
             images = kernels.resize(images, size)
-        outputs = ops.cast(self.model(images, training=False), "float32")
-        if self.from_logits:
-            return outputs
+        returned = self.model(images, training=False)
         # Logits of the probabilities: their softmax is the probabilities.
-        return ops.log(ops.maximum(outputs, keras.config.epsilon()))
+        end = outputs.LOGITS if self.from_logits else outputs.SOFTMAX
+        return outputs.to_logits(returned, end)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +78,9 @@ class SubnetTeacher:
     supernet: Any
     arch: Architecture
 
+    def __post_init__(self):
+        checks.fields(self, supernet=checks.SUPERNET)
+
     @property
     def classes(self):
         """Number of classes."""
@@ -68,16 +89,6 @@ class SubnetTeacher:
     def __call__(self, images):
         """Returns logits of shape (batch, classes)."""
         return self.supernet(images, self.arch)
-
-
-def ends_in_softmax(model):
-    """Whether the last layer of a Keras model is, or has, a softmax."""
-    last = model.layers[-1] if getattr(model, "layers", None) else None
-    if isinstance(last, keras.Model):
-        return ends_in_softmax(last)
-    if isinstance(last, keras.layers.Softmax):
-        return True
-    return getattr(last, "activation", None) is keras.activations.softmax
 
 
 def check_classes(teacher, classes):

@@ -1,5 +1,6 @@
 """Trains a supernet, on every backend and under every strategy."""
 
+from keras_elastic import checks
 from keras_elastic.training.loop import TaskTrainer
 from keras_elastic.training.objectives import InPlaceDistillation
 from keras_elastic.training.samplers import Sandwich
@@ -39,6 +40,14 @@ class Trainer(TaskTrainer):
     ```
     """
 
+    @checks.arguments(
+        supernet=checks.SUPERNET,
+        optimizer=checks.OPTIMIZER,
+        sampler=checks.having("draw", "names", what="a sampler") | checks.NONE,
+        objective=checks.having("begin", "loss", what="an objective")
+        | checks.NONE,
+        guard=checks.BOOLEAN,
+    )
     def __init__(
         self,
         supernet,

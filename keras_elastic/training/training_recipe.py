@@ -80,6 +80,8 @@ class TrainingRecipe:
     names: ClassVar[dict[str, tuple[str, ...]]] = ingredients.NAMES
     # The least and the most of others.
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "steps_per_epoch": (1, math.inf),
+        "limit": (1, math.inf),
         "mixup": (0, math.inf),
         "decay_rate": (0, 1),
         "ending": (0, 1),

@@ -66,6 +66,7 @@ class Entry:
         ValueError: The folder is not an entry.
     """
 
+    @checks.arguments(folder=checks.PATH)
     def __init__(self, folder):
         self.folder = files.as_path(folder=folder)
         # A kill may have come between the files of an entry.
@@ -160,6 +161,7 @@ class Entry:
         path = self._verified(FRONT)
         return Front.read(path, self.family, self.classes)
 
+    @checks.arguments(weights=checks.BOOLEAN)
     def supernet(self, weights: bool = True):
         """Returns the `Supernet`, with its weights unless told otherwise.
 
@@ -178,6 +180,9 @@ class Entry:
                 raise ValueError(_damaged(path)) from error
         return supernet
 
+    @checks.arguments(
+        arch=checks.ARCHITECTURE, classes=checks.POSITIVE_INTEGER | checks.NONE
+    )
     def child(self, arch, statistics=None, classes=None) -> keras.Model:
         """Extracts an architecture, as `Supernet.child` does, but faster.
 
@@ -204,8 +209,14 @@ class Entry:
             new_classes=classes,
         )
 
+    @checks.arguments(row=checks.COUNT)
     def statistics(self, row: int) -> dict[str, np.ndarray]:
         """Returns the normalization statistics of a row of the front."""
+        if row >= len(self.front.rows):
+            raise ValueError(
+                f"`row` must be below {len(self.front.rows)}, the number of "
+                f"rows of the front. Received: row={row}."
+            )
         path = self._verified(STATISTICS)
         prefix = f"{row}/"
         try:

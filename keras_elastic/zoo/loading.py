@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.calibration import calibrate
 from keras_elastic.models import heads
+from keras_elastic.models.outputs import is_multi_label
 from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.spaces import costs
@@ -15,6 +17,20 @@ from keras_elastic.zoo.places import find_entry
 _RANDOM_DRAWS = 10_000
 
 
+@checks.arguments(
+    name_or_folder=checks.PATH,
+    flops=checks.POSITIVE | checks.NONE,
+    params=checks.POSITIVE | checks.NONE,
+    memory=checks.POSITIVE | checks.NONE,
+    resolution=checks.POSITIVE_INTEGER | checks.NONE,
+    arch=checks.ARCHITECTURE | checks.NONE,
+    classes=checks.POSITIVE_INTEGER | checks.NONE,
+    multi_label=checks.BOOLEAN,
+    include_top=checks.BOOLEAN,
+    pooling=checks.STRING | checks.NONE,
+    weights=checks.choice(("auto", None)),
+    calibration_images=checks.IMAGES | checks.NONE,
+)
 def load(
     name_or_folder,
     *,
@@ -93,9 +109,7 @@ def load(
     if preset.is_preset(name_or_folder):
         _check_no_choice(name_or_folder, budget, arch)
         model = preset.load_preset(name_or_folder, classes, weights is not None)
-        multi_label = multi_label or (
-            classes is None and heads.is_multi_label(model)
-        )
+        multi_label = multi_label or (classes is None and is_multi_label(model))
     else:
         entry = find_entry(name_or_folder)
         _check_one_choice(budget, arch)
@@ -156,7 +170,8 @@ def _child(entry, arch, classes, weights, calibration_images):
 
 def check_classes(classes):
     """Raises a `ValueError` unless `classes` is `None` or above zero."""
-    if classes is not None and (not isinstance(classes, int) or classes < 1):
+    fits = classes is None or checks.is_integer(classes) and classes >= 1
+    if not fits:
         raise ValueError(
             "`classes` must be a positive integer, or None for the trained "
             f"head. Received: classes={classes!r}."

@@ -3,6 +3,7 @@
 import pathlib
 import warnings
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.zoo.entry import MODEL
 from keras_elastic.zoo.entry import Entry
@@ -68,6 +69,7 @@ def is_name(name_or_folder) -> bool:
     return True
 
 
+@checks.arguments(name_or_folder=checks.PATH)
 def find_entry(name_or_folder) -> Entry:
     """Finds an entry of the zoo by name, or a run by its folder.
 

@@ -11,11 +11,13 @@ import pathlib
 
 import keras
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic import scratch
 from keras_elastic import untrusted
 from keras_elastic.export import child_checks
 from keras_elastic.models import heads
+from keras_elastic.models import outputs
 from keras_elastic.zoo.entry import PREPROCESSING
 from keras_elastic.zoo.places import PRESET
 from keras_elastic.zoo.places import is_name
@@ -49,6 +51,12 @@ Without this library: `keras.saving.load_model("model.keras")`.
 """
 
 
+@checks.arguments(
+    model=checks.MODEL,
+    folder=checks.PATH,
+    card=checks.TEXT,
+    overwrite=checks.BOOLEAN,
+)
 def save_preset(
     model, folder, *, class_names=None, card="", overwrite=False
 ) -> pathlib.Path:
@@ -60,8 +68,9 @@ def save_preset(
 
     Args:
         model: `keras.Model` from images of shape (batch, resolution,
-            resolution, 3), pixels in 0..255, to logits: a child, fine-tuned
-            or not, a `BasisNet` or a `DSNet`. Its BatchNormalization
+            resolution, 3), pixels in 0..255, to logits, or to probabilities
+            of a softmax or of sigmoids at its end: a child, fine-tuned or
+            not, a `BasisNet` or a `DSNet`. Its BatchNormalization
             statistics must be calibrated.
         folder: Path. Its parents are made.
         class_names: Sequence of strings, by label. Defaults to
@@ -89,6 +98,7 @@ def save_preset(
     """
     resolution, classes = child_checks.check_child(model)
     names = child_checks.check_class_names(model, class_names, classes)
+    _, multi_label = outputs.check_classifier(model)
     _check_safe(model)
     folder = files.as_path(folder=folder)
     with files.refusing(folder=folder):
@@ -105,7 +115,7 @@ def save_preset(
             "format": FORMAT,
             "name": model.name,
             "class_names": list(names),
-            "multi_label": heads.is_multi_label(model),
+            "multi_label": multi_label,
             "preprocessing": {**PREPROCESSING, "resolution": resolution},
             # Not of the card, which is for its readers to change.
             "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},

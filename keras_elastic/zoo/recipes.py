@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.models.converting.named import find_family
 from keras_elastic.selection import Budget
@@ -14,6 +15,9 @@ from keras_elastic.zoo.places import recipe_file
 from keras_elastic.zoo.supernets import load_teacher
 
 
+@checks.arguments(
+    name=checks.PATH, changes=checks.MAPPING, smoke=checks.BOOLEAN
+)
 def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:
     """Returns a recipe with changes.
 

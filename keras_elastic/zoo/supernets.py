@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.models.initial_weights import InitialWeights
@@ -9,12 +10,16 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Selection
 from keras_elastic.training.teachers import KerasTeacher
-from keras_elastic.training.teachers import ends_in_softmax
 from keras_elastic.zoo.loading import check_classes
 from keras_elastic.zoo.loading import load
 from keras_elastic.zoo.places import find_entry
 
 
+@checks.arguments(
+    name_or_folder=checks.PATH,
+    classes=checks.POSITIVE_INTEGER | checks.NONE,
+    weights=checks.choice(("auto", None)),
+)
 def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
     """Loads the supernet of an entry.
 
@@ -50,6 +55,16 @@ def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
     return supernet
 
 
+@checks.arguments(
+    name_or_folder=checks.PATH,
+    flops=checks.POSITIVE | checks.NONE,
+    params=checks.POSITIVE | checks.NONE,
+    memory=checks.POSITIVE | checks.NONE,
+    resolution=checks.POSITIVE_INTEGER | checks.NONE,
+    scorer=checks.FUNCTION | checks.NONE,
+    search=checks.having("search", what="a search") | checks.NONE,
+    progress=checks.FUNCTION | checks.NONE,
+)
 def select(
     name_or_folder,
     *,
@@ -98,6 +113,7 @@ def select(
     return Selection(row.arch, row.costs, row.score, reason)
 
 
+@checks.arguments(name=checks.PATH)
 def load_teacher(name) -> KerasTeacher:
     """Loads a teacher by what a recipe calls it.
 
@@ -120,5 +136,4 @@ def load_teacher(name) -> KerasTeacher:
             "`teacher` must be a .keras file, a run or a name of the zoo. "
             f"Received: {str(name)!r}, which does not exist."
         )
-    model = keras.saving.load_model(files.verified(path))
-    return KerasTeacher(model, from_logits=not ends_in_softmax(model))
+    return KerasTeacher(keras.saving.load_model(files.verified(path)))

@@ -675,13 +675,47 @@ def test_labels(exported):
     assert labels == "\n".join(NAMES) + "\n"
 
 
-def test_a_label_stays_on_its_line(tmp_path):
-    names = ["ant\nlion", "bee", "cat"]
-    path = keras_elastic.export.saved_model(
-        build_model(classes=3), tmp_path, class_names=names
+def served_scores(model, folder, images):
+    path = keras_elastic.export.saved_model(model, folder)
+    serve = tf.saved_model.load(str(path)).signatures["serve_tensors"]
+    return {k: v.numpy() for k, v in serve(images=tf.constant(images)).items()}
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_probabilities_of_a_model_are_served_as_they_are(tmp_path, activation):
+    child = build_model(classes=3)
+    outputs = keras.layers.Activation(activation)(child.output)
+    model = keras.Model(child.inputs, outputs, name="ended")
+    size = model.input_shape[1]
+    images = np.random.default_rng(0).uniform(0, 255, (4, size, size, 3))
+    images = images.astype("float32")
+    got = served_scores(model, tmp_path, images)
+    np.testing.assert_allclose(
+        got["probabilities"], model.predict(images, verbose=0), atol=1e-6
     )
+    logits = child.predict(images, verbose=0)
+    if activation == "softmax":
+        # Up to a number for each image, which a softmax does not see.
+        logits = logits - logits.mean(-1, keepdims=True)
+        got["logits"] = got["logits"] - got["logits"].mean(-1, keepdims=True)
+    np.testing.assert_allclose(got["logits"], logits, atol=1e-3)
+
+
+def test_refuses_a_regression(tmp_path):
+    model = build_model(classes=3)
+    model.compile("sgd", "mse")
+    words = ("`model` must be a classifier", "regression", "model.export")
+    assert_refused(words, tmp_path / "served", model)
+
+
+def test_names_of_a_child_in_a_model(tmp_path):
+    child = build_model(classes=3)
+    child.class_names = ("ant", "bee", "cat")
+    size = child.input_shape[1]
+    outer = keras.Sequential([keras.Input((size, size, 3)), child])
+    path = keras_elastic.export.saved_model(outer, tmp_path)
     labels = (path / "assets.extra/labels.txt").read_text("utf-8")
-    assert labels.splitlines() == ["ant lion", "bee", "cat"]
+    assert labels.split() == ["ant", "bee", "cat"]
 
 
 def test_overwriting_replaces_the_version_whole(tmp_path, model):

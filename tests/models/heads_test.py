@@ -8,6 +8,7 @@ import pytest
 from keras_elastic import families
 from keras_elastic.models import build_child
 from keras_elastic.models import heads
+from keras_elastic.models import outputs
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +118,8 @@ def test_perfect_labels_have_perfect_metrics():
 def test_whether_a_model_is_of_several_labels(loss, expected):
     model = several_labels()
     model.compile("sgd", loss=loss)
-    assert heads.is_multi_label(model) is expected
+    assert outputs.is_multi_label(model) is expected
 
 
 def test_a_model_that_is_not_compiled_is_not_of_several_labels(child):
-    assert not heads.is_multi_label(heads.without_head(child))
+    assert not outputs.is_multi_label(heads.without_head(child))

@@ -228,8 +228,8 @@ def test_what_is_no_model(model):
     [
         ({"head": ["answer"]}, "lacks.*answer.*classifier"),
         ({"epochs": 0}, "`epochs` must be"),
-        ({"head_epochs": -1}, "`epochs` must be.*-1"),
-        ({"head_learning_rate": 0}, "`learning_rate` must be positive"),
+        ({"head_epochs": -1}, "`head_epochs` must be.*-1"),
+        ({"head_learning_rate": 0}, "`learning_rate` must be a positive"),
         ({"statistics": "none"}, "`statistics` must be one of"),
     ],
 )
@@ -238,14 +238,27 @@ def test_arguments_out_of_range(wrong, expected):
         ke.finetune_recipe(make_classifier(), **wrong)
 
 
-def test_normalizations_to_measure_in_a_model_that_is_a_layer():
+def model_with_a_model():
     features = heads.without_head(make_classifier(), "avg")
     inputs = keras.Input((8, 8, 3))
     outputs = keras.layers.Dense(3)(features(inputs))
     model = keras.Model(inputs, outputs)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
-    with pytest.raises(ValueError, match="Build the head on that model's"):
-        ke.finetune_recipe(model)
+    return model, features
+
+
+def test_normalizations_in_a_model_that_is_a_layer_are_measured():
+    model, features = model_with_a_model()
+    recipe = ke.finetune_recipe(model, epochs=1, head_epochs=0)
+    recipe.fit(model, IMAGES, LABELS, verbose=0)
+    got = features.get_layer("norm").get_weights()[2:]
+    ke.calibrate(features, IMAGES)
+    expected = features.get_layer("norm").get_weights()[2:]
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_normalizations_in_a_model_that_is_a_layer_are_kept():
+    model, features = model_with_a_model()
     recipe = ke.finetune_recipe(model, epochs=1, statistics="kept")
     norm = features.get_layer("norm")
     before = norm.get_weights()
@@ -275,3 +288,64 @@ def test_stages_of_one_name():
     for stages in ((), (stage, stage)):
         with pytest.raises(ValueError, match="stages of different names"):
             FineTuningRecipe(stages)
+
+
+# What is trained on, and what is measured on
+
+
+def final_rate(**arguments):
+    model = make_classifier()
+    recipe = ke.finetune_recipe(model, epochs=2, head_epochs=0)
+    x = np.concatenate([IMAGES, 255 - IMAGES])
+    y = np.concatenate([LABELS, LABELS])
+    recipe.fit(model, x, y, batch_size=4, verbose=0, **arguments)
+    return model, float(model.optimizer.learning_rate)
+
+
+def test_images_that_are_split_off_are_neither_steps_nor_statistics():
+    model, rate = final_rate(validation_split=0.5)
+    assert rate == pytest.approx(0, abs=1e-7)
+    got = model.get_layer("norm").get_weights()[2:]
+    ke.calibrate(model, IMAGES)
+    expected = model.get_layer("norm").get_weights()[2:]
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("split", [1.0, -0.1, "half", True])
+def test_a_split_out_of_range(split):
+    with pytest.raises(ValueError, match="`validation_split` must be"):
+        final_rate(validation_split=split)
+
+
+@pytest.mark.parametrize(
+    "x", [None, 3, "images", [IMAGES], {"images": IMAGES}, IMAGES[:0]]
+)
+def test_what_is_not_trained_on(x):
+    model = make_classifier()
+    with pytest.raises(ValueError, match="`x` must be|`images` must"):
+        ke.finetune_recipe(model).fit(model, x, LABELS)
+
+
+def test_a_checkpoint_holds_measured_statistics(tmp_path):
+    model = make_classifier()
+    path = tmp_path / "last.keras"
+    callback = keras.callbacks.ModelCheckpoint(path)
+    recipe = ke.finetune_recipe(model, epochs=1, head_epochs=1)
+    recipe.fit(model, IMAGES, LABELS, verbose=0, callbacks=[callback])
+    saved = keras.saving.load_model(path)
+    for got, expected in zip(
+        saved.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_head_with_a_normalization_of_vectors():
+    features = heads.without_head(make_classifier(), "avg")
+    hidden = keras.layers.Dense(4)(features.output)
+    hidden = keras.layers.BatchNormalization(name="new")(hidden)
+    model = keras.Model(features.inputs, keras.layers.Dense(3)(hidden))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
+    recipe = ke.finetune_recipe(model, epochs=1, head_epochs=1)
+    assert recipe.stages[0].layers[0] == "new"
+    recipe.fit(model, IMAGES, LABELS, verbose=0)
+    assert ke.is_calibrated(model)

@@ -223,7 +223,7 @@ def test_invalid_classes(written, classes):
 @pytest.mark.parametrize("weights", ["imagenet", True, "None"])
 @pytest.mark.parametrize("function", [ke.load, ke.load_supernet])
 def test_invalid_weights(written, function, weights):
-    expected = f"`weights` must be 'auto' or None.*weights={weights!r}"
+    expected = f"`weights` must be one of 'auto', None.*weights={weights!r}"
     with pytest.raises(ValueError, match=expected):
         function(written.folder, weights=weights)
 

@@ -10,6 +10,7 @@ from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import check_bases
 from keras_elastic.conditional.basisnet.costs import condconv_costs
 from keras_elastic.layers import slicing
+from keras_elastic.models import class_names
 from keras_elastic.models.child import rescale
 
 
@@ -100,6 +101,7 @@ class CondConvNet(keras.Model):
     def get_config(self):
         # Not that of functional models, which lists all layers.
         return {
+            **class_names.described(self),
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.policy),
@@ -113,7 +115,9 @@ class CondConvNet(keras.Model):
     def from_config(cls, config, custom_objects=None):
         plan = basisnet_config.deserialize_plan(config["plan"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**{**config, "plan": plan, "dtype": dtype})
+        return class_names.revived(
+            cls, {**config, "plan": plan, "dtype": dtype}
+        )
 
 
 def _route(name, num_bases, layers, inputs):

@@ -8,6 +8,7 @@ there are three ways to its result; `METHODS` names them.
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import slicing
 
 METHODS = ("auto", "synthesize", "per_image", "sum")
@@ -219,10 +220,7 @@ class BasisConvolution(keras.layers.Layer):
 
 def check_method(method):
     """Raises a `ValueError` if `method` is unknown."""
-    if method not in METHODS:
-        raise ValueError(
-            f"`method` must be one of {METHODS}. Received: method={method!r}."
-        )
+    checks.one_of(METHODS, method=method)
     return method
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 from typing import NamedTuple
 
+from keras_elastic import checks
 from keras_elastic.conditional.basisnet.stages import BASIS_OPERATIONS
 from keras_elastic.spaces import Plan
 from keras_elastic.spaces import costs
@@ -24,6 +25,12 @@ class BasisNetCosts(NamedTuple):
     light_flops: Any
 
 
+@checks.arguments(
+    light=checks.PLAN,
+    specialist=checks.PLAN,
+    num_bases=checks.POSITIVE_INTEGER,
+    basis_blocks=checks.SEQUENCE,
+)
 def basisnet_costs(light, specialist, num_bases, basis_blocks):
     """Counts the multiply-adds and parameters of a BasisNet.
 
@@ -131,6 +138,11 @@ def _final_features(plan: Plan):
     return plan.blocks[-1].operations[-1].in_channels
 
 
+@checks.arguments(
+    plan=checks.PLAN,
+    num_bases=checks.POSITIVE_INTEGER,
+    basis_blocks=checks.SEQUENCE,
+)
 def check_bases(plan, num_bases, basis_blocks):
     """Checks the bases of a network.
 
@@ -145,12 +157,8 @@ def check_bases(plan, num_bases, basis_blocks):
     Raises:
         ValueError: `num_bases` is not positive, or there is no such block.
     """
-    if not isinstance(num_bases, int) or num_bases < 1:
-        raise ValueError(
-            "`num_bases` must be a positive integer. "
-            f"Received: num_bases={num_bases!r}."
-        )
-    basis_blocks = tuple(sorted(set(basis_blocks)))
+    checks.each(checks.INTEGER).check("basis_blocks", tuple(basis_blocks))
+    basis_blocks = tuple(sorted(set(checks.plain(tuple(basis_blocks)))))
     live = [block.live for block in plan.blocks[1:-1]]
     # Of many networks at once, those that are too shallow have fewer.
     count = sum(bool(value) for value in live if isinstance(value, bool))

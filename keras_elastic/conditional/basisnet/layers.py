@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 
@@ -94,7 +95,7 @@ class BasisExit(keras.layers.Layer):
 
     def __init__(self, threshold=None, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        if threshold is not None and not 0 <= threshold <= 1:
+        if threshold is not None and not checks.FRACTION.fits(threshold):
             raise ValueError(
                 "`threshold` must be a probability in 0..1, or None for no "
                 f"early exit. Received: threshold={threshold!r}."

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.conditional.basisnet import config as basisnet_config
 from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
@@ -11,6 +12,7 @@ from keras_elastic.conditional.basisnet.costs import check_bases
 from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.stages import TwoStages
 from keras_elastic.layers import slicing
+from keras_elastic.models import class_names
 
 ACTIVATIONS = ("softmax", "sigmoid")
 
@@ -93,15 +95,15 @@ class BasisNet(keras.Model):
         name="basisnet",
         **kwargs,
     ):
+        checks.PLAN.check("light", light)
+        checks.PLAN.check("specialist", specialist)
+        checks.string(name=name)
+        (checks.FRACTION | checks.NONE).check("exit_threshold", exit_threshold)
         light, specialist = map(basisnet_config.live_plan, (light, specialist))
         slicing.image_axes()
         _check_classes(light, specialist)
         basis_blocks = check_bases(specialist, num_bases, basis_blocks)
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"`activation` must be one of {ACTIVATIONS}. "
-                f"Received: activation={activation!r}."
-            )
+        checks.one_of(ACTIVATIONS, activation=activation)
         graph = TwoStages(
             light, specialist, num_bases, basis_blocks, activation
         )
@@ -261,6 +263,7 @@ class BasisNet(keras.Model):
     def get_config(self):
         # Not that of functional models, which lists all layers.
         return {
+            **class_names.described(self),
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.policy),
@@ -280,7 +283,7 @@ class BasisNet(keras.Model):
             for name in ("light", "specialist")
         }
         dtype = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**{**config, **plans, "dtype": dtype})
+        return class_names.revived(cls, {**config, **plans, "dtype": dtype})
 
 
 def as_pixels(images):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.conditional.basisnet.costs import BasisNetCosts
 from keras_elastic.conditional.basisnet.costs import basisnet_costs
 from keras_elastic.selection.budget import short
@@ -30,6 +31,19 @@ class BasisNetPair:
     costs: BasisNetCosts
 
 
+@checks.arguments(
+    family=checks.FAMILY,
+    flops=checks.POSITIVE,
+    classes=checks.POSITIVE_INTEGER,
+    num_bases=checks.POSITIVE_INTEGER,
+    num_basis_blocks=checks.POSITIVE_INTEGER,
+    light_family=checks.FAMILY | checks.NONE,
+    light_share=checks.FRACTION,
+    score=checks.FUNCTION | checks.NONE,
+    light_score=checks.FUNCTION | checks.NONE,
+    num_candidates=checks.POSITIVE_INTEGER,
+    seed=checks.COUNT,
+)
 def select_pair(
     family,
     flops: float,

@@ -294,7 +294,7 @@ def _check_aim(flops, points, probability, most_networks):
             f"and points={points}."
         )
     if flops is not None:
-        checks.positive_number(flops=flops)
+        checks.RATE.check("flops", flops)
     elif not checks.is_number(points) or not 0 < points < 100:
         raise ValueError(
             "`points` must be percentage points of top-1, above 0 and below "

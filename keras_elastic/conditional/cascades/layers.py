@@ -42,7 +42,7 @@ class CascadeExit(keras.layers.Layer):
 
     def __init__(self, threshold, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        check_threshold(threshold)
+        checks.fraction(threshold=threshold)
         self.threshold = float(threshold)
 
     def call(self, logits, later):
@@ -58,12 +58,3 @@ class CascadeExit(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "threshold": self.threshold}
-
-
-def check_threshold(threshold):
-    """Raises a `ValueError` unless a threshold is a probability."""
-    if not checks.is_number(threshold) or not 0 <= threshold <= 1:
-        raise ValueError(
-            "`threshold` must be a probability in 0..1. "
-            f"Received: threshold={threshold!r}."
-        )

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic import tracing
 from keras_elastic.conditional.basisnet.layers import BasisPreview
 from keras_elastic.conditional.cascades.layers import CascadeExit
-from keras_elastic.conditional.cascades.layers import check_threshold
 from keras_elastic.layers import kernels
+from keras_elastic.models import class_names
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -73,8 +74,9 @@ class Cascade(keras.Model):
         name="cascade",
         **kwargs,
     ):
+        checks.string(name=name)
         children = _check_children(children)
-        check_threshold(threshold)
+        checks.fraction(threshold=threshold)
         temperatures = _check_numbers("temperatures", temperatures, children)
         if flops is not None:
             flops = _check_numbers("flops", flops, children)
@@ -211,7 +213,8 @@ class Cascade(keras.Model):
             self.flops,
             self.name,
         )
-        model.class_names = getattr(self, "class_names", None)
+        if hasattr(self, "class_names"):
+            model.class_names = self.class_names
         return model
 
     def get_config(self):
@@ -226,6 +229,7 @@ class Cascade(keras.Model):
             "threshold": self.threshold,
             "temperatures": list(self.temperatures),
             "flops": None if self.flops is None else list(self.flops),
+            **class_names.described(self),
         }
 
     @classmethod
@@ -234,7 +238,7 @@ class Cascade(keras.Model):
             keras.saving.deserialize_keras_object(child, custom_objects)
             for child in config["children"]
         ]
-        return cls(**{**config, "children": children})
+        return class_names.revived(cls, {**config, "children": children})
 
 
 def _logits(images, network, temperature):
@@ -291,8 +295,10 @@ def _is_classifier(inputs, outputs):
 
 
 def _check_numbers(name, values, children):
-    values = [1.0] * len(children) if values is None else list(values)
-    if len(values) != len(children) or not all(v > 0 for v in values):
+    values = [1.0] * len(children) if values is None else values
+    (checks.SEQUENCE | checks.ARRAY).check(name, values)
+    values = list(values)
+    if len(values) != len(children) or not all(map(checks.RATE.fits, values)):
         raise ValueError(
             f"`{name}` must be {len(children)} positive numbers, one for each "
             f"network. Received: {name}={values}."

@@ -24,6 +24,7 @@ from keras_elastic.families.efficientnet import EFFICIENTNET_B0
 from keras_elastic.families.efficientnet import ScaledEfficientNet
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
+from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
@@ -80,11 +81,11 @@ class DSMobileNet(Table):
     dropout: float = 0.2
 
     def __post_init__(self):
+        make_rows(self, "stages", Row)
+        if isinstance(self.stem, dict):
+            object.__setattr__(self, "stem", Row(**self.stem))
         super().__post_init__()
-        # A table that was JSON has dictionaries for rows.
-        object.__setattr__(self, "stem", _row(self.stem))
-        stages = tuple(_row(stage) for stage in self.stages)
-        object.__setattr__(self, "stages", stages)
+        stages = self.stages
         if self.stem.interval or not any(row.interval for row in stages):
             raise ValueError(
                 "`stages` must have a row with an interval, and the stem none: "
@@ -148,10 +149,6 @@ class DSMobileNet(Table):
         if row.interval:
             path = path + row.interval * (number - 1)
         return where(number > self.paths, row.teacher, path)
-
-
-def _row(row):
-    return row if isinstance(row, Row) else Row(**row)
 
 
 def _name(stage, index):

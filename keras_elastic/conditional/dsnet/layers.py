@@ -76,7 +76,7 @@ class SlimmingGate(keras.layers.Layer):
             )
         self.choices = choices
         self.reduced = reduced
-        self.activation = keras.activations.get(activation)
+        self.activation = slicing.check_activation(activation=activation)
         self.attention = attention
 
     def build(self, input_shape):

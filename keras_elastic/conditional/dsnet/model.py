@@ -15,6 +15,7 @@ from keras_elastic.conditional.dsnet.layers import RoutedNormalization
 from keras_elastic.conditional.dsnet.layers import SlimmingGate
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
+from keras_elastic.models import class_names
 from keras_elastic.models import elastic_operations
 from keras_elastic.spaces import plan as primitives
 
@@ -323,6 +324,7 @@ class DSNet(keras.Model):
     def get_config(self):
         # `Model.get_config` wants to be overridden, and warns of it if called.
         return {
+            **class_names.described(self),
             "name": self.name,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "family": families.serialize(self.family),
@@ -336,4 +338,6 @@ class DSNet(keras.Model):
     def from_config(cls, config, custom_objects=None):
         family = families.deserialize(config["family"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**{**config, "family": family, "dtype": dtype})
+        return class_names.revived(
+            cls, {**config, "family": family, "dtype": dtype}
+        )

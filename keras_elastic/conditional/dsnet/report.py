@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
+
 # Single images that are timed, after one that is not.
 TIMED = 20
 
@@ -37,6 +39,11 @@ class DSNetReport(NamedTuple):
         return "\n".join(lines)
 
 
+@checks.arguments(
+    model=checks.having("gates", "parts", what="a `DSNet`"),
+    images=checks.IMAGES,
+    batch_size=checks.POSITIVE_INTEGER,
+)
 def dsnet_report(model, images, batch_size=64):
     """Says what images cost a model, and which widths they take.
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_elastic import families
+from keras_elastic import checks
+from keras_elastic.families import registry
 from keras_elastic.spaces import plan as primitives
 
 # Named windows: so many choices at the start, in the middle, at the end.
@@ -27,7 +28,7 @@ def check_gates(family):
 
 def named(family):
     """Returns a family by its name, or itself."""
-    return families.get(family) if isinstance(family, str) else family
+    return registry.named(family)
 
 
 def check_resolution(family, resolution):
@@ -35,7 +36,7 @@ def check_resolution(family, resolution):
     choices = family.space.resolution
     if resolution is None:
         return choices[-1]
-    if resolution not in choices:
+    if not checks.is_integer(resolution) or resolution not in choices:
         raise ValueError(
             f"`resolution` must be one of {choices}. "
             f"Received: resolution={resolution!r}."
@@ -75,11 +76,12 @@ def check_window(gates, window):
 def _within(choices, window):
     if window is None:
         return choices
-    if window in TARGETS:
+    if isinstance(window, str) and window in TARGETS:
         count = min(_TARGET_CHOICES, len(choices))
         start = (len(choices) - count) * TARGETS.index(window) // 2
         return choices[start : start + count]
-    pair = tuple(window) if isinstance(window, (list, tuple)) else ()
+    pair = tuple(window) if checks.PAIR.fits(window) else ()
+    pair = pair if checks.INTEGERS.fits(pair) else ()
     if len(pair) != 2 or not set(pair) <= set(choices) or pair[0] >= pair[1]:
         raise ValueError(
             f"`window` must be `None`, one of {TARGETS}, or a pair of a "

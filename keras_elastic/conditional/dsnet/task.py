@@ -5,6 +5,7 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.conditional.dsnet import masked as dsnet_masked
 from keras_elastic.spaces import costs
 from keras_elastic.training.losses import soft_cross_entropy
@@ -63,13 +64,13 @@ class GateTask(Task):
         guidance_weight=1.0,
         hard_samples="try_best",
     ):
-        _check_weight("complexity_weight", complexity_weight)
-        _check_weight("guidance_weight", guidance_weight)
-        if hard_samples not in HARD_SAMPLES:
-            raise ValueError(
-                f"`hard_samples` must be one of {HARD_SAMPLES}. "
-                f"Received: hard_samples={hard_samples!r}."
-            )
+        checks.having("gates", "classes", what="a `DSNet`").check(
+            "model", model
+        )
+        checks.non_negative_number(
+            complexity_weight=complexity_weight, guidance_weight=guidance_weight
+        )
+        checks.one_of(HARD_SAMPLES, hard_samples=hard_samples)
         self.model = model
         self.classes = model.classes
         self.complexity_weight = complexity_weight
@@ -176,10 +177,3 @@ def guidance(gate_logits, suited):
 def _is_right(logits, labels):
     best = ops.cast(ops.argmax(logits, axis=-1), "int32")
     return ops.cast(ops.equal(best, ops.cast(labels, "int32")), "float32")
-
-
-def _check_weight(name, value):
-    if value < 0:
-        raise ValueError(
-            f"`{name}` must not be negative. Received: {name}={value}."
-        )

@@ -6,6 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.models.converting.blocks import read_blocks
 from keras_elastic.models.converting.choices import Shrinking
 from keras_elastic.models.converting.choices import make_family
@@ -20,6 +21,16 @@ from keras_elastic.spaces.plan import out_size
 SIZE = 224
 
 
+@checks.arguments(
+    resolution=checks.SEQUENCE | checks.INTEGER | checks.NONE,
+    width=checks.SEQUENCE,
+    hidden=checks.SEQUENCE,
+    depth=checks.NUMBER,
+    kernel_size=checks.INTEGER,
+    channel_order=checks.STRING,
+    mode=checks.STRING,
+    name=checks.STRING | checks.NONE,
+)
 def elastic(
     model,
     *,
@@ -187,9 +198,10 @@ def convert(
 
 def _check_shrinking(width, hidden, depth, kernel_size):
     for name, fractions in (("width", width), ("hidden", hidden)):
-        if not isinstance(fractions, (tuple, list)) or not all(
+        are_fractions = isinstance(fractions, (tuple, list)) and all(
             _is_fraction(fraction) for fraction in fractions
-        ):
+        )
+        if not are_fractions or not fractions:
             raise ValueError(
                 f"`{name}` must be a tuple of fractions in (0, 1]. "
                 f"Received: {name}={fractions!r}. Write `(1.0,)` for layers "
@@ -200,7 +212,7 @@ def _check_shrinking(width, hidden, depth, kernel_size):
             "`depth` must be the fraction of a stage's blocks that stay, in "
             f"(0, 1]. Received: depth={depth!r}. Write 1 to keep them all."
         )
-    is_odd = isinstance(kernel_size, int) and kernel_size % 2 == 1
+    is_odd = checks.is_integer(kernel_size) and kernel_size % 2 == 1
     if not is_odd or kernel_size < 1:
         raise ValueError(
             "`kernel_size` must be an odd positive integer, the smallest "
@@ -212,8 +224,7 @@ def _check_shrinking(width, hidden, depth, kernel_size):
 
 
 def _is_fraction(value):
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 < value <= 1
+    return checks.is_number(value) and 0 < value <= 1
 
 
 def _check_pixels(name, values):
@@ -237,10 +248,10 @@ def _check_channel_order(channel_order):
 def _check_resolution(resolution):
     if resolution is None:
         return None
-    if isinstance(resolution, int) and not isinstance(resolution, bool):
+    if checks.is_integer(resolution):
         resolution = (resolution,)
     is_known = isinstance(resolution, (tuple, list)) and all(
-        isinstance(size, int) and size > 0 for size in resolution
+        checks.POSITIVE_INTEGER.fits(size) for size in resolution
     )
     if not is_known or not resolution:
         raise ValueError(

@@ -291,7 +291,7 @@ def get_runtime(runtime, threads: int | None = None) -> Runtime:
                 f"{runtime.threads}. Leave `threads` out."
             )
         return runtime
-    if runtime not in RUNTIMES:
+    if not isinstance(runtime, str) or runtime not in RUNTIMES:
         raise ValueError(
             f"`runtime` must be one of {sorted(RUNTIMES)} or a `Runtime`. "
             f"Received: runtime={runtime!r}."
@@ -299,6 +299,12 @@ def get_runtime(runtime, threads: int | None = None) -> Runtime:
     return RUNTIMES[runtime](threads)
 
 
+@checks.arguments(
+    model=checks.MODEL,
+    batch_size=checks.POSITIVE_INTEGER,
+    threads=checks.POSITIVE_INTEGER | checks.NONE,
+    runs=checks.POSITIVE_INTEGER,
+)
 def measure_latency(
     model,
     runtime="tensorflow",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
@@ -184,6 +185,13 @@ class Search(abc.ABC):
     A search of one's own says in `_run` which candidates are scored.
     """
 
+    @checks.arguments(
+        family=checks.FAMILY,
+        classes=checks.POSITIVE_INTEGER,
+        score=checks.FUNCTION,
+        budgets=checks.each(checks.instance(Budget)),
+        progress=checks.FUNCTION | checks.NONE,
+    )
     def search(
         self,
         family,

@@ -48,6 +48,7 @@ class CoarseToFineSearch(Search):
     band: float | None = None
 
     def __post_init__(self) -> None:
+        checks.fields(self, seed=checks.COUNT)
         checks.non_negative_integer(mutants=self.mutants)
         checks.fraction(probability=self.probability)
         if self.band is not None:

@@ -64,6 +64,7 @@ class EvolutionSearch(Search):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        checks.fields(self, seed=checks.COUNT)
         checks.integer_from(2, population=self.population)
         checks.non_negative_integer(generations=self.generations)
         checks.fraction(

@@ -49,6 +49,7 @@ class NSGA2Search(Search):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        checks.fields(self, seed=checks.COUNT)
         checks.integer_from(4, population=self.population)
         checks.positive_integer(generations=self.generations)
         object.__setattr__(self, "objectives", tuple(self.objectives))

@@ -46,6 +46,7 @@ class PredictorSearch(Search):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        checks.fields(self, seed=checks.COUNT)
         checks.positive_integer(
             samples=self.samples, judged=self.judged, epochs=self.epochs
         )

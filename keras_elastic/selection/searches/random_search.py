@@ -53,6 +53,7 @@ class RandomSearch(Search):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        checks.fields(self, seed=checks.COUNT)
         checks.positive_integer(candidates=self.candidates)
 
     def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:

@@ -53,6 +53,7 @@ class SlimmingSearch(Search):
     groups: int = 10
 
     def __post_init__(self) -> None:
+        checks.fields(self)
         checks.integer_from(2, groups=self.groups)
         known = isinstance(self.fields, (tuple, list)) and self.fields
         if not known or not set(self.fields) <= set(FIELDS):

@@ -395,7 +395,7 @@ def test_dropout_masks_multiply_features(model):
         ({"basis_blocks": (0,)}, r"1\.\.8.*\[0\] do not exist"),
         ({"basis_blocks": ()}, "`basis_blocks` must be numbers"),
         ({"activation": "relu"}, "`activation` must be one of.*relu"),
-        ({"exit_threshold": 1.2}, "`threshold` must be a probability"),
+        ({"exit_threshold": 1.2}, "`exit_threshold` must be a number"),
         ({"method": "magic"}, "`method` must be one of"),
     ],
 )

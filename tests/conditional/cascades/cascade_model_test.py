@@ -103,6 +103,21 @@ def test_saving(model, images, tmp_path):
     )
 
 
+def test_litert_takes_its_networks_one_by_one(model, tmp_path):
+    with pytest.raises(ValueError, match="model.networks"):
+        ke.export.litert(model, tmp_path / "cascade.tflite")
+
+
+def test_class_names_stay(children, tmp_path):
+    model = Cascade(children, 0.5)
+    assert not hasattr(model, "class_names")
+    model.class_names = tuple("abcdefghij")
+    model.save(tmp_path / "named.keras")
+    loaded = keras.saving.load_model(tmp_path / "named.keras")
+    assert loaded.class_names == model.class_names
+    assert model.with_threshold(0.9).class_names == model.class_names
+
+
 def test_another_threshold(model, children, images):
     always = model.with_threshold(1.0)
     large = children[1].predict(

@@ -205,9 +205,9 @@ def test_chance_is_near_the_loss_of_a_guess(model):
 
 
 def test_errors(model):
-    with pytest.raises(ValueError, match="`complexity_weight` must not be"):
+    with pytest.raises(ValueError, match="`complexity_weight` must be"):
         GateTask(model, complexity_weight=-1)
-    with pytest.raises(ValueError, match="`guidance_weight` must not be"):
+    with pytest.raises(ValueError, match="`guidance_weight` must be"):
         GateTask(model, guidance_weight=-1)
     with pytest.raises(ValueError, match="`hard_samples` must be one of"):
         GateTask(model, hard_samples="ignore")

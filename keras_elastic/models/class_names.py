@@ -1,0 +1,176 @@
+"""Names of classes that stay with a model when it is copied or saved.
+
+An attribute of a Keras model is lost by each copy, `.keras` file and pickle,
+for a copy is made of the configurations of its layers. So the names are kept
+in the configuration of the last layer, which is otherwise a stock
+`Activation`. Files name the stock classes beside those of this module: Keras
+without this library reads the same model, without the names.
+"""
+
+import collections
+from collections.abc import Mapping
+from collections.abc import Set
+
+import keras
+
+# Not that of other classes, without which no file of theirs can be read.
+PACKAGE = "elastic"
+# Where Keras has the classes that are written into files. By these names it
+# finds its own where those below are not registered.
+_ACTIVATION = ("keras.src.layers.activations.activation", "Activation")
+_FUNCTIONAL = ("keras.src.models.functional", "Functional")
+
+
+class NamedClasses(keras.layers.Activation):
+    """The last layer of a child, which may hold the names of its classes."""
+
+    class_names = None
+
+    def get_config(self):
+        config = super().get_config()
+        if self.class_names is None:
+            return config
+        # Of a function's description, Keras reads what it knows.
+        function = keras.saving.serialize_keras_object(self.activation)
+        named = {**function, "class_names": list(self.class_names)}
+        return {**config, "activation": named}
+
+    @classmethod
+    def from_config(cls, config):
+        activation = config.get("activation")
+        layer = super().from_config(config)
+        if isinstance(activation, dict) and "class_names" in activation:
+            layer.class_names = tuple(activation["class_names"])
+        return layer
+
+
+class Child(keras.Model):
+    """A functional model whose last layer is a `NamedClasses`."""
+
+    @property
+    def class_names(self):
+        """Names of the classes, by label; no attribute where none are set."""
+        names = getattr(self._last, "class_names", None)
+        if names is None:
+            raise AttributeError(f"'{self.name}' has no `class_names`.")
+        return tuple(names)
+
+    @class_names.setter
+    def class_names(self, names):
+        self._last.class_names = None if names is None else tuple(names)
+
+    def __reduce__(self):
+        # By the class that everybody has: files say which one it is.
+        _, made_of = super().__reduce__()
+        return keras.Model._unpickle_model, made_of
+
+    @property
+    def _last(self):
+        return self.outputs[0]._keras_history.operation
+
+
+def _register(cls, place):
+    """Registers a class, and gives it the name of the stock one in files."""
+    keras.saving.register_keras_serializable(PACKAGE, cls.__name__)(cls)
+    cls.__module__, cls.__name__ = place
+    cls.__qualname__ = cls.__name__
+
+
+_register(NamedClasses, _ACTIVATION)
+_register(Child, _FUNCTIONAL)
+
+
+def described(model):
+    """What the configuration of a model of its own class says of names."""
+    names = getattr(model, "class_names", None)
+    return {} if names is None else {"class_names": list(names)}
+
+
+def revived(cls, config):
+    """Makes a model of a class of its own of what `described` is a part of."""
+    names = config.get("class_names")
+    model = cls(**{k: v for k, v in config.items() if k != "class_names"})
+    if names is not None:
+        model.class_names = tuple(names)
+    return model
+
+
+def find(model):
+    """Returns the class names of a model, or of one that it ends in.
+
+    Args:
+        model: `keras.Model`, or any object.
+
+    Returns:
+        Tuple of strings, or `None`.
+    """
+    names = getattr(model, "class_names", None)
+    layers = getattr(model, "layers", None)
+    if names is None and layers and isinstance(layers[-1], keras.Model):
+        return find(layers[-1])
+    return names
+
+
+def check(names, classes):
+    """Returns names of classes as a tuple of strings.
+
+    Args:
+        names: What a caller gave.
+        classes: Integer. Number of classes, or `None` for any.
+
+    Raises:
+        ValueError: They are not so many strings in an order, two are the
+            same, or one is empty or has a line break: files of labels have
+            one on each line.
+    """
+    if isinstance(names, (Set, Mapping)) or not hasattr(names, "__iter__"):
+        raise ValueError(
+            "`class_names` must be a list of strings, in the order of the "
+            f"logits. Received: class_names={_abridged(names)}, of type "
+            f"{type(names).__name__}. Pass a list."
+        )
+    # A string is a sequence of strings too, but never meant as one.
+    is_string = isinstance(names, (str, bytes))
+    names = (names,) if is_string else tuple(names)
+    is_all_strings = all(isinstance(name, str) for name in names)
+    if not is_all_strings or classes not in (None, len(names)):
+        raise ValueError(
+            f"`class_names` must be {classes or 'some'} strings, one for each "
+            f"logit of the model. Received: {len(names)} names, "
+            f"{_abridged(names)}. "
+            "Pass one name for each class, in the order of the logits."
+        )
+    _check_lines(names)
+    return tuple(map(str, names))
+
+
+def _check_lines(names):
+    odd = [name for name in names if not _is_line(name)]
+    if odd:
+        raise ValueError(
+            "`class_names` must each fill one line of text. Received: "
+            f"{_abridged(odd)}. Replace line breaks, and give every class a "
+            "name."
+        )
+    counts = collections.Counter(names)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise ValueError(
+            "`class_names` must differ, for answers name their class. "
+            f"Received: {_abridged(repeated)} more than once. Tell them apart."
+        )
+
+
+def _is_line(name):
+    # Half a surrogate pair, as of a file with an odd name, is no text.
+    is_text = not any("\ud800" <= letter <= "\udfff" for letter in name)
+    return is_text and name.splitlines() == [name]
+
+
+def _abridged(names):
+    """A thousand names would hide the message around them."""
+    if not hasattr(names, "__iter__"):
+        return repr(names)
+    names = list(names)
+    shown = ", ".join(repr(name) for name in names[:3])
+    return f"[{shown}{', ...' if len(names) > 3 else ''}]"
