@@ -1,4 +1,8 @@
-"""Both ways to decode an image see what Pillow shows a person."""
+"""Both ways to decode an image see what Pillow shows a person.
+
+Tests of `data/encoded_images.py`, `data/bmp_images.py`, `data/gif_images.py`
+and `data/image_headers.py`, too.
+"""
 
 import io
 

@@ -1,3 +1,5 @@
+"""Tests of `data/folder_layout.py`, too."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

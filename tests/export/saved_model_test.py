@@ -1,6 +1,6 @@
 """The SavedModel answers as the model does, and is never half written.
 
-Tests of `export/child_checks.py`, too.
+Tests of `export/child_checks.py` and `export/signatures.py`, too.
 """
 
 import io

@@ -1,3 +1,5 @@
+"""Tests of `models/statistics.py`, too."""
+
 import dataclasses
 
 import contracts

@@ -1,4 +1,7 @@
-"""A fine-tuned child is as good in inference as it was in training."""
+"""A fine-tuned child is as good in inference as it was in training.
+
+Tests of `training/finetuning_data.py`, too.
+"""
 
 import pathlib
 import subprocess
