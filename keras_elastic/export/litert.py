@@ -63,8 +63,8 @@ def litert(
             activation on them: array of shape (count, height, width, 3) with
             pixels in 0..255, or an iterable of such batches or of pairs
             (images, labels), whose central squares are resized to the model's
-            resolution. A hundred training images are enough. `None` for the others, and for a
-            quantization-aware model, which has learned them.
+            resolution. A hundred training images are enough. `None` for the
+            others, and for a quantization-aware model, which has learned them.
 
     Returns:
         The path of the file.
