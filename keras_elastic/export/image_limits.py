@@ -19,7 +19,8 @@ def refuse_large(encoded: tf.Tensor) -> tf.Tensor:
     A file of a few hundred kilobytes can hold an image of one color that fills
     gigabytes. So the size is read from the header, before it is decoded; of a
     GIF, that of all frames; pixels of WebP, and of BMP with a palette, count
-    three times, for their decoders need more memory. What is no JPEG, PNG, GIF, BMP or WebP is refused.
+    three times, for their decoders need more memory. What is no JPEG, PNG, GIF,
+    BMP or WebP is refused.
 
     Args:
         encoded: Scalar string tensor.
