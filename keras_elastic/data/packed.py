@@ -21,6 +21,7 @@ from keras_elastic.data.image_dataset import ArraySplit
 from keras_elastic.data.image_dataset import ImageDataset
 from keras_elastic.data.image_dataset import divide
 from keras_elastic.data.image_dataset import held_out_mask
+from keras_elastic.data.image_decoding import decode_images
 
 SUFFIX = ".npz"
 _DIGEST = "sha256"
@@ -221,12 +222,12 @@ def _decode_split(
 ) -> ArraySplit:
     ends = np.cumsum(contents[f"{name}_sizes"])
     encoded = np.split(contents[f"{name}_images"], ends[:-1])[:count]
-    images = np.stack(_in_threads(_decode, encoded))
+    images = np.stack(decode_images(part.tobytes() for part in encoded))
     return ArraySplit(images, contents[f"{name}_labels"][:count])
 
 
 def _in_threads(function: Callable, items: Iterable) -> list:
-    # Pillow lets other threads run while it encodes and decodes.
+    # Pillow lets other threads run while it encodes.
     with concurrent.futures.ThreadPoolExecutor() as threads:
         return list(threads.map(function, items))
 
@@ -237,10 +238,3 @@ def _encode(image: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
-
-
-def _decode(encoded: np.ndarray) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(encoded.tobytes())) as file:
-        return np.asarray(file.convert("RGB"))

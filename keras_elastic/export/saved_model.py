@@ -54,8 +54,8 @@ def saved_model(
       as the camera noted that it was held (EXIF), gray ones made RGB, palettes
       looked up and alpha channels dropped; then as `serving_default`, with
       the same outputs. Other kinds, bytes that are no whole image, and images
-      of more than 100 million pixels, of all frames together, are an error of
-      their request.
+      of more than 100 million pixels, of all frames together (a third of that
+      in WebP and in BMP with a palette), are an error of their request.
     - `serve_tensors`, for clients with a preparation of their own. Input:
       `images`, float32 of shape `(batch, resolution, resolution, 3)`, pixel
       values 0..255. Outputs: `logits` and `probabilities`, float32

@@ -5,6 +5,7 @@ and `data/image_headers.py`, too.
 """
 
 import io
+import struct
 
 import numpy as np
 import PIL.Image
@@ -96,16 +97,40 @@ def test_pixels_are_what_pillow_shows(decode, name):
     np.testing.assert_array_equal(decode_images([FILES[name]])[0], expected)
 
 
-@pytest.mark.parametrize("bits", [1, 4, 8])
-def test_palettes_from_the_top_down(decode, bits):
-    palette = IMAGE.quantize(2**bits)
-    file = bytearray(encode(palette, "bmp"))
-    assert file[28] == bits
-    file[22:26] = (-int.from_bytes(file[22:26], "little")).to_bytes(
-        4, "little", signed=True
+def palette_bmp(bits, height, indices, colors):
+    """A BMP of as few bits a pixel as there are; Pillow writes 1 and 8."""
+    numbers = (
+        40,
+        indices.shape[1],
+        height,
+        1,
+        bits,
+        0,
+        0,
+        0,
+        0,
+        len(colors),
+        0,
     )
-    expected = np.asarray(palette.convert("RGB"))[::-1]
-    np.testing.assert_array_equal(decode(bytes(file)), expected)
+    start = 54 + 4 * len(colors)
+    header = b"BM" + struct.pack("<IIIIiiHHIIIIII", 0, 0, start, *numbers)
+    palette = b"".join(bytes([b, g, r, 0]) for r, g, b in colors)
+    digits = np.unpackbits(indices[..., np.newaxis], axis=-1)[..., -bits:]
+    rows = np.packbits(digits.reshape(len(indices), -1), axis=1)
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+    return header + palette + rows.tobytes()
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_palettes(decode, bits):
+    colors = RNG.integers(0, 256, (2**bits, 3)).astype("uint8")
+    indices = RNG.integers(0, 2**bits, (5, 11)).astype("uint8")
+    upright = palette_bmp(bits, 5, indices, colors)
+    np.testing.assert_array_equal(decode(upright), colors[indices[::-1]])
+    image = PIL.Image.open(io.BytesIO(upright)).convert("RGB")
+    np.testing.assert_array_equal(image, colors[indices[::-1]])
+    from_the_top = palette_bmp(bits, -5, indices, colors)
+    np.testing.assert_array_equal(decode(from_the_top), colors[indices])
 
 
 def test_sixteen_bits():
