@@ -27,20 +27,18 @@ def is_indexed(header: Header) -> tf.Tensor:
     return (bits == 1) | (bits == 4) | (bits == 8)
 
 
-def decode_bmp(header: Header) -> tf.Tensor:
-    """Decodes a BMP image without compression.
+def is_plain(header: Header) -> tf.Tensor:
+    """Whether TensorFlow reads the colors of pixels as they are."""
+    bits, packing = header.number(28, 2), header.number(30, 4)
+    has_masks = (packing == _MASKED) & header.starts(_MASKS, position=54)
+    is_of_three = (bits == 24) & (packing == _PLAIN)
+    is_of_four = (bits == 32) & ((packing == _PLAIN) | has_masks)
+    return _is_known(header) & (is_of_three | is_of_four)
 
-    Args:
-        header: `Header` of a BMP image.
 
-    Returns:
-        A uint8 tensor `[height, width, 3]`.
-    """
-    return tf.cond(
-        is_indexed(header),
-        lambda: _decode_indexed(header),
-        lambda: _decode_colored(header),
-    )
+def _is_known(header):
+    # The header of 1985 has other fields.
+    return header.number(14, 4) >= 40
 
 
 def _size(header):
@@ -50,30 +48,29 @@ def _size(header):
     return height - wrap, width
 
 
-def _decode_colored(header):
-    bits, packing = header.number(28, 2), header.number(30, 4)
-    has_masks = (packing == _MASKED) & header.starts(_MASKS, position=54)
-    is_read = (bits == 24) & (packing == _PLAIN)
-    is_read |= (bits == 32) & ((packing == _PLAIN) | has_masks)
-    with tf.control_dependencies([_check(header, is_read)]):
-        contents = tf.identity(header.contents)
-    return tf.io.decode_image(contents, channels=3, expand_animations=False)
+def decode_indexed(header: Header) -> tf.Tensor:
+    """Decodes a BMP image with a palette.
 
+    Args:
+        header: `Header` of a BMP image that `is_indexed`.
 
-def _decode_indexed(header):
+    Returns:
+        A uint8 tensor `[height, width, 3]`, without rows where the image is
+        not whole, or is compressed.
+    """
     height, width = _size(header)
     rows, bits = tf.abs(height), header.number(28, 2)
     stride = (width * bits + 31) // 32 * 4
-    start, length = header.number(10, 4), header.length
+    start, (_, end) = header.number(10, 4), _place_of_palette(header)
     is_whole = (
-        (header.number(30, 4) == 0)
-        & (rows > 0)
+        _is_known(header)
+        & (header.number(30, 4) == _PLAIN)
         & (width > 0)
         & (width < 2**31)
-        & (start + rows * stride <= length)
+        & (end <= start)
+        & (start + rows * stride <= header.length)
     )
-    with tf.control_dependencies([_check(header, is_whole)]):
-        rows = tf.identity(rows)
+    rows = tf.where(is_whole, rows, 0)
     octets = header.octets(start, rows * stride)
     octets = tf.reshape(octets, [rows, stride])
     # The highest bits of a byte are the first pixel.
@@ -82,7 +79,9 @@ def _decode_indexed(header):
         octets[..., tf.newaxis], tf.cast(shifts, "uint8")
     )
     mask = tf.cast(tf.bitwise.left_shift(_ONE, bits) - 1, "uint8")
-    indices = tf.reshape(tf.bitwise.bitwise_and(parts, mask), [rows, -1])
+    indices = tf.reshape(
+        tf.bitwise.bitwise_and(parts, mask), [rows, stride * (8 // bits)]
+    )
     indices = tf.cast(indices[:, :width], "int32")
     image = tf.gather(_palette(header), indices)
     return tf.cond(height > 0, lambda: image[::-1], lambda: image)
@@ -90,15 +89,15 @@ def _decode_indexed(header):
 
 def _palette(header):
     """The colors, uint8 `[256, 3]`; black where there are fewer."""
-    start, end = 14 + header.number(14, 4), header.number(10, 4)
+    start, end = _place_of_palette(header)
     octets = header.octets(start, tf.clip_by_value(end - start, 0, 1024))
     octets = tf.concat([octets, tf.zeros(1024, "uint8")], axis=0)[:1024]
     return tf.reshape(octets, [256, 4])[:, 2::-1]
 
 
-def _check(header, is_read):
-    # The header of 1985 has other fields.
-    is_read &= header.number(14, 4) >= 40
-    check = tf.debugging.Assert(is_read, ["Such a BMP image is not read."])
-    # Run eagerly there is nothing to wait for.
-    return tf.no_op() if check is None else check
+def _place_of_palette(header):
+    """Where the palette starts and ends."""
+    bits, count = header.number(28, 2), header.number(46, 4)
+    count = tf.where(count > 0, count, tf.bitwise.left_shift(_ONE, bits))
+    start = 14 + header.number(14, 4)
+    return start, start + 4 * tf.minimum(count, 256)

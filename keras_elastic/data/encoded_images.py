@@ -1,6 +1,6 @@
 """Decodes images alike in training, evaluation and served models."""
 
-import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -9,45 +9,97 @@ from keras_elastic.data import gif_images
 from keras_elastic.data import image_headers
 from keras_elastic.data.image_headers import Header
 
-# Traced once, not anew for the batches of each epoch.
-_once = functools.partial(
-    tf.function, input_signature=[tf.TensorSpec((), "string")], autograph=False
-)
+Run = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# The faster way, TensorFlow's default, is far off where steps are coarse.
+DCT = "INTEGER_ACCURATE"
+_ADOBE = b"\xff\xee\x00\x0eAdobe"
+_MOST_SEARCHED = 2**18
 
 
-@_once
-def decode(contents: tf.Tensor) -> tf.Tensor:
+def run_decoder(encoded: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
+    """Runs TensorFlow's decoder, which fails for what is no whole image.
+
+    Args:
+        encoded: String scalar.
+        kind: int32 scalar, the number of its kind; see `image_headers`.
+
+    Returns:
+        A uint8 tensor `[height, width, 3]`.
+    """
+
+    def decode_jpeg():
+        # Print colors are taken for inverted ones, as Adobe writes them.
+        is_print = tf.io.extract_jpeg_shape(encoded)[2] == 4
+        parts = tf.strings.split(
+            tf.strings.substr(encoded, 0, _MOST_SEARCHED), _ADOBE
+        )
+        is_wrong = is_print & (tf.size(parts) < 2)
+        return tf.io.decode_jpeg(
+            tf.where(is_wrong, b"", encoded), 3, dct_method=DCT
+        )
+
+    def decode_webp():
+        # Asked for three channels, it refuses an image that has alpha.
+        return tf.io.decode_image(encoded, expand_animations=False)[..., :3]
+
+    def decode_other():
+        return tf.io.decode_image(encoded, 3, expand_animations=False)
+
+    image = tf.case(
+        [
+            (kind == image_headers.JPEG, decode_jpeg),
+            (kind == image_headers.WEBP, decode_webp),
+        ],
+        default=decode_other,
+    )
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+def decode(contents: tf.Tensor, run: Run = run_decoder) -> tf.Tensor:
     """Decodes an image as a person sees it.
 
     Of BMP (without compression), GIF (the first image), JPEG, PNG and, where
-    this TensorFlow has it, WebP. Gray becomes RGB, palettes become their
-    colors, 16 bits become 8, alpha is dropped. What a camera noted about how
-    it was held (EXIF) is applied.
+    this TensorFlow has it, WebP (of one image). Gray becomes RGB, palettes
+    become their colors, 16 bits become 8, alpha is dropped. What a camera
+    noted about how it was held (EXIF) is applied.
 
     Args:
         contents: String scalar, the encoded image.
+        run: Function that runs the decoder; see `run_decoder`. It is given
+            no bytes where the image is of a kind that is not read.
 
     Returns:
-        A uint8 tensor `[height, width, 3]`. When it runs,
-        `tf.errors.InvalidArgumentError` if the image cannot be decoded.
+        A uint8 tensor `[height, width, 3]`.
     """
     header = Header(contents)
     kind = image_headers.kind_of(header)
-    plain = [lambda: _decode_plain(contents)] * 6
-    plain[image_headers.GIF] = lambda: gif_images.decode_gif(header)
-    plain[image_headers.BMP] = lambda: bmp_images.decode_bmp(header)
-    plain[image_headers.WEBP] = lambda: _decode_webp(header)
-    image = tf.switch_case(kind, plain)
+    is_bmp, is_gif = kind == image_headers.BMP, kind == image_headers.GIF
+    is_indexed = is_bmp & bmp_images.is_indexed(header)
+    image = tf.case(
+        [
+            (is_indexed, lambda: bmp_images.decode_indexed(header)),
+            (is_gif, lambda: gif_images.decode_gif(header, run)),
+        ],
+        default=lambda: run(_readable(header, kind), kind),
+    )
     image = tf.ensure_shape(image, [None, None, 3])
     return turn(image, image_headers.orientation_of(header, kind))
 
 
-@_once
-def jpeg_orientation(contents: tf.Tensor) -> tf.Tensor:
-    """Returns the orientation of a JPEG image, an int32 scalar."""
-    return image_headers.orientation_of(
-        Header(contents), tf.constant(image_headers.JPEG)
+def _readable(header, kind):
+    """The contents, or nothing where TensorFlow would read them wrongly."""
+    # Of an animation it would write all images into the memory of one.
+    is_animated = header.starts(b"VP8X", 12) & (
+        header.number(20, 1) // 2 % 2 == 1
     )
+    is_wrong = tf.stack(
+        [
+            (kind == image_headers.WEBP) & is_animated,
+            (kind == image_headers.BMP) & ~bmp_images.is_plain(header),
+            kind == image_headers.UNKNOWN,
+        ]
+    )
+    return tf.where(tf.reduce_any(is_wrong), b"", header.contents)
 
 
 def turn(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
@@ -100,23 +152,3 @@ def _parts(orientation):
     of_rows = tf.reduce_any(orientation == [3, 4, 7, 8])
     of_columns = tf.reduce_any(orientation == [2, 3, 6, 7])
     return orientation >= 5, tf.boolean_mask([0, 1], [of_rows, of_columns])
-
-
-def _decode_plain(contents):
-    return tf.io.decode_image(contents, channels=3, expand_animations=False)
-
-
-def _decode_webp(header):
-    is_animated = header.starts(b"VP8X", position=12) & (
-        header.number(20, 1) // 2 % 2 == 1
-    )
-    # Of an animation TensorFlow would write all images into the memory of one,
-    # and of an image with alpha refuse to return three channels.
-    check = tf.debugging.Assert(
-        ~is_animated, ["An animated WebP image is not read."]
-    )
-    # Run eagerly there is nothing to wait for.
-    with tf.control_dependencies([] if check is None else [check]):
-        contents = tf.identity(header.contents)
-    image = tf.io.decode_image(contents, expand_animations=False)
-    return image[..., :3]

@@ -5,9 +5,11 @@ but the header end in blocks of up to 255 bytes, each after its length.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_elastic.data import image_headers
 from keras_elastic.data.image_headers import Header
 
 _IMAGE, _NOTE, _CONTROL, _END = 0x2C, 0x21, 0xF9, b"\x3b"
@@ -97,7 +99,7 @@ def _after_table(position, flags):
     return position + tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
 
 
-def decode_gif(header: Header) -> tf.Tensor:
+def decode_gif(header: Header, run: Callable) -> tf.Tensor:
     """Decodes the first image of a GIF file.
 
     A color that is to be left out is shown nevertheless, as alpha is dropped
@@ -106,6 +108,7 @@ def decode_gif(header: Header) -> tf.Tensor:
 
     Args:
         header: `Header` of a GIF image.
+        run: Function that runs the decoder; see `encoded_images`.
 
     Returns:
         A uint8 tensor `[height, width, 3]`.
@@ -118,23 +121,20 @@ def decode_gif(header: Header) -> tf.Tensor:
     )
     columns, rows = header.number(6, 2), header.number(8, 2)
     fits = (left + width <= columns) & (top + height <= rows)
-    check = tf.debugging.Assert(
-        (parts.end >= 0) & fits, ["The GIF image must fit into its canvas."]
-    )
-    # Run eagerly there is nothing to wait for.
-    with tf.control_dependencies([] if check is None else [check]):
-        flags = tf.identity(header.number(control + 3, 1))
-    flags = tf.where(parts.control >= 0, flags, 0)
+    flags = tf.where(parts.control >= 0, header.number(control + 3, 1), 0)
     alone = _without_others(header, parts, flags)
-    pixels = tf.io.decode_image(alone, channels=3, expand_animations=False)
+    alone = tf.where((parts.end >= 0) & fits, alone, b"")
+    pixels = run(alone, tf.constant(image_headers.GIF))
     index = tf.where(flags % 2 == 1, header.number(control + 6, 1), 0)
     has_table = header.number(image + 9, 1) >= 128
     table = tf.where(has_table, image + 10, 13)
     color = header.octets(table + 3 * index, 3)
     return tf.cond(
-        (width == columns) & (height == rows),
+        (width == columns) & (height == rows) | (tf.size(pixels) == 0),
         lambda: pixels,
-        lambda: _framed(pixels, (left, top, width, height), color),
+        lambda: _framed(
+            pixels, (left, top, width, height), (columns, rows), color
+        ),
     )
 
 
@@ -143,16 +143,32 @@ def _without_others(header, parts, flags):
     place = tf.maximum(parts.control, 0) + 3
     opaque = tf.gather([bytes([n // 2 * 2]) for n in range(256)], flags)
     middle = tf.where(parts.control < 0, header.text(place, 1), opaque)
-    end = tf.minimum(parts.end, header.length)
-    rest = header.text(place + 1, end - place - 1)
-    return tf.strings.join([header.text(0, place), middle, rest, _END])
+    # The image moves to the corner, for the decoder makes no room beside it.
+    corner = tf.maximum(parts.image, place) + 1
+    end = tf.clip_by_value(parts.end, corner + 4, header.length)
+    return tf.strings.join(
+        [
+            header.text(0, place),
+            middle,
+            header.text(place + 1, corner - place - 1),
+            b"\0" * 4,
+            header.text(corner + 4, tf.maximum(end - corner - 4, 0)),
+            _END,
+        ]
+    )
 
 
-def _framed(image, box, color):
+def _framed(image, box, canvas, color):
     left, top, width, height = box
-    rows = tf.range(tf.shape(image, "int64")[0])[:, tf.newaxis]
-    columns = tf.range(tf.shape(image, "int64")[1])
-    is_shown = (rows >= top) & (rows < top + height)
-    is_shown &= (columns >= left) & (columns < left + width)
+    columns, rows = canvas
+    paddings = [
+        [top, rows - top - height],
+        [left, columns - left - width],
+        [tf.zeros_like(top)] * 2,
+    ]
+    image = tf.pad(image, tf.stack([tf.stack(pair) for pair in paddings]))
+    below, beside = tf.range(rows)[:, tf.newaxis], tf.range(columns)
+    is_shown = (below >= top) & (below < top + height)
+    is_shown &= (beside >= left) & (beside < left + width)
     color = tf.ensure_shape(color, [3])
     return tf.where(is_shown[..., tf.newaxis], image, color)

@@ -8,16 +8,14 @@ import tensorflow as tf
 
 from keras_elastic.data import folder_layout
 from keras_elastic.data import folder_splits
-from keras_elastic.data.encoded_images import decode
 from keras_elastic.data.folder_splits import LabeledFile
 from keras_elastic.data.image_dataset import ImageDataset
 from keras_elastic.data.image_dataset import ImageFiles
 from keras_elastic.data.image_dataset import check_limit
-from keras_elastic.data.image_files import decode_window
 from keras_elastic.data.image_files import find_corrupt
-from keras_elastic.data.image_files import read_named
+from keras_elastic.data.image_files import read_image
+from keras_elastic.data.image_files import read_window
 from keras_elastic.data.image_files import warn_skipped
-from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import Split
 
 
@@ -136,7 +134,7 @@ def _without_corrupt(
     files: list[LabeledFile],
     class_names: tuple[str, ...],
 ) -> tuple[list[LabeledFile], tuple[str, ...]]:
-    corrupt = find_corrupt([file.path for file in files], _decode)
+    corrupt = find_corrupt([file.path for file in files], read_image)
     whole = [file for file in files if file.path not in corrupt]
     left = {file.label for file in whole if file.part == "train"}
     for number, name in enumerate(class_names):
@@ -166,21 +164,5 @@ def _split(folder: pathlib.Path, files: list[LabeledFile]) -> Split:
         )
     )
     return Split.from_records(
-        records, len(files), _decode_file, _decode_window, source
+        records, len(files), read_image, read_window, source
     )
-
-
-def _decode_file(path: tf.Tensor) -> tf.Tensor:
-    return read_named(path, _decode)
-
-
-def _decode_window(path: tf.Tensor, draw: Decode) -> tf.Tensor:
-    def read(path: tf.Tensor) -> tf.Tensor:
-        contents = tf.io.read_file(path)
-        return decode_window(contents, decode, draw, turn=True)
-
-    return read_named(path, read)
-
-
-def _decode(path: tf.Tensor) -> tf.Tensor:
-    return decode(tf.io.read_file(path))

@@ -79,45 +79,34 @@ def orientation_of(header: Header, kind: tf.Tensor) -> tf.Tensor:
     1 where the file does not say so.
     """
 
-    def nothing():
-        return tf.constant(-1, "int64")
-
-    place = tf.switch_case(
-        kind,
-        [
-            lambda: _find(header, 2, _read_segment),
-            lambda: _find(header, 8, _read_chunk_of_png),
-            nothing,
-            nothing,
-            lambda: _find(header, 12, _read_chunk_of_webp),
-            nothing,
-        ],
-    )
+    place = _find_note(header, kind)
     return tf.cond(place < 0, lambda: 1, lambda: _orientation(header, place))
 
 
-def _find(header, start, read):
-    """Follows the parts of a file until one of them is the note.
-
-    Args:
-        header: `Header`.
-        start: Position of the first part.
-        read: Function from the header and a position to the length of the part
-            there, and to the position of the note, or -1.
-
-    Returns:
-        The position of the note, or -1.
-    """
+def _find_note(header, kind):
+    """Returns the position of what the camera noted, or -1."""
+    is_jpeg, is_png, is_webp = (kind == k for k in (JPEG, PNG, WEBP))
 
     def read_on(position, found):
         del found
-        length, found = read(header, position)
+        # One loop for all: each is a function of its own in the graph.
+        length, found = _read_segment(header, position)
+        for is_kind, read in (
+            (is_png, _read_chunk_of_png),
+            (is_webp, _read_chunk_of_webp),
+        ):
+            other_length, other = read(header, position)
+            length = tf.where(is_kind, other_length, length)
+            found = tf.where(is_kind, other, found)
         return position + length, found
 
+    first = tf.where(is_png, 8, tf.where(is_webp, 12, 2))
+    has_note = is_jpeg | is_png | is_webp
+    start = tf.where(has_note, tf.cast(first, "int64"), header.length)
     _, found = tf.while_loop(
         lambda position, found: (found < 0) & (position < header.length),
         read_on,
-        (tf.constant(start, "int64"), tf.constant(-1, "int64")),
+        (start, tf.constant(-1, "int64")),
         maximum_iterations=_MOST_PARTS,
     )
     return found
@@ -127,9 +116,9 @@ def _read_segment(header, position):
     """Of JPEG."""
     mark = header.number(position, 2, True)
     length = 2 + header.number(position + 2, 2, True)
-    length = tf.where(mark != 0xFFFF, length, 1)
-    # The end of what is told before the image, or nothing that is known.
-    is_last = (mark == 0xFFDA) | (mark < 0xFF00)
+    # What is between segments is passed, as decoders do.
+    length = tf.where((mark > 0xFF00) & (mark < 0xFFFF), length, 1)
+    is_last = mark == 0xFFDA
     is_note = (mark == 0xFFE1) & header.starts(b"Exif\0\0", position + 4)
     return (
         tf.where(is_last, header.length, length),
@@ -174,7 +163,9 @@ def _orientation(header, place):
     weights = tf.where(is_big, [256, 1], [1, 256])
     entries = tf.reduce_sum(pairs * weights, axis=-1)
     # Tag, type, count in two numbers, value in two.
-    is_wanted = tf.reduce_all(entries[:, :2] == [_ORIENTATION, _SHORT], axis=1)
+    one = tf.where(is_big, [0, 1], [1, 0])
+    wanted = tf.concat([[_ORIENTATION, _SHORT], one], axis=0)
+    is_wanted = tf.reduce_all(entries[:, :4] == wanted, axis=1)
     values = tf.boolean_mask(entries[:, 4], is_wanted & is_known)
     value = tf.concat([values, [1]], axis=0)[0]
     return tf.where((value >= 1) & (value <= 8), value, 1)

@@ -9,6 +9,8 @@ from keras_elastic.data.image_headers import Header
 
 # 300 MB of memory: an image of 10,000 by 10,000 pixels.
 MOST_PIXELS = 100_000_000
+# As many times the memory is needed by decoders that make room twice.
+_MORE = 3
 
 
 def refuse_large(encoded: tf.Tensor) -> tf.Tensor:
@@ -16,7 +18,9 @@ def refuse_large(encoded: tf.Tensor) -> tf.Tensor:
 
     A file of a few hundred kilobytes can hold an image of one color that fills
     gigabytes. So the size is read from the header, before it is decoded; of a
-    GIF, that of all frames. What is no JPEG, PNG, GIF, BMP or WebP is refused.
+    GIF, that of all frames; pixels of WebP, and of BMP with a palette, count
+    three times, for their decoders need more memory. What is no JPEG, PNG, GIF,
+    BMP or WebP is refused.
 
     Args:
         encoded: Scalar string tensor.
@@ -60,7 +64,7 @@ def _of_jpeg(header):
 
 def _of_bmp(header):
     # Until indices are colors they need more memory.
-    weight = tf.where(bmp_images.is_indexed(header), 3, 1)
+    weight = tf.where(bmp_images.is_indexed(header), _MORE, 1)
     return bmp_images.count_pixels(header) * tf.cast(weight, "int64")
 
 
@@ -77,10 +81,11 @@ def _of_webp(header):
     def of_lossy():
         return (header.number(26, 2) % 2**14) * (header.number(28, 2) % 2**14)
 
-    return tf.case(
+    pixels = tf.case(
         [
             (header.starts(b"VP8X", 12), of_canvas),
             (header.starts(b"VP8L", 12), of_lossless),
         ],
         default=of_lossy,
     )
+    return pixels * _MORE

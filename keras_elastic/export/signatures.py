@@ -98,6 +98,11 @@ def bytes_signature(serve_tensors, prepare, resolution, names, top):
         # Bytes that are no image are an error of the operation, and so of the
         # request.
         image = encoded_images.decode(image_limits.refuse_large(encoded))
+        check = tf.debugging.Assert(
+            tf.size(image) > 0, ["`images` must be whole image files."]
+        )
+        with tf.control_dependencies([check]):
+            image = tf.identity(image)
         return prepare(image[tf.newaxis])[0]
 
     def serve_bytes(images):

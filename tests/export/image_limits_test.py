@@ -101,16 +101,16 @@ def lossless(height, width):
 
 
 def extended(height, width):
-    canvas = struct.pack("<II", width - 1 | (height - 1) << 24, height - 1 >> 8)
-    return webp(b"VP8X", bytes(4) + canvas[:6])
+    canvas = (width - 1 | (height - 1) << 24).to_bytes(6, "little")
+    return webp(b"VP8X", bytes(4) + canvas)
 
 
 @pytest.mark.parametrize("file", [lossy, lossless, extended])
 def test_sizes_of_webp(refuse_large, file):
-    encoded = file(10_000, 10_000)
+    encoded = file(3_333, 10_000)
     assert refuse_large(tf.constant(encoded)).numpy() == encoded
     with pytest.raises(tf.errors.InvalidArgumentError, match="at most"):
-        refuse_large(tf.constant(file(10_000, 10_001)))
+        refuse_large(tf.constant(file(3_334, 10_000)))
 
 
 def bmp(bits, height, width):
@@ -129,7 +129,7 @@ def test_sizes_of_bmp(refuse_large, bits, most):
 
 def frames_of_gif(count, size):
     """One color, whose code takes blocks of full length and another."""
-    images = [PIL.Image.new("P", size, n) for n in range(count)]
+    images = [PIL.Image.new("L", size, 40 * n) for n in range(count)]
     file = io.BytesIO()
     images[0].save(file, "gif", save_all=True, append_images=images[1:])
     return file.getvalue()
@@ -137,11 +137,17 @@ def frames_of_gif(count, size):
 
 def test_all_frames_of_a_gif_count(refuse_large):
     encoded = frames_of_gif(5, (300, 200))
-    parts = gif_images.find_parts(Header(tf.constant(encoded)))
-    assert parts.pixels == 5 * 300 * 200
+
+    @tf.function(autograph=False)
+    def find_parts(encoded):
+        parts = gif_images.find_parts(Header(encoded))
+        return parts.pixels, parts.end
+
+    pixels, end = find_parts(tf.constant(encoded))
+    assert int(pixels) == 5 * 300 * 200
     header = bytearray(encoded)
     # The second image becomes a large one.
-    second = header.index(b"\x2c", int(parts.end))
+    second = header.index(b"\x2c", int(end))
     header[second + 5 : second + 9] = struct.pack("<HH", 20_000, 5_000)
     with pytest.raises(tf.errors.InvalidArgumentError, match="at most"):
         refuse_large(tf.constant(bytes(header)))
