@@ -209,6 +209,8 @@ def run_of(folder):
 
 
 def make_task(recipe):
+    # Keras numbers some variables of a process, as in a new one.
+    keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     if recipe.kind == "basisnet":
         return recipe.make_task(recipe.make_model(10), 1)

@@ -75,11 +75,15 @@ def attack_script(kind, folder, kills, rng):
             commands[killed], start_new_session=True, **quiet(folder)
         )
         # From when it has imported what it needs; sooner nothing is lost.
-        time.sleep(rng.uniform(0.2, 1) * longest)
+        begin = time.monotonic()
+        moment = begin + rng.uniform(0.2, 1) * longest
+        while process.poll() is None and time.monotonic() < moment:
+            time.sleep(0.01)
         was_running = process.poll() is None
         kill(process)
         if not was_running:
-            # It was killed too late: the next round begins anew.
+            # It has ended: the next round begins anew, and is shorter.
+            longest = min(longest, time.monotonic() - begin)
             losses += results(killed) != results(whole)
             subprocess.run(["rm", "-rf", killed], check=True)
             prepare(kind, folder, killed)

@@ -8,6 +8,7 @@ Networks (Yu and Huang, ICCV 2019), section 3.2, "post-statistics".
 """
 
 import contextlib
+import warnings
 
 import keras
 import numpy as np
@@ -40,7 +41,11 @@ class PooledStatistics:
             statistics: Dictionary from names to arrays of shape (2, channels):
                 means and biased variances.
             images: Integer. Images in the batch.
+
+        Raises:
+            ValueError: A statistic is not finite.
         """
+        self._check_finite(statistics, images)
         for name, values in statistics.items():
             # In float64: mean squares cancel against squared means.
             mean, variance = ops.convert_to_numpy(values).astype("float64")
@@ -53,6 +58,16 @@ class PooledStatistics:
                 before = pool.get(name, 0.0)
                 pool[name] = before + share * (value - before)
         self.images += images
+
+    def _check_finite(self, statistics, images):
+        for name, values in statistics.items():
+            if not np.isfinite(ops.convert_to_numpy(values)).all():
+                raise ValueError(
+                    "Statistics must be finite. Received: NaN or infinite ones "
+                    f"of {name!r}, in the batch of images {self.images} to "
+                    f"{self.images + images - 1}. Look for pixels beyond "
+                    "0..255 in it, and for weights that are not finite."
+                )
 
     def result(self):
         """Returns float32 arrays of shape (2, channels), by name."""
@@ -106,12 +121,13 @@ class SubnetCalibrator:
             shape (2, channels): means and variances.
 
         Raises:
-            ValueError: There are no images, they are not RGB, or `arch` is
-                not in the space.
+            ValueError: There are no images, they are not RGB or not finite,
+                or `arch` is not in the space.
         """
         arch = tracing.as_argument(self.supernet.space, arch)
         pooled = PooledStatistics()
         for batch in image_batches(images, batch_size):
+            batch = central_squares(batch)
             for count, statistics in self._batch_statistics(batch, arch):
                 pooled.add(statistics, count)
         _check_not_empty(pooled.images)
@@ -136,16 +152,18 @@ def calibrate(model, images, batch_size=256):
             `keras_elastic.load`, or one inside of an outer model. Changed in
             place.
         images: Array of shape (count, height, width, 3) with pixels in 0..255,
-            or an iterable of such batches, or of pairs (images, labels). They
-            are resized to the model's resolution.
+            or an iterable of such batches, or of pairs (images, labels). Their
+            central squares are resized to the model's resolution, as where
+            the model is served.
         batch_size: Integer. Used for an array only.
 
     Returns:
         `model`.
 
     Raises:
-        ValueError: There are no images, they are not RGB, or `model` has no
-            normalization to calibrate, or one that does not run with it.
+        ValueError: There are no images, they are not RGB or not finite, or
+            `model` has no normalization to calibrate, or one that does not run
+            with it.
     """
     checks.instance_of(keras.Model, model=model)
     layers = normalizations(model)
@@ -158,6 +176,8 @@ def calibrate(model, images, batch_size=256):
     with _measuring(layers) as seen:
         measure = _child_statistics(model, layers, seen)
         for batch in image_batches(images, batch_size):
+            if _resolution(model) is not None:
+                batch = central_squares(batch)
             for statistics in measure(tracing.as_images(batch)):
                 pooled.add(statistics, len(batch))
     _check_not_empty(pooled.images)
@@ -301,16 +321,54 @@ def image_batches(images, batch_size=256):
         Batches of shape (batch, height, width, 3).
 
     Raises:
-        ValueError: The images are not RGB.
+        ValueError: The images are not RGB, or a pixel is NaN or infinite.
     """
     if hasattr(images, "shape"):
         check_images(images)
         array, starts = images, range(0, len(images), batch_size)
         images = (array[start : start + batch_size] for start in starts)
-    for batch in images:
+    for number, batch in enumerate(images):
         batch = batch[0] if isinstance(batch, (tuple, list)) else batch
         check_images(batch)
+        _check_pixels(batch, number)
         yield batch
+
+
+def central_squares(images):
+    """Cuts out the largest central squares, which a child is shown.
+
+    Args:
+        images: Array or tensor of shape (batch, height, width, 3).
+    """
+    height, width = images.shape[1:3]
+    size = min(height, width)
+    top, left = (height - size) // 2, (width - size) // 2
+    return images[:, top : top + size, left : left + size]
+
+
+def _check_pixels(images, number):
+    """Refuses pixels that are not finite, and warns of scaled ones."""
+    pixels = ops.convert_to_numpy(images)
+    if not len(pixels) or pixels.dtype.kind in "biu":
+        return
+    # NaN is neither, and stays the least and the greatest.
+    least, greatest = float(np.min(pixels)), float(np.max(pixels))
+    if not np.isfinite([least, greatest]).all():
+        wrong = ~np.isfinite(pixels).all(axis=(1, 2, 3))
+        raise ValueError(
+            "`images` must have finite pixels. Received: NaN or infinity in "
+            f"the batch {number}, counted from 0, in its images "
+            f"{np.flatnonzero(wrong)[:5].tolist()}. Mend them, or leave them "
+            "out."
+        )
+    is_scaled = 0 < greatest <= 1 or (least < 0 and greatest < 10)
+    if is_scaled and number == 0:
+        warnings.warn(
+            "`images` must have pixels in 0..255: the model scales them "
+            f"itself. Received: pixels from {least:.3g} to {greatest:.3g}. "
+            "Pass them as they were before they were scaled.",
+            stacklevel=3,
+        )
 
 
 def _check_not_empty(images):

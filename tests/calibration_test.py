@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_elastic.calibration import PooledStatistics
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.calibration import calibrate
+from keras_elastic.calibration import central_squares
 from keras_elastic.calibration import image_batches
 from keras_elastic.calibration import is_calibrated
 from keras_elastic.models import Supernet
@@ -416,3 +417,32 @@ def test_a_model_runs_as_before_after_an_error(child):
     with pytest.raises(ValueError, match="at least one image"):
         calibrate(child, [])
     assert not any("call" in vars(layer) for layer in child._flatten_layers())
+
+
+@pytest.mark.parametrize("pixel", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_not_finite(pixel):
+    images = np.array(IMAGES, "float32")
+    images[3, 0, 0, 0] = pixel
+    with pytest.raises(ValueError, match=r"batch 1, .*images \[1\]"):
+        list(image_batches(images, batch_size=2))
+
+
+def test_statistics_that_are_not_finite():
+    pooled = PooledStatistics()
+    pooled.add({"a": np.ones((2, 3))}, 4)
+    with pytest.raises(ValueError, match="of 'a', in the batch of images 4 to"):
+        pooled.add({"a": np.full((2, 3), np.inf)}, 4)
+
+
+@pytest.mark.parametrize("scale, offset", [(1 / 255, 0), (1 / 64, -2)])
+def test_scaled_pixels_are_warned_of(scale, offset):
+    images = np.array(IMAGES, "float32") * scale + offset
+    with pytest.warns(UserWarning, match=r"pixels in 0\.\.255"):
+        list(image_batches(images))
+
+
+def test_central_squares():
+    images = np.arange(2 * 4 * 7 * 3).reshape(2, 4, 7, 3)
+    np.testing.assert_array_equal(central_squares(images), images[:, :, 1:5])
+    upright = images.swapaxes(1, 2)
+    np.testing.assert_array_equal(central_squares(upright), upright[:, 1:5])

@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "calibration": CALIBRATED,
     "training": CALIBRATED | {"data"},
     "selection": CALIBRATED | {"training"},
-    "export": CALIBRATED,
+    # What is served is decoded as what is trained on.
+    "export": CALIBRATED | {"data"},
     "data": {"checks", "files", "lazy"},
     "files": {"scratch"},
     "scratch": set(),

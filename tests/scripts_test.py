@@ -35,6 +35,25 @@ def test_an_error_of_the_user_is_one_line(capsys):
     assert capsys.readouterr() == ("", "error: `flops` must be positive.\n")
 
 
+@pytest.mark.parametrize(
+    "error, status, words",
+    [
+        (KeyboardInterrupt(), 130, "error: interrupted. The same command"),
+        (OSError(28, "No space left", "/run/a"), 1, "No space left: '/run/a'"),
+        (ValueError("\x1b[31mred"), 1, "error: \\x1b[31mred\n"),
+    ],
+)
+def test_what_ends_a_script_is_one_line(capsys, error, status, words):
+    def main(argv):
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        scripts.run(main)
+    assert end.value.code == status
+    printed = capsys.readouterr().err
+    assert words in printed and printed.count("\n") == 1
+
+
 def test_other_errors_keep_their_traceback():
     def main(argv):
         raise KeyError("a mistake of ours")
@@ -144,6 +163,14 @@ def test_help_is_the_docstring(values):
     assert values["name"].help == "Table. What it is called, which may be long."
     assert values["count"].help == "Table. How many."
     assert values["sizes"].help.endswith("how large. Comma separated.")
+
+
+@pytest.mark.parametrize("flag", ["--sizes=a,b", "--sizes=1,,2", "--rates=x"])
+def test_a_wrong_list_names_its_flag(values, flag):
+    given = scripts.define_flags(Table)
+    values(["script", "--name=mine", flag])
+    with pytest.raises(ValueError, match=flag):
+        given()
 
 
 @pytest.mark.parametrize("flag", ["--count=many", "--rate=fast"])

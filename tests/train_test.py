@@ -7,10 +7,13 @@ import subprocess
 import time
 
 import keras
+import numpy as np
 import pytest
 import script_runs
+from PIL import Image
 
 import keras_elastic
+from keras_elastic import scratch
 from keras_elastic import zoo
 
 # A space so small that it is traced and trained in seconds.
@@ -106,7 +109,9 @@ def refuse(match, *flags):
 @pytest.mark.slow
 def test_a_killed_run_is_no_entry(killed):
     assert killed == [
-        *("recipe.json", "starts.jsonl", "training", "training.csv")
+        *("data.json", "data.json.sha256"),
+        *("recipe.json", "recipe.json.sha256"),
+        *("starts.jsonl", "training", "training.csv"),
     ]
 
 
@@ -196,6 +201,72 @@ def test_a_run_is_not_mixed_with_another(flags, run, finished):
     assert after == before
 
 
+@pytest.mark.slow
+def test_a_finished_run_selects_otherwise(flags, run, finished):
+    scores = (run / "scores.jsonl").read_text()
+    script_runs.call_main(
+        "train.py",
+        *flags,
+        *("--selection_images=100", "--mutants=3", "--budgets=200e3"),
+    )
+    # On other images there are other scores, in a file of their own.
+    assert (run / "scores.jsonl").read_text() == scores
+    assert len(list(run.glob("scores_*.jsonl"))) == 1
+    assert zoo.find_entry(run).recipe.budgets == (200e3,)
+
+
+@pytest.mark.slow
+def test_a_run_is_that_of_one_process(flags, run, finished):
+    with scratch.locked(run):
+        refuse("in use: another process", *flags)
+
+
+# Photos
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of 40 photos of two classes."""
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "photos" / ("cat" if number % 2 else "dog")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (9, 9, 3)).astype("uint8")
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def photo_flags(recipe, photos, *more):
+    return (
+        *(f"--recipe={recipe}", f"--dataset={photos}", "--smoke"),
+        *("--batch_size=4", f"--run_dir={photos.parent / 'run'}", *more),
+    )
+
+
+def test_corrupt_files_are_named_before_anything_is_written(recipe, photos):
+    for name in ("cat/1.png", "dog/2.png"):
+        path = photos / name
+        path.write_bytes(path.read_bytes()[:-30])
+    flags = photo_flags(recipe, photos)
+    refuse("2 that cannot be decoded: cat/1.png, dog/2.png", *flags)
+    assert not (photos.parent / "run").exists()
+
+
+@pytest.mark.slow
+def test_photos_that_are_added_are_not_mixed_in(recipe, photos):
+    flags = photo_flags(recipe, photos)
+    first = script_runs.call_main("train.py", *flags)
+    assert "Epoch 2/2" in first
+    (photos / "cat" / "new.png").write_bytes(
+        (photos / "cat" / "1.png").read_bytes()
+    )
+    refuse("begun on other data.*'cat'", *flags)
+    (photos / "cat" / "new.png").unlink()
+    assert "Epoch" not in script_runs.call_main("train.py", *flags)
+    (photos / "cat").rename(photos / "zebra")
+    refuse("begun on other data.*other names", *flags)
+
+
 # A family of a model
 
 
@@ -266,6 +337,12 @@ def test_a_supernet_of_a_model(model, tmp_path):
         ("--jit_compile --mode=sliced", "supernet of mode 'sliced'"),
         ("--data_dir=absent", "`data_dir` must be an existing directory"),
         ("unexpected", "Unknown arguments: .'unexpected'"),
+        ("--ema_momentum=nan", "`ema_momentum`.*finite"),
+        ("--mutants=-1", "`mutants` of the recipe"),
+        ("--steps_per_epoch=-1", "`steps_per_epoch`"),
+        ("--objective=ensemble_bootstrapping", "`ema_momentum`"),
+        ("--batch_size=63 --mixup=0.2", "must be even"),
+        ("--tpu=mine", "--tpu is of --strategy=tpu"),
     ],
 )
 def test_wrong_flags_write_nothing(recipe, tmp_path, flag, expected):
@@ -304,3 +381,27 @@ def test_an_error_is_one_line_and_no_traceback(tmp_path):
     assert result.stderr.splitlines()[-1].startswith("error: The recipe must")
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_backend_after_a_space(tmp_path):
+    pytest.importorskip("torch")
+    flags = ("--backend", "torch", "--strategy=mirrored")
+    result = subprocess.run(
+        script_runs.command("train.py", *flags),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert "error: With --backend=torch training runs on one" in result.stderr
+
+
+@pytest.mark.parametrize("below", ["", "/below", "/below/further"])
+def test_a_file_where_the_run_should_be(recipe, tmp_path, below):
+    (tmp_path / "file").touch()
+    path = f"{tmp_path / 'file'}{below}"
+    with pytest.raises(OSError, match="file") as error:
+        script_runs.call_main(
+            "train.py", f"--recipe={recipe}", f"--run_dir={path}"
+        )
+    assert "\n" not in str(error.value)

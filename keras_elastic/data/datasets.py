@@ -30,19 +30,23 @@ def load_dataset(
 ) -> ImageDataset:
     """Loads an image classification data set.
 
-    Held-out images are always taken from the published training split, one in
-    ten and at most 10,000; the test split is never touched. So `train` and
-    `held_out` are disjoint and together the published training split.
+    Held-out images are taken from the published training split, one in ten and
+    at most 10,000; the test split is never touched. So `train` and `held_out`
+    are disjoint and together the published training split.
 
     Args:
         name: One of
 
             - `"digits"`: 8 x 8 scans of digits, which scikit-learn carries;
             - the path of an image folder, either `folder/<class>/*.jpg` or
-              `folder/train/<class>/*.jpg` with an optional `folder/test`,
-              `folder/val` or `folder/validation`. BMP, GIF, JPEG and PNG are
-              read. Grayscale files become RGB and an alpha channel is
-              dropped;
+              `folder/train/<class>/*.jpg` with an optional `folder/test` and
+              `folder/val`, whose images are held out, or tested where there is
+              no other folder for it. Names such as "Training" and "test_set"
+              are known too. BMP, GIF, JPEG, PNG and WebP are read, upright;
+              other images are left out with a warning. Grayscale files become
+              RGB and an alpha channel is dropped. Which images are held out
+              and tested, where no folder says so, the name of each file says:
+              a file that is added, removed or skipped moves no other;
             - the path of a packed data set, or what it is called in
               `data_dir` (see `packed`);
             - a name of [TensorFlow Datasets](

@@ -201,16 +201,18 @@ def warn_unread(folder: pathlib.Path, suffixes: collections.Counter) -> None:
 
 def _walk(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields the files below a folder, through links too, but never twice."""
-    seen = set()
+    # Nor what lies above it: a link there would bring in other classes.
+    start = pathlib.Path(os.path.realpath(folder))
+    seen = {str(above) for above in start.parents}
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
-        folders[:] = [n for n in folders if _is_shown(n) and real not in seen]
         if real in seen:
+            folders.clear()
             continue
         seen.add(real)
-        for name in names:
-            if _is_shown(name):
-                yield pathlib.Path(parent, name)
+        folders[:] = filter(_is_shown, folders)
+        for name in filter(_is_shown, names):
+            yield pathlib.Path(parent, name)
 
 
 def _is_image(path: pathlib.Path) -> bool:

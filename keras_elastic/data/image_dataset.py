@@ -35,8 +35,8 @@ class ImageDataset:
             those of `held_out_mask`.
 
     Raises:
-        ValueError: If a class name is not one line of text, or a label in
-            memory is not that of a class.
+        ValueError: If there are fewer than two classes, a class name is not
+            one line of text, or a label in memory is not that of a class.
     """
 
     name: str
@@ -177,6 +177,11 @@ def divide(split: ArraySplit, held_out: np.ndarray) -> list[ArraySplit]:
 
 
 def _check_class_names(class_names: tuple[str, ...]) -> None:
+    if len(class_names) < 2:
+        raise ValueError(
+            "`class_names` must be at least 2, to tell apart. "
+            f"Received: {class_names}. Add images of another class."
+        )
     for name in class_names:
         if not isinstance(name, str) or len(name.splitlines()) != 1:
             raise ValueError(

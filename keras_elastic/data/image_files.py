@@ -1,6 +1,7 @@
 """Image files: windows of JPEG images, and errors that name the file."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import re
@@ -8,18 +9,26 @@ import warnings
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from keras_elastic.data import encoded_images
+from keras_elastic.data import image_headers
 from keras_elastic.data.augmentation import cut
 from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import Split
 
-_EXPECTED = "The image file must be a whole BMP, GIF, JPEG or PNG."
+_EXPECTED = "The image file must be a whole BMP, GIF, JPEG, PNG or WebP."
 _FIX = "Replace or remove it, or load the folder with `skip_corrupt=True`."
 _MESSAGE = re.compile(
     f"{re.escape(_EXPECTED)}.*?{re.escape(_FIX)}", flags=re.DOTALL
 )
+# What the decoders say of a record that has no name.
+_CORRUPT = re.compile(
+    r"Decode(Image|Jpeg|Png|AndCropJpeg)\b|corrupted record|JPEG|image file"
+)
 _NUM_NAMED = 5
+_NOTHING = np.zeros([0, 0, 3], np.uint8)
 # Color is stored once for two by two pixels and interpolated between them: at
 # the edge of what is decoded it comes out a little different.
 _MARGIN = 2
@@ -47,11 +56,7 @@ def decode_window(
     def part():
         shape = tf.image.extract_jpeg_shape(contents)
         window = tf.convert_to_tensor(draw(shape))
-        outer = _widened(window, shape)
-        crop = tf.image.decode_and_crop_jpeg(contents, outer, channels)
-        begin = window[:2] - outer[:2]
-        crop = cut(crop, tf.concat([begin, window[2:]], axis=0))
-        return crop if channels == 3 else tf.image.grayscale_to_rgb(crop)
+        return _decode_part(contents, window, shape, channels)
 
     def whole():
         image = decode(contents)
@@ -61,6 +66,17 @@ def decode_window(
     return tf.ensure_shape(crop, [None, None, 3])
 
 
+def _decode_part(contents, window, shape, channels=3, dct_method=""):
+    """Decodes a window of a JPEG image, and nothing else of it."""
+    outer = _widened(window, shape)
+    crop = tf.image.decode_and_crop_jpeg(
+        contents, outer, channels, dct_method=dct_method
+    )
+    begin = window[:2] - outer[:2]
+    crop = cut(crop, tf.concat([begin, window[2:]], axis=0))
+    return crop if channels == 3 else tf.image.grayscale_to_rgb(crop)
+
+
 def _widened(window: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     begin, end = window[:2], window[:2] + window[2:]
     begin = tf.maximum(begin - _MARGIN, 0)
@@ -68,22 +84,93 @@ def _widened(window: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     return tf.concat([begin, end - begin], axis=0)
 
 
-def read_named(path: tf.Tensor, read: Decode) -> tf.Tensor:
-    """Reads an image; the error for one that cannot be read names the file.
+# Traced once, not anew for the batches of each epoch.
+@functools.partial(
+    tf.function, input_signature=[tf.TensorSpec((), "string")], autograph=False
+)
+def read_image(path: tf.Tensor) -> tf.Tensor:
+    """Reads an image file; the error for one that cannot be read names it.
 
     Args:
         path: String scalar, the path of the file.
-        read: Function from the path to a uint8 image `[height, width, 3]`.
 
     Returns:
-        The image. When it runs, `tf.errors.InvalidArgumentError` with the path
-        in its message if `read` fails.
+        A uint8 tensor `[height, width, 3]`; see `encoded_images.decode`. When
+        it runs, `tf.errors.InvalidArgumentError` with the path in its message
+        if the file is no whole image of a known kind.
     """
-    # A graph cannot catch an error, but a data set of one image can: where it
-    # comes out empty, an image without pixels follows.
-    images = tf.data.Dataset.from_tensors(path).map(read).ignore_errors()
-    nothing = tf.data.Dataset.from_tensors(tf.zeros([0, 0, 3], tf.uint8))
-    image = images.concatenate(nothing).take(1).get_single_element()
+    image = encoded_images.decode(_read(path), _run_decoder)
+    return _checked(image, path)
+
+
+@tf.autograph.experimental.do_not_convert
+def read_window(path: tf.Tensor, draw: Decode) -> tf.Tensor:
+    """Reads a window of an image file; see `decode_window`.
+
+    Args:
+        path: String scalar, the path of the file.
+        draw: Function from the shape of the image, as it is seen, to the
+            window.
+
+    Returns:
+        A uint8 tensor `[height, width, 3]`, or the error of `read_image`.
+    """
+    contents = _read(path)
+    shape = _attempt(_shape_of_jpeg, contents, tf.zeros([3], tf.int32))
+
+    def part():
+        orientation = _jpeg_orientation(contents)
+        seen = encoded_images.turned_shape(shape, orientation)
+        window = tf.convert_to_tensor(draw(seen))
+        window = encoded_images.turned_back(window, seen, orientation)
+        crop = _attempt(
+            lambda contents: _decode_part(
+                contents, window, shape, dct_method=encoded_images.DCT
+            ),
+            contents,
+            _NOTHING,
+        )
+        return encoded_images.turn(crop, orientation)
+
+    def whole():
+        image = _checked(encoded_images.decode(contents, _run_decoder), path)
+        return cut(image, draw(tf.shape(image)))
+
+    return _checked(tf.cond(shape[0] > 0, part, whole), path)
+
+
+def _jpeg_orientation(contents):
+    header = image_headers.Header(contents)
+    return image_headers.orientation_of(header, tf.constant(image_headers.JPEG))
+
+
+def _read(path):
+    return _attempt(tf.io.read_file, path, tf.constant(b""))
+
+
+def _shape_of_jpeg(contents):
+    # Of what is none the operation fails.
+    return tf.image.extract_jpeg_shape(contents)
+
+
+def _run_decoder(encoded, kind):
+    return _attempt(
+        lambda encoded: encoded_images.run_decoder(encoded, kind),
+        encoded,
+        _NOTHING,
+    )
+
+
+def _attempt(function: Decode, value: tf.Tensor, nothing) -> tf.Tensor:
+    """Returns what a function returns, or something else where it fails."""
+    # A graph cannot catch an error, but a data set of one element can. The
+    # function is set up for each element: it must be a small one.
+    results = tf.data.Dataset.from_tensors(value).map(function).ignore_errors()
+    other = tf.data.Dataset.from_tensors(nothing)
+    return results.concatenate(other).take(1).get_single_element()
+
+
+def _checked(image, path):
     message = tf.strings.join(
         [_EXPECTED, " Received: '", path, "', which cannot be decoded. ", _FIX]
     )
@@ -95,14 +182,15 @@ def read_named(path: tf.Tensor, read: Decode) -> tf.Tensor:
 
 @contextlib.contextmanager
 def naming_corrupt_files() -> Iterator[None]:
-    """Turns the error of a corrupt image file into a plain `ValueError`.
+    """Turns the error of a corrupt image into a plain `ValueError`.
 
     Within `tf.data` the error is a `tf.errors.InvalidArgumentError`, in whose
     long message the name of the file is hard to find. Other errors pass.
 
     Raises:
-        ValueError: If an image file that is read within cannot be decoded. It
-            names the file.
+        ValueError: If an image that is read within cannot be decoded. It names
+            the file. Records of data sets that have no names are found by
+            `image_checks.check_images`.
 
     Example:
 
@@ -114,13 +202,19 @@ def naming_corrupt_files() -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
         found = _MESSAGE.search(str(error))
-        if found is None:
+        if found is not None:
+            # TensorFlow writes a backslash before quotes and backslashes.
+            message = re.sub(r"\\(['\"\\])", r"\1", found.group())
+            raise ValueError(message) from error
+        if _CORRUPT.search(str(error)) is None:
             raise
-        # TensorFlow writes a backslash before quotes and backslashes.
-        message = re.sub(r"\\(['\"\\])", r"\1", found.group())
-        raise ValueError(message) from error
+        raise ValueError(
+            "All images of the data set must be whole. Received: a record "
+            f"that cannot be decoded: {error.message.splitlines()[0]} Prepare "
+            "the data set anew."
+        ) from error
 
 
 def find_corrupt(

@@ -12,11 +12,10 @@ from keras_elastic.data.folder_splits import LabeledFile
 from keras_elastic.data.image_dataset import ImageDataset
 from keras_elastic.data.image_dataset import ImageFiles
 from keras_elastic.data.image_dataset import check_limit
-from keras_elastic.data.image_files import decode_window
 from keras_elastic.data.image_files import find_corrupt
-from keras_elastic.data.image_files import read_named
+from keras_elastic.data.image_files import read_image
+from keras_elastic.data.image_files import read_window
 from keras_elastic.data.image_files import warn_skipped
-from keras_elastic.data.splits import Decode
 from keras_elastic.data.splits import Split
 
 
@@ -42,9 +41,10 @@ def load_image_folder(
 
     Files are BMP, GIF (first frame), JPEG, PNG and WebP, at any depth below
     their class folder. Images of other kinds are left out with a warning.
-    They are decoded when read. Grayscale images become RGB and an alpha
-    channel is dropped. A file that cannot be decoded is named in the error
-    that reading it raises (see `naming_corrupt_files`).
+    They are decoded when read: upright, as the camera noted that it was held
+    (EXIF). Grayscale images become RGB and an alpha channel is dropped. A file
+    that cannot be decoded is named in the error that reading it raises (see
+    `naming_corrupt_files`).
 
     The order of the images is mixed over the classes but fixed: it depends on
     the names of the files alone, so that the first images and every k-th image
@@ -134,7 +134,7 @@ def _without_corrupt(
     files: list[LabeledFile],
     class_names: tuple[str, ...],
 ) -> tuple[list[LabeledFile], tuple[str, ...]]:
-    corrupt = find_corrupt([file.path for file in files], _decode)
+    corrupt = find_corrupt([file.path for file in files], read_image)
     whole = [file for file in files if file.path not in corrupt]
     left = {file.label for file in whole if file.part == "train"}
     for number, name in enumerate(class_names):
@@ -164,25 +164,5 @@ def _split(folder: pathlib.Path, files: list[LabeledFile]) -> Split:
         )
     )
     return Split.from_records(
-        records, len(files), _decode_file, _decode_window, source
+        records, len(files), read_image, read_window, source
     )
-
-
-def _decode_file(path: tf.Tensor) -> tf.Tensor:
-    return read_named(path, _decode)
-
-
-def _decode_window(path: tf.Tensor, draw: Decode) -> tf.Tensor:
-    def read(path: tf.Tensor) -> tf.Tensor:
-        return decode_window(tf.io.read_file(path), _decode_contents, draw)
-
-    return read_named(path, read)
-
-
-def _decode(path: tf.Tensor) -> tf.Tensor:
-    return _decode_contents(tf.io.read_file(path))
-
-
-def _decode_contents(contents: tf.Tensor) -> tf.Tensor:
-    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, [None, None, 3])

@@ -64,7 +64,7 @@ def save(dataset: ImageDataset, path: str | os.PathLike) -> pathlib.Path:
     dataset = load_dataset("cifar10.npz")
     ```
     """
-    path = pathlib.Path(path)
+    path = files.as_path(path=path)
     if path.suffix != SUFFIX:
         raise ValueError(
             f"`path` must end in {SUFFIX!r}. Received: {str(path)!r}. "
@@ -110,7 +110,7 @@ def load(path: str | os.PathLike, limit: int | None = None) -> ImageDataset:
         ValueError: If there is no such file, `save` did not write it, it is
             not whole, or `limit` keeps fewer than two images.
     """
-    contents = _checked_contents(pathlib.Path(path))
+    contents = _checked_contents(files.as_path(path=path))
     # What is not kept is not decoded.
     held = _held_out(contents, limit)
     kept = len(held)

@@ -35,6 +35,9 @@ def measured(model, images) -> dict[str, tuple[float, float]]:
     Returns:
         Dictionary from the names of layers to their least and greatest
         output, or zero if that is beyond them.
+
+    Raises:
+        ValueError: An output is not finite.
     """
     rounded = [layer for layer in model.layers if _is_rounded(layer)]
     outputs = type(model)(model.input, [layer.output for layer in rounded])
@@ -46,6 +49,13 @@ def measured(model, images) -> dict[str, tuple[float, float]]:
         for start in range(0, len(images), _BATCH)
     ]
     ends = [(np.min(pair), np.max(pair)) for pair in np.swapaxes(ends, 0, 1)]
+    for layer, pair in zip(rounded, ends, strict=True):
+        if not np.isfinite(pair).all():
+            raise ValueError(
+                "`model` must have finite outputs in all its layers. Received: "
+                f"NaN or infinity from {layer.name!r}. Look for weights that "
+                "are not finite, or pixels beyond 0..255."
+            )
     return {
         layer.name: _with_zero(pair)
         for layer, pair in zip(rounded, ends, strict=True)

@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 import warnings
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -16,6 +17,7 @@ from tensorflow.python.framework.convert_to_constants import (
 from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic import scratch
+from keras_elastic.calibration import central_squares
 from keras_elastic.calibration import image_batches
 from keras_elastic.export import child_checks
 from keras_elastic.export.child_checks import check_child
@@ -46,8 +48,8 @@ def litert(
     | `"dynamic"` | int8 | int8 and float32 | float32 |
     | `"int8"` | int8 | int8 | uint8 |
 
-    The normalizations are folded into the convolutions. Needs Keras's
-    TensorFlow backend.
+    The normalizations are folded into the convolutions. A child in mixed
+    precision is written as one in float32. Needs Keras's TensorFlow backend.
 
     Reference:
         [Post-training quantization](https://ai.google.dev/edge/litert/models/post_training_quantization).
@@ -64,9 +66,9 @@ def litert(
         calibration_images: For `"int8"`, which measures the range of every
             activation on them: array of shape (count, height, width, 3) with
             pixels in 0..255, or an iterable of such batches or of pairs
-            (images, labels), resized to the model's resolution. A hundred
-            training images are enough. `None` for the others, and for a
-            quantization-aware model, which has learned them.
+            (images, labels), whose central squares are resized to the model's
+            resolution. A hundred training images are enough. `None` for the
+            others, and for a quantization-aware model, which has learned them.
 
     Returns:
         The path of the file.
@@ -95,6 +97,8 @@ def litert(
     examples = None
     if calibration_images is not None:
         examples = single_images(calibration_images, resolution)
+    if not child_checks.is_older(model):
+        model = _in_single_precision(model)
     content = _convert(model, resolution, quantization, examples)
     with files.replacing(path) as temporary:
         temporary.write_bytes(content)
@@ -154,7 +158,7 @@ def single_images(images, resolution):
     """Returns images one by one, as a model takes them, to calibrate with."""
     examples = []
     for batch in image_batches(images):
-        batch = ops.convert_to_tensor(batch, dtype="float32")
+        batch = ops.convert_to_tensor(central_squares(batch), dtype="float32")
         if batch.shape[1:3] != (resolution, resolution):
             batch = kernels.resize(batch, resolution)
         examples.extend(np.split(np.array(batch), len(batch)))
@@ -166,6 +170,21 @@ def single_images(images, resolution):
     # One step of the quantized pixels is then one level of a uint8 image.
     examples[0][0, 0, 0], examples[0][0, -1, -1] = 0.0, 255.0
     return examples
+
+
+def _in_single_precision(model):
+    """A model that computes in float32, which all of LiteRT's operations do."""
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+
+    def clone(layer):
+        return type(layer).from_config(
+            {**layer.get_config(), "dtype": "float32"}
+        )
+
+    single = keras.models.clone_model(model, clone_function=clone)
+    single.set_weights(model.get_weights())
+    return single
 
 
 def _convert(model, resolution, quantization, examples) -> bytes:

@@ -82,8 +82,9 @@ def quantization_aware(model, calibration_images):
             values 0..255, and logits. It is not changed.
         calibration_images: Training images to measure the first ranges on:
             array of shape (count, height, width, 3) with pixels in 0..255, or
-            an iterable of such batches or of pairs (images, labels), resized
-            to the model's resolution. A hundred are enough.
+            an iterable of such batches or of pairs (images, labels), whose
+            central squares are resized to the model's resolution. A hundred
+            are enough.
 
     Returns:
         A `tf_keras.Model` of the same inputs and outputs, compiled for

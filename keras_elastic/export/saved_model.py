@@ -48,12 +48,14 @@ def saved_model(
       The probabilities of an image add up to one, unless the model is of
       several labels: then each is that of one label.
     - `serve_bytes`, for clients that hold a file. Input: `images`, string of
-      shape `(batch,)`, the contents of JPEG or PNG files (BMP and the first
-      image of a GIF work too), each of any size. They are decoded, gray ones
-      are made RGB and alpha channels dropped; then as `serving_default`, with
-      the same outputs. An orientation that a camera has noted (EXIF) is not
-      applied. Bytes that are no whole image, and images of more than 100
-      million pixels, are an error of their request.
+      shape `(batch,)`, the contents of JPEG, PNG, BMP and GIF files (the first
+      image) and, where TensorFlow decodes it, WebP files of one image, each of
+      any size. They are decoded as image folders are for training: upright,
+      as the camera noted that it was held (EXIF), gray ones made RGB, palettes
+      looked up and alpha channels dropped; then as `serving_default`, with
+      the same outputs. Other kinds, bytes that are no whole image, and images
+      of more than 100 million pixels, of all frames together (a third of that
+      in WebP and in BMP with a palette), are an error of their request.
     - `serve_tensors`, for clients with a preparation of their own. Input:
       `images`, float32 of shape `(batch, resolution, resolution, 3)`, pixel
       values 0..255. Outputs: `logits` and `probabilities`, float32

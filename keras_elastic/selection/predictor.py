@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
 import zipfile
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -194,7 +193,7 @@ class AccuracyPredictor:
                 f"`path` must end in '.keras'. Received: path={str(path)!r}."
             )
         facts = {"space": _choices(self.space), "report": list(self.report)}
-        with files.replacing(path) as temporary:
+        with files.replacing(path, digest=True) as temporary:
             self._network.save(temporary)
             # Keras reads what it knows of the archive.
             with zipfile.ZipFile(temporary, "a") as archive:
@@ -211,6 +210,7 @@ class AccuracyPredictor:
         Raises:
             ValueError: The file is not a predictor of this space.
         """
+        path = files.as_path(path=path)
         facts = _read_facts(path)
         if facts["space"] != _choices(space):
             raise ValueError(
@@ -334,7 +334,7 @@ def _choices(space) -> dict:
 
 def _read_facts(path) -> dict:
     try:
-        with zipfile.ZipFile(pathlib.Path(path)) as archive:
+        with zipfile.ZipFile(files.verified(path)) as archive:
             return json.loads(archive.read(FACTS))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(

@@ -10,6 +10,8 @@ import sys
 
 import keras
 
+from keras_elastic import files
+
 _PACKAGES = (
     "keras_elastic",
     "keras",
@@ -45,9 +47,9 @@ def describe_start(**facts):
 
 def remember_start(path, **facts):
     """Appends `describe_start` to a file of JSON lines."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
+    path = files.as_path(path=path)
+    files.make_folder(path.parent)
+    with files.naming(path), open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(describe_start(**facts)) + "\n")
 
 

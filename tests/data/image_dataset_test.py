@@ -34,6 +34,11 @@ def test_a_class_has_a_name_of_one_line(name):
         ImageDataset("mini", ("a", name), split(), split(), split())
 
 
+def test_one_class_is_too_few():
+    with pytest.raises(ValueError, match="at least 2.*Received:"):
+        ImageDataset("mini", ("a",), split(), split(), split())
+
+
 @pytest.mark.parametrize("label", [-1, 2])
 @pytest.mark.parametrize("place", ["train", "held_out", "test"])
 def test_labels_are_numbers_of_classes(place, label):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras_elastic.data.image_files import decode_window
 from keras_elastic.data.image_files import find_corrupt
 from keras_elastic.data.image_files import naming_corrupt_files
-from keras_elastic.data.image_files import read_named
+from keras_elastic.data.image_files import read_image
 from keras_elastic.data.image_files import warn_skipped
 
 WINDOWS = [(0, 0, 61, 47), (3, 5, 20, 17), (60, 46, 1, 1), (17, 8, 44, 33)]
@@ -81,12 +81,6 @@ def test_in_a_graph():
     assert [crop.shape for crop in crops] == [(30, 17, 3)] * 2
 
 
-def decode(path):
-    return tf.io.decode_image(
-        tf.io.read_file(path), channels=3, expand_animations=False
-    )
-
-
 @pytest.fixture
 def paths(tmp_path, write_images):
     write_images(tmp_path, 6)
@@ -96,19 +90,19 @@ def paths(tmp_path, write_images):
 
 
 def test_whole_image_is_read(paths):
-    found = read_named(tf.constant(str(paths[3])), decode)
+    found = read_image(tf.constant(str(paths[3])))
     np.testing.assert_array_equal(found, np.full([4, 4, 3], 3))
 
 
 @pytest.mark.parametrize("eager", [True, False])
 def test_error_names_the_file(paths, eager):
     path = tf.constant(str(paths[2]))
-    read = read_named if eager else tf.function(read_named)
+    read = read_image if eager else tf.function(read_image)
     with pytest.raises(
         tf.errors.InvalidArgumentError,
         match=rf"Received: .?'{paths[2]}.?', which",
     ):
-        read(path, decode)
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -117,14 +111,12 @@ def test_error_names_the_file(paths, eager):
 def test_value_error_names_the_file(tmp_path, name):
     path = tmp_path / name
     path.write_text("not an image")
-    images = tf.data.Dataset.from_tensors(str(path)).map(
-        lambda path: read_named(path, decode)
-    )
+    images = tf.data.Dataset.from_tensors(str(path)).map(read_image)
     with pytest.raises(ValueError) as error:
         with naming_corrupt_files():
             list(images)
     assert str(error.value) == (
-        "The image file must be a whole BMP, GIF, JPEG or PNG. Received: "
+        "The image file must be a whole BMP, GIF, JPEG, PNG or WebP. Received: "
         f"'{path}', which cannot be decoded. Replace or remove it, or "
         "load the folder with `skip_corrupt=True`."
     )
@@ -139,9 +131,9 @@ def test_other_errors_pass():
 
 
 def test_corrupt_files_are_found(paths):
-    assert find_corrupt(paths, decode) == {paths[2], paths[4]}
-    assert find_corrupt(paths[:2], decode) == set()
-    assert find_corrupt([], decode) == set()
+    assert find_corrupt(paths, read_image) == {paths[2], paths[4]}
+    assert find_corrupt(paths[:2], read_image) == set()
+    assert find_corrupt([], read_image) == set()
 
 
 def test_warning_names_the_first(tmp_path, recwarn):

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Of .* classes")
 
 
 def values(split):
-    """The gray values that number the images of a split, in its order."""
-    return [int(image[0, 0, 0]) for image, _ in split.images]
+    """The numbers of the images of a split, in its order."""
+    return [int(path.stem) for path in split.source.paths]
 
 
 def all_values(dataset):
@@ -22,7 +22,10 @@ def all_values(dataset):
 
 
 def labels_by_value(split):
-    return {int(image[0, 0, 0]): int(label) for image, label in split.images}
+    """The labels of images, by the gray values that number them too."""
+    pairs = {int(image[0, 0, 0]): int(label) for image, label in split.images}
+    assert [*pairs] == values(split)
+    return pairs
 
 
 @pytest.fixture
@@ -219,7 +222,7 @@ def test_images_are_decoded_when_read(with_corrupt):
     assert dataset.skipped == ()
     with pytest.raises(
         tf.errors.InvalidArgumentError,
-        match=r"whole BMP, GIF, JPEG or PNG. Received: .*(text|empty|cut)\.",
+        match=r"BMP, GIF, JPEG, PNG or WebP. Received: .*(text|empty|cut)\.",
     ):
         for split in (dataset.train, dataset.held_out, dataset.test):
             list(split.images)

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import pathlib
 
 import numpy as np
 from keras import ops
@@ -42,7 +41,7 @@ class CoefficientTable:
                 writer = csv.writer(file)
                 writer.writerow(["class", "images", "block", *bases])
                 writer.writerows(self._lines())
-        return pathlib.Path(path)
+        return files.as_path(path=path)
 
     def _lines(self):
         for number, name in enumerate(self.class_names):

@@ -8,7 +8,6 @@ Reference: BasisNet (Zhang et al., 2021), section 4.6, early termination.
 
 import csv
 import dataclasses
-import pathlib
 
 import keras
 import numpy as np
@@ -169,7 +168,7 @@ class EarlyExitCurve:
                 writer = csv.writer(file)
                 writer.writerow(names)
                 writer.writerows(map(dataclasses.astuple, self.rows))
-        return pathlib.Path(path)
+        return files.as_path(path=path)
 
 
 def _between(confidences, exits):

@@ -262,7 +262,7 @@ def _check_resolution(resolution):
 
 
 def _load(path):
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     if path.suffix != ".keras" or not path.is_file():
         raise ValueError(
             "`model` must be a `keras.Model` or the path of a `.keras` file. "

@@ -1,7 +1,6 @@
 """The latency table: from timings of blocks to latencies of networks."""
 
 import dataclasses
-import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from keras_elastic import checks
+from keras_elastic import files
 from keras_elastic.selection.latency.blocks import BlockRegression
 from keras_elastic.selection.latency.blocks import Calibration
 from keras_elastic.selection.latency.blocks import choose
@@ -211,7 +211,7 @@ class LatencyTable:
         )
         numbers |= {"children": len(architectures), "seed": seed}
         setting = _setting(runtime, numbers)
-        if path is not None and pathlib.Path(path).exists():
+        if path is not None and files.as_path(path=path).exists():
             timings = Timings.read(path, family, setting)
         else:
             timings = Timings(family, setting)

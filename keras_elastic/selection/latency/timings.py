@@ -156,7 +156,7 @@ class Timings:
             ValueError: The file is damaged, edited, of another format, family
                 or setting.
         """
-        values = _parse(pathlib.Path(path))
+        values = _parse(files.as_path(path=path))
         expected = _plain(families.serialize(family))
         if expected != values["family"]:
             raise ValueError(
@@ -208,7 +208,7 @@ def _parse(path: pathlib.Path) -> dict:
         )
     try:
         values = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (RecursionError, ValueError) as error:
         raise ValueError(_damaged(path)) from error
     if isinstance(values, dict) and values.get("format", FORMAT) != FORMAT:
         raise ValueError(
