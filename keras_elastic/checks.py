@@ -224,15 +224,15 @@ SPLIT = having("size", "images", what="a split of a data set")
 def _are_images(value: Any) -> bool:
     if _is_array(value):
         return len(value.shape) == 4 and value.shape[-1] == 3
-    is_empty = hasattr(value, "__len__") and isinstance(value, (list, tuple))
-    return SEQUENCE.fits(value) and not (is_empty and not len(value))
+    # What is empty is told where images are read.
+    return SEQUENCE.fits(value)
 
 
 IMAGES = Rule(
     "RGB images: an array of shape (count, height, width, 3), or batches",
     _are_images,
-    "Add a batch axis, make grayscale images RGB with `np.repeat(images, 3, "
-    "axis=-1)`, or drop the alpha channel with `images[..., :3]`.",
+    "Add a batch axis. Make grayscale images RGB with `np.repeat(images, 3, "
+    "axis=-1)`. Drop an alpha channel with `images[..., :3]`.",
 )
 
 

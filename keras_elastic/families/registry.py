@@ -18,8 +18,10 @@ _MOST_CHANNELS, _MOST_BLOCKS, _MOST_NUMBERS = 10**5, 10**4, 10**6
 # Fields of tables whose numbers are those of blocks.
 _COUNT_BLOCKS = ("depth", "more_blocks", "stem_depth", "paths", "groups")
 
+_TABLE = checks.having("name", "__dataclass_fields__", what="a family")
 
-@checks.arguments(family=checks.FAMILY)
+
+@checks.arguments(family=_TABLE)
 def register(family):
     """Adds a family to those that `get` finds.
 
@@ -96,7 +98,7 @@ def _replace(family, changes):
     return changed
 
 
-@checks.arguments(family=checks.FAMILY)
+@checks.arguments(family=_TABLE)
 def serialize(family) -> dict:
     """Returns the family's class and table as JSON-compatible values."""
     return {

@@ -59,7 +59,7 @@ def check_size(name, value, largest):
     """
     if value is None:
         return largest
-    checks.SIZE.check(name, value)
+    (checks.INTEGER | checks.ARRAY).check(name, value)
     value = checks.plain(value)
     if isinstance(value, int) and not 0 < value <= largest:
         raise ValueError(

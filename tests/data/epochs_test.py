@@ -50,7 +50,7 @@ def test_steps_per_epoch():
 
 @pytest.mark.parametrize(
     "batch_size, message",
-    [(0, "`batch_size` must be positive"), (51, "Pass at most 50")],
+    [(0, "`batch_size` must be a positive"), (51, "Pass at most 50")],
 )
 def test_batches_must_fit(batch_size, message):
     with pytest.raises(ValueError, match=message):
