@@ -15,6 +15,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import gc
+import io
 import os
 import pathlib
 import tempfile
@@ -24,6 +25,7 @@ import zlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+import PIL.Image
 import tensorflow as tf
 
 import keras_elastic as ke
@@ -139,7 +141,7 @@ class Images:
             [pixels] = self._smooth(rng, (1, height, width, 3))
             encode = tf.io.encode_jpeg if number % 2 else tf.io.encode_png
             file = encode(pixels).numpy()
-            decoded = tf.io.decode_image(file, channels=3).numpy()
+            decoded = np.asarray(PIL.Image.open(io.BytesIO(file)))
             [answer] = self._answers(child, decoded[np.newaxis])
             self.files.append((file, answer))
 

@@ -46,9 +46,10 @@ def fingerprint(dataset: ImageDataset) -> dict[str, Any]:
 
     >>> from keras_elastic.data import load_dataset
     >>> before = fingerprint(load_dataset("digits"))
-    >>> differences(before, fingerprint(load_dataset("digits", limit=1000)))
-    ['`train` has 900 images, and had 1293.', \
-'`held_out` has 100 images, and had 144.']
+    >>> now = fingerprint(load_dataset("digits", limit=1000))
+    >>> print("\\n".join(differences(before, now)))
+    `train` has 900 images, and had 1293.
+    `held_out` has 100 images, and had 144.
     """
     return {
         "name": dataset.name,

@@ -21,9 +21,7 @@ from keras_elastic.export.shared_weights import SharedWeights
 
 
 @checks.arguments(
-    source=checks.having(
-        "supernet", "front", what="a zoo entry or a `Supernet`"
-    )
+    source=checks.having("supernet", "front", what="a zoo entry")
     | checks.SUPERNET,
     folder=checks.PATH,
     version=checks.POSITIVE_INTEGER,
@@ -159,7 +157,7 @@ def _children_of(source, budgets: Mapping):
         class_names = source.class_names
     else:
         supernet, subnets, class_names = source, budgets, None
-        _check_subnets(source, subnets)
+        _check_subnets(subnets)
     found = {
         # Every node of a child's graph bears its name.
         name: supernet.child(arch, statistics, name="c")
@@ -194,13 +192,7 @@ def _row(entry, name, most):
     return max(fitting, key=lambda i: rows[i].score)
 
 
-def _check_subnets(source, subnets):
-    if not hasattr(source, "child"):
-        raise ValueError(
-            "`source` must be a zoo entry or a `Supernet`. Received: "
-            f"source={source!r}. Pass such as "
-            '`keras_elastic.zoo.find_entry("bignas_digits")`.'
-        )
+def _check_subnets(subnets):
     for name, subnet in subnets.items():
         if not isinstance(subnet, tuple) or len(subnet) != 2:
             raise ValueError(

@@ -154,11 +154,11 @@ def test_shard_decodes_its_own_images_only():
     "shards, message",
     [
         ({"num_shards": 3}, "must divide `batch_size`.*num_shards=3, batch_s"),
-        ({"num_shards": 0}, "`num_shards` must be positive.*num_shards=0"),
+        ({"num_shards": 0}, "`num_shards` must be.*num_shards=0"),
         ({"shard_index": 1}, "`shard_index` must.*shard_index=1, num_shards=1"),
         (
             {"shard_index": -1, "num_shards": 2},
-            "`shard_index` must be at least 0.*shard_index=-1, num_shards=2",
+            "`shard_index` must be.*shard_index=-1",
         ),
     ],
 )
@@ -353,7 +353,7 @@ def test_images_of_several_sizes_make_a_batch():
 @pytest.mark.parametrize("value", [0, -2])
 def test_sizes_must_be_positive(name, value):
     split = numbered_split()
-    message = f"`{name}` must be positive. Received: {name}={value}. Pass"
+    message = f"`{name}` must be a positive .*Received: {name}={value}"
     with pytest.raises(ValueError, match=message):
         train(split, **{name: value})
     sizes = {"batch_size": 4, "patch_size": 8} | {name: value}
@@ -364,7 +364,7 @@ def test_sizes_must_be_positive(name, value):
 @pytest.mark.parametrize("name", ["seed", "epoch", "start_batch"])
 def test_numbers_must_not_be_negative(name):
     with pytest.raises(
-        ValueError, match=f"`{name}` must not be negative. Received: {name}=-1"
+        ValueError, match=f"`{name}` must be .*Received: {name}=-1"
     ):
         train(numbered_split(), **{name: -1})
 
@@ -397,7 +397,7 @@ def test_unknown_augmentation():
 @pytest.mark.parametrize(
     "count, message",
     [
-        (0, "`count` must be positive. Received: count=0"),
+        (0, "`count` must be.*Received: count=0"),
         (51, "`count` must not exceed.*Received: count=51, .* 50 images"),
     ],
 )

@@ -239,7 +239,7 @@ def test_refuses_a_budget_that_nothing_meets(entry, tmp_path):
 
 
 def test_refuses_another_source(tmp_path):
-    words = ("`source` must be a zoo entry or a `Supernet`", "find_entry")
+    words = ("`source` must be a zoo entry or a `Supernet`", "bignas_digits")
     assert_refused(words, "bignas_digits", tmp_path, {"a": 1e6})
 
 

@@ -457,7 +457,7 @@ def test_no_version_is_visible_while_writing(tmp_path, model, monkeypatch):
     monkeypatch.setattr(archive_type, "write_out", watch)
     keras_elastic.export.saved_model(model, tmp_path)
     assert len(seen) == 1
-    assert seen[0].startswith(".writing-")
+    assert seen[0].startswith(".")
 
 
 def encode(image, extension):

@@ -232,7 +232,7 @@ def test_what_is_no_model(model):
         ({"head": ["answer"]}, "lacks.*answer.*classifier"),
         ({"epochs": 0}, "`epochs` must be"),
         ({"head_epochs": -1}, "`head_epochs` must be.*-1"),
-        ({"head_learning_rate": 0}, "`learning_rate` must be a positive"),
+        ({"head_learning_rate": 0}, "`head_learning_rate` must be a positive"),
         ({"statistics": "none"}, "`statistics` must be one of"),
     ],
 )
