@@ -188,7 +188,9 @@ class Search(abc.ABC):
     @checks.arguments(
         family=checks.FAMILY,
         classes=checks.POSITIVE_INTEGER,
-        score=checks.FUNCTION,
+        # What is asked of many at once need not be a function.
+        score=checks.FUNCTION
+        | checks.having("many", what="one with the method `many`"),
         budgets=checks.each(checks.instance(Budget)),
         progress=checks.FUNCTION | checks.NONE,
     )
