@@ -91,6 +91,16 @@ def test_a_folder_takes_the_place_of_another(tmp_path, monkeypatch, exchanges):
     assert contents(tmp_path) == ["a"]
 
 
+def test_what_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(scratch, "_exchange", lambda one, other: False)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old").touch()
+    with scratch.scratch_folder(tmp_path) as folder:
+        with pytest.raises(OSError):
+            scratch.put(folder / "never_made", tmp_path / "a")
+    assert contents(tmp_path / "a") == ["old"]
+
+
 def test_linux_exchanges_folders_in_one_step(tmp_path):
     if not sys.platform.startswith("linux"):
         pytest.skip("needs Linux")

@@ -101,7 +101,7 @@ def test_digits(tmp_path, limit):
     ).all()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(
     not TFDS.is_dir(), reason="needs prepared data sets in ../shared/tfds"
 )
