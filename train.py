@@ -80,6 +80,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "recipe", "bignas_digits", "Name of a recipe of the zoo, or a recipe file."
 )
+flags.register_validator("recipe", bool, "It must name a recipe, or a file.")
 flags.DEFINE_string("run_dir", None, "Folder of the run. [runs/<recipe>]")
 flags.DEFINE_string(
     "data_dir", None, "Folder of data sets, packed or in TFDS form."

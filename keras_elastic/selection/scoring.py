@@ -62,6 +62,7 @@ class Scorer:
     ):
         self.supernet = supernet
         self.calibration_images = ops.convert_to_numpy(calibration_images)
+        checks.check_images(self.calibration_images, "calibration_images")
         self.evaluation_batches = _as_arrays(evaluation_batches)
         _check_apart(self.calibration_images, self.evaluation_batches)
         self._calibrator = SubnetCalibrator(supernet, strategy)

