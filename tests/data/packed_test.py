@@ -73,6 +73,7 @@ def test_packed_is_what_tfds_reads(tmp_path, write_tfds, kind, limit):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [None, 25])
 def test_noise_of_an_image_folder_is_kept(tmp_path, limit):
     rng = np.random.default_rng(0)

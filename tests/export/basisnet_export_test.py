@@ -45,6 +45,7 @@ def test_tensors_equal_the_model(model, signatures, count):
         assert not exits.all()
 
 
+@pytest.mark.slow
 def test_an_image_that_exits_and_one_that_does_not(model, signatures):
     images = basisnet_tiny.images(64)
     decided = model.get_layer("exit").decides(model.preview(images)[0])

@@ -92,6 +92,7 @@ def test_pruned_kernels_have_their_zeros(child, sparse):
     assert not any(np.any(kernel == 0) for kernel in before.values())
 
 
+@pytest.mark.slow
 def test_zeros_survive_the_export(child, sparse, tmp_path):
     model = compression.stripped(sparse, child)
     keras_elastic.calibrate(model, IMAGES)

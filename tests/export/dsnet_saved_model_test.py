@@ -48,6 +48,7 @@ def test_it_answers_as_the_model(exported, count):
         assert len(set(np.asarray(chosen)[order[:count], 0])) > 1
 
 
+@pytest.mark.slow
 def test_every_single_image(exported):
     model, _, signatures = exported
     serve = signatures["serve_tensors"]

@@ -71,6 +71,7 @@ def test_the_budgets_have_different_children():
     assert len(set(found)) == len(found)
 
 
+@pytest.mark.slow
 def test_images_of_another_size_are_prepared_as_by_saved_model(
     loaded, images, tmp_path
 ):

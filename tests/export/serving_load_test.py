@@ -41,6 +41,7 @@ def test_every_request_is_answered_as_it_should_be(found):
     assert found.wrong == 0, found.outcomes
 
 
+@pytest.mark.slow
 def test_malformed_ones_are_errors_of_their_own(found):
     errors = {
         kind
@@ -56,6 +57,7 @@ def test_malformed_ones_are_errors_of_their_own(found):
     assert REQUESTS / 2 < right < REQUESTS
 
 
+@pytest.mark.slow
 def test_nothing_stays_in_memory(found):
     before, after = found.memory[0], found.memory[-1]
     # A request's images, decoded and resized, take some hundred kilobytes.

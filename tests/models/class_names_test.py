@@ -75,6 +75,7 @@ def test_a_new_head_has_not_the_old_names(child):
     assert child.class_names == NAMES
 
 
+@pytest.mark.slow
 def test_keras_alone_reads_the_model(child, tmp_path):
     saved(child, tmp_path)
     images = np.full((1, 8, 8, 3), 100.0)

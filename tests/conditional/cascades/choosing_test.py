@@ -5,6 +5,15 @@ import pytest
 
 import keras_elastic as ke
 from keras_elastic.conditional import plot_cascade
+from keras_elastic.conditional.cascades import choosing
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_networks():
+    """Five networks of the front are enough to choose among."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choosing, "_TRIED", 5)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +45,7 @@ def test_the_budget_holds_and_a_single_network_is_beaten(model, held_out):
     assert model.class_names == tuple("0123456789")
 
 
+@pytest.mark.slow
 def test_a_promise(held_out):
     model = ke.cascade(
         "bignas_digits", points=5, held_out=held_out, most_networks=2
