@@ -88,7 +88,8 @@ def _message(corrupt, dataset):
     source = getattr(dataset.test, "source", None)
     is_folder = isinstance(source, ImageFiles)
     fix = (
-        "Replace or remove them, or load the folder with `skip_corrupt=True`."
+        "Replace or remove them, or load the folder with `skip_corrupt=True` "
+        "(--skip_corrupt)."
         if is_folder
         else "Prepare the data set anew."
     )
