@@ -9,6 +9,8 @@ import pytest
 TESTS = pathlib.Path(__file__).parent
 # What tests share lies beside them.
 sys.path[:0] = map(str, [TESTS, *filter(pathlib.Path.is_dir, TESTS.iterdir())])
+# And what they share with the benchmarks, beside those.
+sys.path.append(str(TESTS.parent / "benchmarks"))
 pytest.register_assert_rewrite("contracts")
 
 

@@ -42,7 +42,6 @@ NAMES = {
         "BasisPreview",
         "Cascade",
         "CascadeCurve",
-        "CascadeExit",
         "CascadeReport",
         "CascadeRow",
         "CoefficientTable",

@@ -12,48 +12,15 @@ import numpy as np
 import pytest
 import script_runs
 import tensorflow as tf
+import tiny_runs
 
 from keras_elastic import data
 
-BASISNET = """
-from keras_elastic.conditional import BasisNetRecipe
-
-recipe = BasisNetRecipe(
-    name="small_basisnet",
-    network="basisnet_mobilenet_v2",
-    resolution=16,
-    width=35,
-    light_resolution=8,
-    light_width=35,
-    num_bases=2,
-    first_basis_block=16,
-    dataset="digits",
-    patch_size=8,
-    batch_size=64,
-    epochs=3,
-    learning_rate=0.01,
-    basis_dropout=0.1,
-    preheat_epochs=1.0,
+# With what else a recipe of a BasisNet can say.
+BASISNET = (
+    tiny_runs.BASISNET.removesuffix(")\n")
+    + "    basis_dropout=0.1,\n    preheat_epochs=1.0,\n)\n"
 )
-"""
-DSNET = """
-from keras_elastic.conditional import DSNetRecipe
-
-recipe = DSNetRecipe(
-    name="small_dsnet",
-    family="ds_mobilenet_cifar10",
-    dataset="digits",
-    patch_size=8,
-    upscale=True,
-    objective="ensemble_bootstrapping",
-    ema_momentum=0.9,
-    batch_size=64,
-    epochs=3,
-    learning_rate=0.01,
-    budgets=(2e6,),
-    windows=("S", "L"),
-)
-"""
 
 
 class Run:
@@ -86,7 +53,7 @@ def basisnet(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dsnet(tmp_path_factory):
-    return Run(tmp_path_factory.mktemp("dsnet") / "one", DSNET)
+    return Run(tmp_path_factory.mktemp("dsnet") / "one", tiny_runs.DSNET)
 
 
 def table_of(printed):
@@ -188,13 +155,17 @@ def test_a_finished_run_is_not_trained_again(kind, request):
     [
         (BASISNET, "--mutants=3", "of kind 'basisnet', has no.*mutants"),
         (BASISNET, "--validate_every=1", "has no use for .'validate_every'"),
-        (DSNET, "--compare", "has no use for .'compare'"),
-        (DSNET, "--num_bases=4", "of kind 'dsnet', has no.*num_bases"),
+        (tiny_runs.DSNET, "--compare", "has no use for .'compare'"),
+        (
+            tiny_runs.DSNET,
+            "--num_bases=4",
+            "of kind 'dsnet', has no.*num_bases",
+        ),
         (BASISNET, "--last_basis_block=40", "`basis_blocks`.*40"),
         (BASISNET, "--num_bases=0", "num_bases"),
         (BASISNET, "--budgets=-1", "positive budgets"),
-        (DSNET, "--windows=XL", "`windows`"),
-        (DSNET, "--family=bignas_digits", "must have gates"),
+        (tiny_runs.DSNET, "--windows=XL", "`windows`"),
+        (tiny_runs.DSNET, "--family=bignas_digits", "must have gates"),
     ],
 )
 def test_wrong_flags_write_nothing(tmp_path, recipe, flag, message):

@@ -10,37 +10,13 @@ import keras
 import numpy as np
 import pytest
 import script_runs
+import tiny_runs
 from PIL import Image
 
 import keras_elastic
 from keras_elastic import scratch
 from keras_elastic import zoo
 
-# A space so small that it is traced and trained in seconds.
-RECIPE = """
-from keras_elastic.families.efficientnet import Stage
-from keras_elastic.training import Recipe
-
-recipe = Recipe(
-    name="small",
-    family="bignas_digits",
-    family_changes={
-        "resolution": (8, 10),
-        "stages": (
-            Stage((12, 16), (1,), expand_ratio=(1,)),
-            Stage((16, 24), (1, 2), (3, 5), (4,), strides=2),
-        ),
-    },
-    dataset="digits",
-    augmentation="shift",
-    patch_size=8,
-    upscale=True,
-    batch_size=64,
-    epochs=9,
-    learning_rate=0.03,
-    budgets=(130e3, 250e3),
-)
-"""
 BUDGETS = ("flops <= 130e3", "flops <= 250e3")
 FILES = ("model.json", "recipe.json", "front.csv", "supernet.weights.h5")
 
@@ -48,7 +24,7 @@ FILES = ("model.json", "recipe.json", "front.csv", "supernet.weights.h5")
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "recipe.py"
-    path.write_text(RECIPE)
+    path.write_text(tiny_runs.SUPERNET)
     return path
 
 

@@ -79,4 +79,5 @@ def test_a_run_ends_with_the_same_weights(name, resumed, tmp_path):
     processes.finish(processes.start("recorded_run.py", tmp_path, name))
     found = processes.weights_in(tmp_path / "final.npz")
     expected = processes.weights_in(before / "final.npz")
-    processes.assert_close(found, expected)
+    # Another processor than that of then rounds otherwise, in eight steps.
+    processes.assert_close(found, expected, most=1e-4)

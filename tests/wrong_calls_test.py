@@ -4,6 +4,7 @@ import collections
 
 import pytest
 import wrong_calls
+from wrong_calls.door import outcome
 
 
 @pytest.mark.slow
@@ -29,11 +30,11 @@ def test_wrong_calls_are_named_and_none_is_answered():
     ],
 )
 def test_what_becomes_of_a_call(call, expected):
-    assert wrong_calls.outcome(call, {"size": 1}, "size")[0] == expected
+    assert outcome(call, {"size": 1}, "size")[0] == expected
 
 
 def test_a_value_error_that_names_the_argument_is_clear():
     def refuse(size):
         raise ValueError(f"`size` must be even. Received: size={size}.")
 
-    assert wrong_calls.outcome(refuse, {"size": 1}, "size")[0] == "clear"
+    assert outcome(refuse, {"size": 1}, "size")[0] == "clear"

@@ -16,7 +16,6 @@ _LAYERS_AND_MODELS = {
     "basisnet.conv2d": ["BasisConv2D", "BasisDepthwiseConv2D"],
     "basisnet.layers": ["BasisExit", "BasisPreview"],
     "basisnet.model": ["BasisNet"],
-    "cascades.layers": ["CascadeExit"],
     "cascades.model": ["Cascade"],
     "dsnet.layers": ["RoutedNormalization", "SlimmingGate"],
     "dsnet.model": ["DSNet"],

@@ -72,7 +72,7 @@ class ElasticConv2D(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        slicing.check_positive(
+        checks.positive_integer(
             filters=filters, kernel_size=kernel_size, strides=strides
         )
         self.filters = checks.plain(filters)

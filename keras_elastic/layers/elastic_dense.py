@@ -51,7 +51,7 @@ class ElasticDense(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        slicing.check_positive(units=units)
+        checks.positive_integer(units=units)
         self.units = checks.plain(units)
         checks.boolean(use_bias=use_bias)
         self.use_bias = use_bias

@@ -62,7 +62,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        slicing.check_positive(kernel_size=kernel_size, strides=strides)
+        checks.positive_integer(kernel_size=kernel_size, strides=strides)
         self.kernel_size = slicing.check_kernel_size(kernel_size, kernel_size)
         self.strides = checks.plain(strides)
         checks.boolean(kernel_transform=kernel_transform)

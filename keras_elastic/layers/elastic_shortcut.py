@@ -60,7 +60,7 @@ class ElasticShortcut(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        slicing.check_positive(filters=filters, strides=strides)
+        checks.positive_integer(filters=filters, strides=strides)
         self.filters = checks.plain(filters)
         self.strides = checks.plain(strides)
         checks.boolean(use_projection=use_projection)

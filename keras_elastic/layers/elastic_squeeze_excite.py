@@ -52,7 +52,7 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        slicing.check_positive(reduced=reduced)
+        checks.positive_integer(reduced=reduced)
         self.reduced = checks.plain(reduced)
         self.activation = slicing.check_activation(activation=activation)
         self.gate = slicing.check_activation(gate=gate)

@@ -80,11 +80,6 @@ def check_kernel_size(value, largest):
     return value
 
 
-def check_positive(**sizes):
-    """Raises a `ValueError` for a size that is not a positive integer."""
-    checks.positive_integer(**sizes)
-
-
 def live_channels(inputs):
     """Channels of `inputs`: an integer if it is known, else a tensor."""
     return ops.shape(inputs)[-1]

@@ -3,7 +3,6 @@
 from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic import registration
-from keras_elastic.layers import slicing
 from keras_elastic.models.child import build_child
 
 
@@ -42,7 +41,7 @@ def build(name, classes=1000, **options):
     )
     ```
     """
-    slicing.check_positive(classes=classes)
+    checks.positive_integer(classes=classes)
     if name in registration.BUILDERS:
         build_variant = registration.find(registration.BUILDERS[name])
         return build_variant(name, classes, **options)

@@ -99,11 +99,6 @@ def load(
     )
     ```
     """
-    if weights not in ("auto", None):
-        raise ValueError(
-            f"`weights` must be 'auto' or None. Received: weights={weights!r}."
-        )
-    check_classes(classes)
     heads.check_head(classes, include_top, pooling, multi_label)
     budget = Budget(flops, params, memory, resolution)
     if preset.is_preset(name_or_folder):
@@ -166,16 +161,6 @@ def _child(entry, arch, classes, weights, calibration_images):
         )
     statistics = entry.statistics(rows.index(arch)) if arch in rows else None
     return entry.child(arch, statistics, classes)
-
-
-def check_classes(classes):
-    """Raises a `ValueError` unless `classes` is `None` or above zero."""
-    fits = classes is None or checks.is_integer(classes) and classes >= 1
-    if not fits:
-        raise ValueError(
-            "`classes` must be a positive integer, or None for the trained "
-            f"head. Received: classes={classes!r}."
-        )
 
 
 def _front(entry, classes):

@@ -10,7 +10,6 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Selection
 from keras_elastic.training.teachers import KerasTeacher
-from keras_elastic.zoo.loading import check_classes
 from keras_elastic.zoo.loading import load
 from keras_elastic.zoo.places import find_entry
 
@@ -37,11 +36,6 @@ def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
         ValueError: The name is unknown, the entry has no weights, or they are
             damaged.
     """
-    if weights not in ("auto", None):
-        raise ValueError(
-            f"`weights` must be 'auto' or None. Received: weights={weights!r}."
-        )
-    check_classes(classes)
     entry = find_entry(name_or_folder)
     if classes is None:
         return entry.supernet(weights=weights is not None)

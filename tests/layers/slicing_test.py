@@ -48,14 +48,6 @@ def test_even_kernel_sizes(value):
         slicing.check_kernel_size(value, 5)
 
 
-@pytest.mark.parametrize("value", [0, -2, 1.0, "3", None])
-def test_sizes_that_are_not_positive_integers(value):
-    with pytest.raises(
-        ValueError, match=f"`units` .*Received: units={value!r}"
-    ):
-        slicing.check_positive(filters=3, units=value)
-
-
 @pytest.mark.parametrize("size,expected", [(7, 0), (5, 1), (3, 2), (1, 3)])
 def test_crop_is_the_center(size, expected):
     kernel = numbered_kernel(7)

@@ -107,7 +107,7 @@ def assert_same_bits(found, expected):
         np.testing.assert_array_equal(found[name], weight, err_msg=name)
 
 
-def assert_close(found, expected, most=1e-4):
+def assert_close(found, expected, most=1e-5):
     """Holds two runs' weights close, for the size of each array.
 
     Processors round in their own ways. What stays near zero, as a shift whose

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.conditional.basisnet.convolution import BasisConvolution
-from keras_elastic.layers import slicing
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -73,7 +73,7 @@ class BasisConv2D(BasisConvolution):
 
     def __init__(self, filters, kernel_size, num_bases, **kwargs):
         super().__init__(kernel_size, num_bases, **kwargs)
-        slicing.check_positive(filters=filters)
+        checks.positive_integer(filters=filters)
         self.filters = filters
 
     def build(self, inputs_shape, coefficients_shape=None):

@@ -48,7 +48,7 @@ class BasisConvolution(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        slicing.check_positive(
+        checks.positive_integer(
             kernel_size=kernel_size, num_bases=num_bases, strides=strides
         )
         check_method(method)

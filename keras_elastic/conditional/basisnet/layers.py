@@ -1,11 +1,13 @@
-"""The first and the last step of a BasisNet: preview and early exit."""
+"""The first and the last step of a BasisNet: preview and early exit.
+
+A cascade, whose networks are asked in turn, has the same steps.
+"""
 
 import keras
 from keras import ops
 
 from keras_elastic import checks
 from keras_elastic.layers import kernels
-from keras_elastic.layers import slicing
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -39,7 +41,7 @@ class BasisPreview(keras.layers.Layer):
 
     def __init__(self, size, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        slicing.check_positive(size=size)
+        checks.positive_integer(size=size)
         self.size = size
 
     def call(self, inputs):

@@ -62,8 +62,15 @@ class CascadeReport:
         return "\n".join([*lines, *([self.promise] if self.promise else [])])
 
 
+@checks.arguments(
+    name_or_folder=checks.PATH,
+    flops=checks.RATE | checks.NONE,
+    points=checks.RATE | checks.NONE,
+    probability=checks.FRACTION,
+    most_networks=checks.choice((2, 3)),
+)
 def cascade(
-    entry,
+    name_or_folder,
     *,
     held_out,
     flops=None,
@@ -82,7 +89,7 @@ def cascade(
     images and the threshold on the others, so that the promise is one.
 
     Args:
-        entry: Name of a zoo entry, or the folder of a run.
+        name_or_folder: Name of a zoo entry, or the folder of a run.
         held_out: Pair of arrays: images of shape (count, height, width, 3),
             square, with pixels in 0..255, and integer labels of shape
             (count,). Images that did not train the entry.
@@ -114,8 +121,8 @@ def cascade(
     keras_elastic.export.saved_model(model, "served/cascade")
     ```
     """
-    _check_aim(flops, points, probability, most_networks)
-    entry = find_entry(entry)
+    _check_aim(flops, points, probability)
+    entry = find_entry(name_or_folder)
     images, labels = _check_held_out(held_out, entry.classes)
     if points is not None:
         _check_enough(len(labels) // 2, points / 100, probability)
@@ -286,26 +293,23 @@ def predict(child, images):
     )
 
 
-def _check_aim(flops, points, probability, most_networks):
+def _check_aim(flops, points, probability):
     if (flops is None) == (points is None):
         raise ValueError(
             "Exactly one of `flops`, the mean budget, and `points`, the loss "
             f"of top-1 that is allowed, must be given. Received: flops={flops} "
             f"and points={points}."
         )
-    if flops is not None:
-        checks.RATE.check("flops", flops)
-    elif not checks.is_number(points) or not 0 < points < 100:
+    if points is not None and points >= 100:
         raise ValueError(
-            "`points` must be percentage points of top-1, above 0 and below "
-            f"100. Received: points={points!r}. Pass 0.5 for half a point."
+            "`points` must be percentage points of top-1, below 100. "
+            f"Received: points={points}. Pass 0.5 for half a point."
         )
-    if not checks.is_number(probability) or not 0 < probability < 1:
+    if not 0 < probability < 1:
         raise ValueError(
-            "`probability` must be between 0 and 1. "
-            f"Received: probability={probability!r}."
+            "`probability` must be above 0 and below 1. "
+            f"Received: probability={probability}. Pass such as 0.9."
         )
-    checks.one_of((2, 3), most_networks=most_networks)
 
 
 def _check_held_out(held_out, classes):

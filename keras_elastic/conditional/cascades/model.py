@@ -8,8 +8,8 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic import tracing
+from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.layers import BasisPreview
-from keras_elastic.conditional.cascades.layers import CascadeExit
 from keras_elastic.layers import kernels
 from keras_elastic.models import class_names
 
@@ -91,7 +91,7 @@ class Cascade(keras.Model):
             for network, temperature in zip(networks, temperatures, strict=True)
         ]
         for number, logits in reversed(list(enumerate(early, start=1))):
-            layer = CascadeExit(threshold, name=f"exit_{number}")
+            layer = BasisExit(threshold, name=f"exit_{number}")
             outputs = layer(logits, outputs)
         super().__init__(inputs=images, outputs=outputs, name=name, **kwargs)
         self.threshold = float(threshold)

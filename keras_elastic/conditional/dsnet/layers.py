@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.layers import slicing
 from keras_elastic.layers.elastic_dense import ElasticDense
 
@@ -68,7 +69,7 @@ class SlimmingGate(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        slicing.check_positive(choices=choices, reduced=reduced)
+        checks.positive_integer(choices=choices, reduced=reduced)
         if attention not in ATTENTIONS:
             raise ValueError(
                 f"`attention` must be one of {ATTENTIONS}. "
@@ -210,7 +211,7 @@ class RoutedNormalization(keras.layers.Layer):
     def __init__(self, routes, **kwargs):
         # `call` casts the inputs; factors stay float32.
         super().__init__(autocast=False, **kwargs)
-        slicing.check_positive(routes=routes)
+        checks.positive_integer(routes=routes)
         self.routes = routes
 
     def build(self, input_shape):

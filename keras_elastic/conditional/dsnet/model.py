@@ -5,6 +5,7 @@ import types
 import keras
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic.checks import check_images
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
@@ -91,7 +92,7 @@ class DSNet(keras.Model):
         kwargs.setdefault("name", f"{family.name}_dsnet")
         # `stem` casts the images.
         super().__init__(autocast=False, **kwargs)
-        slicing.check_positive(classes=classes)
+        checks.positive_integer(classes=classes)
         self.family = family
         self.classes = classes
         self.mode = slicing.check_mode(mode)

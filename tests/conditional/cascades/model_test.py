@@ -1,15 +1,9 @@
-"""The cascade (`conditional/cascades/model.py`).
-
-And its layer (`conditional/cascades/layers.py`).
-"""
-
 import keras
 import numpy as np
 import pytest
 
 import keras_elastic as ke
 from keras_elastic.conditional import Cascade
-from keras_elastic.conditional import CascadeExit
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +177,3 @@ def test_children_of_different_classes(children):
     other = ke.load("bignas_digits", flops=1e6, classes=3)
     with pytest.raises(ValueError, match="same classes"):
         Cascade([children[0], other], 0.5)
-
-
-def test_exit_layer():
-    layer = CascadeExit(0.9)
-    copy = CascadeExit.from_config(layer.get_config())
-    got = copy(np.array([[9.0, 0], [1, 0]]), np.array([[0.0, 5], [0, 5]]))
-    np.testing.assert_array_equal(got, [[9, 0], [0, 5]])

@@ -1,0 +1,1 @@
+"""The public callables of each namespace, with right arguments."""
