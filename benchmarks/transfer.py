@@ -1,10 +1,13 @@
 """What a child's weights are worth on classes that it has never seen.
 
 Takes a child of a supernet for a budget, gives it a fresh head and fine-tunes
-it by `keras_elastic.finetune_recipe` on a part of another data set. The same
-architecture is trained from random weights on the same images for the same
-number of epochs. With several seeds, which draw the head or all the weights,
-and the order and the shifts of the images.
+it by `keras_elastic.finetune_recipe` on another data set, or on a part of it.
+The same architecture is trained from random weights on the same images for the
+same number of epochs. So is, with `--against`, a published network with its
+ImageNet weights and a fresh head, fine-tuned like the child, at the largest
+resolution at which it needs no more multiply-adds than the child does. With
+several seeds, which draw the head or all the weights, and the order and the
+shifts of the images.
 
 Accuracy is followed on held-out training images, with statistics measured for
 each epoch if they are not the child's own; the test split is used once, after
@@ -12,9 +15,13 @@ the last epoch, and nothing is chosen by it.
 
     python benchmarks/transfer.py --data_dir=DIR
     python benchmarks/transfer.py --run=RUN --dataset=NAME --data_dir=DIR
+    python benchmarks/transfer.py --run=bignas --flops=100e6 --dataset=cifar10 \
+        --classes=10 --images_per_class=0 --epochs=3 --head_epochs=1 \
+        --against=efficientnet_lite0 --data_dir=DIR
 """
 
 import argparse
+import dataclasses
 import functools
 import os
 
@@ -22,14 +29,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+import parity
 import tensorflow as tf
 from tables import spread
 
 import keras_elastic as ke
+from keras_elastic.spaces import costs
 from keras_elastic.training import FineTuningRecipe
 from keras_elastic.training import FineTuningStage
 
 CALIBRATION_IMAGES = 2000
+# Of a published network, which runs at any.
+RESOLUTIONS = range(32, 321, 4)
 
 
 def main():
@@ -39,7 +50,11 @@ def main():
     parser.add_argument("--data_dir")
     parser.add_argument("--flops", type=float)
     parser.add_argument("--classes", type=int, default=20)
-    parser.add_argument("--images_per_class", type=int, default=100)
+    parser.add_argument(
+        "--images_per_class", type=int, default=100, help="0 for all."
+    )
+    parser.add_argument("--against", help="A network with ImageNet weights.")
+    parser.add_argument("--noscratch", action="store_true")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--head_epochs", type=int, default=2)
     parser.add_argument("--learning_rate", type=float)
@@ -49,15 +64,21 @@ def main():
     parser.add_argument("--augmentation", default="shift_flip")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    size = load(arguments).input_shape[1]
-    images = Images(arguments, size)
-    print(images.describe(), flush=True)
-    rows = {"fine-tuned": finetuned, "from scratch": from_scratch}
-    found = {
-        name: [run(make, images, arguments, s) for s in range(arguments.seeds)]
-        for name, make in rows.items()
-    }
+    rows = {"fine-tuned": finetuned}
+    if arguments.against:
+        rows[arguments.against] = published
+    if not arguments.noscratch:
+        rows["from scratch"] = from_scratch
+    found = {name: measure(make, arguments) for name, make in rows.items()}
     print_table(found)
+
+
+def measure(make, arguments):
+    """Trains a row of the table, once for each seed."""
+    model, recipe = make(arguments)
+    images = Images(arguments, model.input_shape[1])
+    print(f"\n{images.describe()}\n{recipe}", flush=True)
+    return [run(make, images, arguments, s) for s in range(arguments.seeds)]
 
 
 def load(arguments):
@@ -68,7 +89,30 @@ def load(arguments):
 
 def finetuned(arguments):
     """A child with a fresh head, and how to fine-tune it."""
-    model = load(arguments)
+    return with_recipe(load(arguments), arguments)
+
+
+def published(arguments):
+    """A published network as costly as the child, and how to fine-tune it."""
+    name, classes = arguments.against, arguments.classes
+    most = parity.flops_of(load(arguments))
+    fitting = [
+        s for s in RESOLUTIONS if network_flops(name, classes, s) <= most
+    ]
+    if not fitting:
+        raise SystemExit(f"{name} costs more than {most} at any resolution.")
+    model = ke.build(name, classes, weights="imagenet", resolution=max(fitting))
+    return with_recipe(model, arguments)
+
+
+def network_flops(name, classes, resolution):
+    family, arch = ke.families.network(name)
+    family = dataclasses.replace(family, resolution=(resolution,))
+    arch = dataclasses.replace(arch, resolution=resolution)
+    return costs(family.plan(arch, classes)).flops
+
+
+def with_recipe(model, arguments):
     given = {"learning_rate": arguments.learning_rate}
     given["statistics"] = arguments.statistics
     recipe = ke.finetune_recipe(
@@ -105,14 +149,18 @@ class Images:
         self.size = size
         dataset = ke.data.load_dataset(arguments.dataset, arguments.data_dir)
         count = arguments.classes
-        self.train = subset(dataset.train, count, arguments.images_per_class)
-        self.plain = self._arrays(self.train)
+        most = arguments.images_per_class or None
+        self.train = subset(dataset.train, count, most)
+        self.plain = self._arrays(self.train, CALIBRATION_IMAGES)
         self.held_out = self._arrays(subset(dataset.held_out, count))
         self.test = self._arrays(subset(dataset.test, count))
 
     def describe(self):
-        counts = (len(y) for _, y in (self.plain, self.held_out, self.test))
-        train, held_out, test = counts
+        train, held_out, test = (
+            self.train.size,
+            len(self.held_out[1]),
+            len(self.test[1]),
+        )
         return (
             f"{self.arguments.dataset}, its first {self.arguments.classes} "
             f"classes at {self.size} pixels: {train} images to train on, "
@@ -139,9 +187,10 @@ class Images:
         ]
         return functools.reduce(tf.data.Dataset.concatenate, epochs)
 
-    def _arrays(self, split):
+    def _arrays(self, split, most=None):
+        count = min(split.size, most or split.size)
         [whole] = ke.data.evaluation_batches(
-            split, batch_size=split.size, patch_size=self.size
+            split, batch_size=count, patch_size=self.size, count=count
         )
         return [array.numpy() for array in whole]
 
@@ -172,8 +221,7 @@ class HeldOutAccuracy(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         # Moving averages lag behind. They are not used in training.
         if self.measures:
-            pixels = self.images.plain[0][:CALIBRATION_IMAGES]
-            ke.calibrate(self.model, pixels)
+            ke.calibrate(self.model, self.images.plain[0])
         self.by_epoch.append(accuracy(self.model, self.images.held_out))
 
 
@@ -187,8 +235,6 @@ def run(make, images, arguments, seed):
     """Trains a model; returns held-out accuracies and the test accuracy."""
     keras.utils.set_random_seed(seed)
     model, recipe = make(arguments)
-    if seed == 0:
-        print(f"\n{recipe}", flush=True)
     measures = recipe.stages[-1].statistics == "measured"
     held_out = HeldOutAccuracy(images, measures)
     recipe.fit(
@@ -206,26 +252,23 @@ def run(make, images, arguments, seed):
 
 def print_table(found):
     """Prints means over the seeds, and how many epochs are saved."""
-    scratch = np.mean([curve for curve, _ in found["from scratch"]], axis=0)
-    print(f"\n{'':<16}{'held-out top-1':>28}{'test top-1':>28}{'epochs':>10}")
+    means = {
+        name: np.mean([curve for curve, _ in runs], axis=0)
+        for name, runs in found.items()
+    }
+    last = list(means)[-1]
+    print(f"\n{'':<20}{'held-out top-1':>28}{'test top-1':>28}{'epochs':>8}")
     for name, runs in found.items():
-        mean = np.mean([curve for curve, _ in runs], axis=0)
         cells = [
             spread([curve[-1] for curve, _ in runs]),
             spread([top1 for _, top1 in runs]),
         ]
-        epochs = first_epoch(mean, scratch.max())
-        print(f"{name:<16}{cells[0]:>28}{cells[1]:>28}{epochs or '-':>10}")
+        epochs = first_epoch(means[name], means[last].max())
+        print(f"{name:<20}{cells[0]:>28}{cells[1]:>28}{epochs or '-':>8}")
     print(
         "epochs: until the mean held-out accuracy reaches the best of "
-        "training from scratch."
+        f"'{last}'."
     )
-    first, other = (
-        first_epoch(np.mean([c for c, _ in runs], axis=0), scratch.max())
-        for runs in found.values()
-    )
-    if first:
-        print(f"from scratch / fine-tuned, in epochs: {other / first:.1f}")
 
 
 def first_epoch(curve, accuracy):

