@@ -17,6 +17,7 @@ import dataclasses
 
 from keras_elastic import checks
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import WidthTable
@@ -54,7 +55,7 @@ class Stage(Table):
 
 
 @dataclasses.dataclass(frozen=True)
-class EfficientNet(Table):
+class EfficientNet(FamilyTable):
     """A space of EfficientNet-like networks, and the plan of each.
 
     Every block has a shortcut, also the first of a stage, where the stride or
@@ -399,6 +400,13 @@ NETWORKS = {
         (1, 4, 4, 4, 4, 6, 6),
         (1, 3, 3, 3, 3, 3, 1),
     ),
+    "attentivenas_a1": _attentivenas(
+        224,
+        (16, 16, 24, 32, 64, 112, 192, 216, 1984),
+        (3, 3, 3, 5, 3, 5, 3),
+        (1, 4, 4, 4, 4, 6, 6),
+        (1, 3, 3, 3, 3, 3, 1),
+    ),
     "attentivenas_a2": _attentivenas(
         224,
         (16, 16, 24, 32, 64, 112, 200, 224, 1984),
@@ -406,12 +414,26 @@ NETWORKS = {
         (1, 4, 5, 4, 4, 6, 6),
         (1, 3, 3, 3, 3, 4, 1),
     ),
+    "attentivenas_a3": _attentivenas(
+        224,
+        (16, 16, 24, 32, 64, 112, 208, 224, 1984),
+        (3, 3, 3, 5, 3, 3, 3),
+        (1, 4, 4, 4, 4, 6, 6),
+        (2, 3, 3, 4, 3, 5, 1),
+    ),
     "attentivenas_a4": _attentivenas(
         256,
         (16, 16, 24, 32, 64, 112, 192, 216, 1984),
         (3, 3, 3, 5, 3, 5, 3),
         (1, 4, 4, 5, 4, 6, 6),
         (1, 3, 3, 4, 3, 5, 1),
+    ),
+    "attentivenas_a5": _attentivenas(
+        256,
+        (16, 16, 24, 32, 72, 112, 192, 216, 1792),
+        (3, 3, 3, 5, 3, 3, 3),
+        (1, 4, 5, 4, 4, 6, 6),
+        (1, 3, 3, 3, 4, 6, 1),
     ),
     "attentivenas_a6": _attentivenas(
         288,

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from keras_elastic.families.inverted_residual import add_inverted_residual
 from keras_elastic.families.strides import limit_strides
-from keras_elastic.families.table import Table
+from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
@@ -122,7 +122,7 @@ class MobileNetV2(WidthTable):
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoSlimMobileNetV2(Table):
+class AutoSlimMobileNetV2(FamilyTable):
     """MobileNet v2 with a width gene for every layer, in channels.
 
     The width genes are the stem, the outputs of the stages, the hidden layers

@@ -12,6 +12,7 @@ import dataclasses
 
 from keras_elastic.families.inverted_residual import add_inverted_residual
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import PlanBuilder
@@ -43,7 +44,7 @@ class ElasticStage(Table):
 
 
 @dataclasses.dataclass(frozen=True)
-class OnceForAll(Table):
+class OnceForAll(FamilyTable):
     """A space of networks of inverted residual blocks, and the plan of each.
 
     A network is a stem, one block without expansion, elastic stages and a
@@ -56,8 +57,8 @@ class OnceForAll(Table):
     input is as wide as its output: in the published tables, all blocks of a
     stage but the first. There is no other shortcut.
 
-    Strided layers pad by "same" as in TensorFlow, more at the end than at the
-    beginning; the release pads both sides alike.
+    The release pads strided layers on both sides alike, and normalizes pixels
+    by channel: `convention="torch"`.
 
     Args:
         name: String. Name of the space.

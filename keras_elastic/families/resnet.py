@@ -20,7 +20,7 @@ References:
 import dataclasses
 
 from keras_elastic.families.strides import limit_strides
-from keras_elastic.families.table import Table
+from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import PlanBuilder
@@ -93,7 +93,7 @@ class SlimmableResNet(WidthTable):
 
 
 @dataclasses.dataclass(frozen=True)
-class OnceForAllResNetD(Table):
+class OnceForAllResNetD(FamilyTable):
     """ResNet-D whose depth, width and bottlenecks are elastic.
 
     The width genes are the channels inside the stem, those it puts out, and

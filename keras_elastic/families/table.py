@@ -1,8 +1,11 @@
 """What the tables of families share."""
 
 import dataclasses
+import functools
 
 from keras_elastic import checks
+from keras_elastic.families.convention import CONVENTIONS
+from keras_elastic.families.convention import as_torch
 from keras_elastic.spaces import SearchSpace
 
 
@@ -43,7 +46,42 @@ def make_rows(table, field, kind):
 
 
 @dataclasses.dataclass(frozen=True)
-class WidthTable(Table):
+class FamilyTable(Table):
+    """A table that is built by the convention of a library.
+
+    Args:
+        convention: `"keras"`, or `"torch"` for networks whose weights PyTorch
+            has trained: other zeros around strided layers, another epsilon,
+            and pixels normalized by channel. See `families/convention.py`.
+    """
+
+    convention: str = dataclasses.field(default="keras", kw_only=True)
+
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        if "plan" in vars(cls):
+            cls.plan = _by_convention(cls.plan)
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.one_of(CONVENTIONS, convention=self.convention)
+
+
+def _by_convention(write):
+    """Makes the method `plan` of a table follow its convention."""
+
+    @functools.wraps(write)
+    def plan(self, genes, classes):
+        written = write(self, genes, classes)
+        if self.convention == "keras":
+            return written
+        return as_torch(written, keep_epsilon=hasattr(self, "epsilon"))
+
+    return plan
+
+
+@dataclasses.dataclass(frozen=True)
+class WidthTable(FamilyTable):
     """A table whose genes are the resolution and one width for all layers.
 
     Args:

@@ -43,7 +43,7 @@ class InitialWeights:
         """
         weights = {
             operation.name: layer.get_weights()
-            for operation, layer in _layers(supernet)
+            for operation, layer in layers_of(supernet)
         }
         return cls(name, weights, labels, names)
 
@@ -96,7 +96,7 @@ class InitialWeights:
         plan = supernet.family.plan(supernet.space.largest, supernet.classes)
         shared = self._shared_classes(supernet.classes, labels)
         values = []
-        for operation, layer in _layers(supernet):
+        for operation, layer in layers_of(supernet):
             given = self._given(operation, layer)
             if operation.name == plan.classifier:
                 given = _with_columns(layer.get_weights(), given, *shared)
@@ -157,8 +157,8 @@ class InitialWeights:
         return {**unique, **{n: p for p, n in enumerate(self.labels)}}
 
 
-def _layers(supernet):
-    """Pairs of each operation of a supernet's plan that has a layer, and it."""
+def layers_of(supernet):
+    """Yields each operation of a supernet's plan that has a layer, and it."""
     plan = supernet.family.plan(supernet.space.largest, supernet.classes)
     for block in plan.blocks:
         for operation in block.every_operation:

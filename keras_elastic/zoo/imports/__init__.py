@@ -1,0 +1,1 @@
+"""Supernets that others have published, read from their files."""
