@@ -3,6 +3,8 @@
 python -m keras_elastic list
 python -m keras_elastic info bignas_digits
 python -m keras_elastic load bignas_digits --flops=6e5 --export=served
+python -m keras_elastic import attentivenas --checkpoint=FILE --out=DIR \
+    --calibrate=IMAGES
 """
 
 import argparse
@@ -16,6 +18,8 @@ from keras_elastic import zoo
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
 from keras_elastic.untrusted import printable
+from keras_elastic.zoo.imports.importing import import_entry
+from keras_elastic.zoo.imports.kinds import KINDS
 from keras_elastic.zoo.preset import is_preset
 from keras_elastic.zoo.preset import uncompiled
 
@@ -25,6 +29,7 @@ QUANTIZATIONS = ("float16", "dynamic", "int8")
 # What stands around the zoo's table in a Markdown file.
 BEGIN, END = "<!-- zoo -->\n", "<!-- /zoo -->"
 _CALIBRATION_IMAGES = 200
+_IMPORT_IMAGES = 4000
 
 
 def main(argv=None) -> int:
@@ -55,6 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_list(commands)
     _add_info(commands)
     _add_load(commands)
+    _add_import(commands)
     return parser
 
 
@@ -110,6 +116,28 @@ def _add_load(commands):
     )
     command.add_argument("--data_dir", help="folder of data in TFDS form")
     command.set_defaults(run=run_load)
+
+
+def _add_import(commands):
+    command = commands.add_parser(
+        "import", help="make an entry of a supernet that others published"
+    )
+    command.add_argument("kind", metavar="KIND", choices=sorted(KINDS))
+    command.add_argument(
+        "--checkpoint", metavar="FILE", required=True, help="their file"
+    )
+    command.add_argument(
+        "--out", metavar="DIR", required=True, help="folder to write to"
+    )
+    command.add_argument(
+        "--calibrate",
+        metavar="IMAGES",
+        required=True,
+        help="training images of ImageNet to measure statistics on, some "
+        "thousands: a folder of images or a name of TensorFlow Datasets",
+    )
+    command.add_argument("--data_dir", help="folder of data in TFDS form")
+    command.set_defaults(run=run_import)
 
 
 def _add_name(command):
@@ -223,6 +251,30 @@ def run_load(arguments) -> None:
         return
     written, following = _export(model, arguments, dataset)
     print(printable(f"Wrote {written}.\nNext: {following}"))
+
+
+def run_import(arguments) -> None:
+    """Makes an entry of a file that others have published."""
+    out = files.as_path(out=arguments.out)
+    with files.refusing(out=out):
+        files.try_writing(out)
+    dataset = data.load_dataset(
+        arguments.calibrate, arguments.data_dir, limit=_IMPORT_IMAGES
+    )
+    size = max(KINDS[arguments.kind].make_family().space.resolution)
+    # Read again for each network: all at once may not fit into memory.
+    batches = data.evaluation_batches(
+        dataset.train, batch_size=64, patch_size=size
+    )
+    entry = import_entry(arguments.kind, arguments.checkpoint, out, batches)
+    print(
+        printable(
+            f"Wrote {out}: {len(entry.front.rows)} networks that its authors "
+            f"report, calibrated on {dataset.train.size} images.\n"
+            f"Next: python -m keras_elastic load {out} "
+            f"--flops={short(entry.front.rows[-1].flops)}"
+        )
+    )
 
 
 def _check_budget(arguments):

@@ -190,6 +190,7 @@ NAMES = {
         "Entry",
         "entry_names",
         "find_entry",
+        "import_checkpoint",
         "list_models",
         "load",
         "load_supernet",

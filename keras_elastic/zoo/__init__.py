@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
         "entry": ["Entry"],
+        "imports.importing": ["import_checkpoint"],
         "listing": ["list_models"],
         "loading": ["load"],
         "places": ["entry_names", "find_entry"],

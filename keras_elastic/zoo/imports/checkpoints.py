@@ -52,7 +52,7 @@ def read_checkpoint(path):
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0][:200]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ValueError(
             "`checkpoint` must be a whole file of tensors, written by "
             f"`torch.save`. Received: {str(path)!r} ({reason}). Download it "
