@@ -19,6 +19,7 @@ References:
 
 import dataclasses
 
+from keras_elastic import checks
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import WidthTable
@@ -49,15 +50,19 @@ class SlimmableResNet(WidthTable):
         total_strides: Integer, how much the network divides the image by, or
             `None` for the published 32. 8 suits images of 32 pixels, 16 suits
             64. A max pooling that would not stride is left out.
+        stem_divisor: Integer. The stem's channels are a multiple of it: 8, or
+            2 in MutualNet's release.
     """
 
     stem: int = 64
     channels: tuple[int, ...] = (256, 512, 1024, 2048)
     depth: tuple[int, ...] = (3, 4, 6, 3)
     total_strides: int | None = None
+    stem_divisor: int = 8
 
     def __post_init__(self):
         super().__post_init__()
+        checks.positive_integer(stem_divisor=self.stem_divisor)
         stage_strides(self)
 
     def plan(self, genes, classes: int):
@@ -74,7 +79,9 @@ class SlimmableResNet(WidthTable):
         stem_strides, pool_strides, *strides = stage_strides(self)
         builder = PlanBuilder(genes.resolution)
         with builder.block("stem"):
-            filters = round_channels(self.stem * percent, scale=100)
+            filters = round_channels(
+                self.stem * percent, self.stem_divisor, scale=100
+            )
             add_convolution(builder, "conv", filters, 7, stem_strides)
             add_max_pooling(builder, pool_strides)
         for stage, channels in enumerate(self.channels):

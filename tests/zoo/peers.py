@@ -77,6 +77,12 @@ class Peer:
             x, weights, None, stride, kernel // 2, groups=x.shape[1]
         )
 
+    def depthwise_at(self, x, name, stride):
+        """Of a stock layer with a kernel of 3."""
+        shape = (x.shape[1], 1, 3, 3)
+        weights = self.weight(f"{name}.weight", shape, 1 / 3)
+        return F.conv2d(x, weights, None, stride, 1, groups=x.shape[1])
+
     def squeeze_excite(self, x, name):
         channels = x.shape[1]
         narrow = divisible(channels // 4)
@@ -259,3 +265,64 @@ def ofa_resnet50(peer, x, arch, net):
         number += most
     x = x.mean((2, 3))
     return peer.dense(x, "classifier.linear.linear", net["classes"])
+
+
+def slimmable(peer, x, arch, net):
+    """US-Net's and MutualNet's networks at a width in percent.
+
+    `net`: `blocks`, each a kind with filters, strides and, of MobileNet v2, the
+    expansion; `stem` (filters, kernel), `last` or `None`, `classes`.
+    """
+    width = arch.width[0] / 100
+    filters, kernel = net["stem"]
+    stem = divisible(filters * width * 4) // 4 if kernel == 7 else None
+    x = peer.conv(
+        x, "features.0.0", stem or divisible(filters * width), kernel, 2
+    )
+    x = peer.norm(x, "features.0.1")
+    x = F.max_pool2d(F.relu(x), 3, 2, 1) if kernel == 7 else F.relu6(x)
+    for number, (kind, filters, *options) in enumerate(net["blocks"], 1):
+        x = kind(
+            peer, x, f"features.{number}", divisible(filters * width), *options
+        )
+    if net["last"]:
+        number += 1
+        x = peer.conv(x, f"features.{number}.0", net["last"])
+        x = F.relu6(peer.norm(x, f"features.{number}.1"))
+    return peer.dense(x.mean((2, 3)), "classifier.0", net["classes"])
+
+
+def separable(peer, x, name, filters, stride):
+    x = peer.depthwise_at(x, f"{name}.body.0", stride)
+    x = F.relu6(peer.norm(x, f"{name}.body.1"))
+    x = peer.conv(x, f"{name}.body.3", filters)
+    return F.relu6(peer.norm(x, f"{name}.body.4"))
+
+
+def linear_bottleneck(peer, x, name, filters, stride, expansion, residual):
+    y, place = x, 0
+    if expansion != 1:
+        y = peer.conv(y, f"{name}.body.0", x.shape[1] * expansion)
+        y = F.relu6(peer.norm(y, f"{name}.body.1"))
+        place = 3
+    y = peer.depthwise_at(y, f"{name}.body.{place}", stride)
+    y = F.relu6(peer.norm(y, f"{name}.body.{place + 1}"))
+    y = peer.conv(y, f"{name}.body.{place + 3}", filters)
+    y = peer.norm(y, f"{name}.body.{place + 4}")
+    return x + y if residual else y
+
+
+def bottleneck(peer, x, name, filters, stride, residual):
+    y, shortcut, hidden = x, x, filters // 4
+    for place, channels, kernel, strides in (
+        (0, hidden, 1, 1),
+        (3, hidden, 3, stride),
+        (6, filters, 1, 1),
+    ):
+        y = peer.conv(y, f"{name}.body.{place}", channels, kernel, strides)
+        y = peer.norm(y, f"{name}.body.{place + 1}")
+        y = y if place == 6 else F.relu(y)
+    if not residual:
+        shortcut = peer.conv(x, f"{name}.shortcut.0", filters, 1, stride)
+        shortcut = peer.norm(shortcut, f"{name}.shortcut.1")
+    return F.relu(y + shortcut)

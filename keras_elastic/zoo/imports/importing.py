@@ -34,12 +34,14 @@ def import_checkpoint(kind, weights):
 
     References:
     - Once-for-All (Cai et al., ICLR 2020), AttentiveNAS (Wang et al., CVPR
-      2021) and AlphaNet (Wang et al., ICML 2021), and their releases.
+      2021), AlphaNet (Wang et al., ICML 2021), US-Net (Yu and Huang, ICCV
+      2019) and MutualNet (Yang et al., ECCV 2020), and their releases.
 
     Args:
         kind: String. `"ofa_mobilenet_v3"`, `"ofa_mobilenet_v3_w1.2"`,
-            `"ofa_proxyless"`, `"ofa_resnet50"`, `"attentivenas"` or
-            `"alphanet"`.
+            `"ofa_proxyless"`, `"ofa_resnet50"`, `"attentivenas"`,
+            `"alphanet"`, `"us_mobilenet_v1"` or `_v2`,
+            `"mutualnet_mobilenet_v1"` or `_v2`, or `"mutualnet_resnet50"`.
         weights: Path of a file of PyTorch, or a dictionary from names to
             arrays.
 
@@ -61,19 +63,20 @@ def import_checkpoint(kind, weights):
     """
     if not isinstance(weights, dict):
         weights = read_checkpoint(weights)
-    release = KINDS[kind]
     arrays = {
         name: array
         for name, array in plain_names(weights).items()
         if not name.endswith(_DROPPED)
     }
-    supernet = Supernet(release.make_family(), _classes(kind, arrays))
+    family = KINDS[kind].make_family()
+    supernet = Supernet(family, _classes(kind, family, arrays))
     _set_weights(kind, supernet, Weights(arrays))
     return supernet
 
 
-def _classes(kind, arrays):
-    name = "classifier.linear.bias"
+def _classes(kind, family, arrays):
+    plan = family.plan(family.space.largest, 1)
+    name = f"{KINDS[kind].names(plan)[plan.classifier]}.bias"
     if name not in arrays or arrays[name].ndim != 1:
         raise ValueError(
             f"`weights` must be those of '{kind}', with a classifier "
@@ -218,6 +221,9 @@ Only the statistics of the normalizations were measured when this was imported.
 The accuracies of `front.csv` are those that the authors print for networks of
 these architectures. Those of Once-for-All were fine-tuned for 25 or 75 epochs
 before: without that, expect less. `search.py` measures them on ImageNet.
+Where the authors crop the middle of an image, this library takes its whole
+central square, and where they enlarge or shrink by bilinear interpolation, it
+does by bicubic.
 
 | network | top-1, as printed |
 |---|---|

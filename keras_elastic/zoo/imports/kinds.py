@@ -62,6 +62,27 @@ def _ofa(family, naming, networks):
     )
 
 
+def _slimmable(family, networks, **changes):
+    return Kind(
+        family=family,
+        changes={"convention": "torch", **changes},
+        names=names.slimmable,
+        published=networks,
+        source="Universally Slimmable Networks (Yu and Huang, ICCV 2019), "
+        "github.com/JiahuiYu/slimmable_networks",
+        license="CC BY-NC 4.0",
+    )
+
+
+def _mutualnet(family, networks, **changes):
+    return dataclasses.replace(
+        _slimmable(family, networks, **changes),
+        source="MutualNet (Yang et al., ECCV 2020), "
+        "github.com/taoyang1122/MutualNet",
+        license="MIT",
+    )
+
+
 KINDS = {
     "ofa_mobilenet_v3": _ofa(
         "ofa_mobilenet_v3", names.ofa_mobilenet_v3, published.OFA_MOBILENET_V3
@@ -99,5 +120,20 @@ KINDS = {
         "facebookresearch/AlphaNet",
         license="CC BY-NC 4.0",
         unused=("shortcut.conv.weight",),
+    ),
+    "us_mobilenet_v1": _slimmable("mobilenet_v1", published.US_MOBILENET_V1),
+    "us_mobilenet_v2": _slimmable("mobilenet_v2", published.US_MOBILENET_V2),
+    "mutualnet_mobilenet_v1": _mutualnet(
+        "mobilenet_v1", published.MUTUALNET_MOBILENET_V1
+    ),
+    "mutualnet_mobilenet_v2": _mutualnet(
+        "mobilenet_v2", published.MUTUALNET_MOBILENET_V2
+    ),
+    "mutualnet_resnet50": _mutualnet(
+        "slimmable_resnet50",
+        (),
+        width=tuple(range(70, 101, 5)),
+        # Its stem is rounded as the blocks' bottlenecks are.
+        stem_divisor=2,
     ),
 }

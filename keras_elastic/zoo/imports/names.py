@@ -89,3 +89,63 @@ def _blocks(plan, layers):
         for number, block in enumerate(blocks)
         for ours, theirs in layers.items()
     }
+
+
+# Layers of a sequence, of which every third is an activation.
+_SEPARABLE = {
+    "depthwise": "0",
+    "depthwise_norm": "1",
+    "pointwise": "3",
+    "pointwise_norm": "4",
+}
+_EXPANDED = {
+    "expand": "0",
+    "expand_norm": "1",
+    "depthwise": "3",
+    "depthwise_norm": "4",
+    "project": "6",
+    "project_norm": "7",
+}
+_NOT_EXPANDED = {
+    "depthwise": "0",
+    "depthwise_norm": "1",
+    "project": "3",
+    "project_norm": "4",
+}
+_SLIMMABLE_BOTTLENECK = {
+    "reduce": "body.0",
+    "reduce_norm": "body.1",
+    "conv": "body.3",
+    "conv_norm": "body.4",
+    "expand": "body.6",
+    "expand_norm": "body.7",
+    "shortcut": "shortcut.0",
+    "shortcut_norm": "shortcut.1",
+}
+
+
+def slimmable(plan):
+    """MobileNets and ResNets of US-Net's code, and of MutualNet's."""
+    found = {"head_classifier": "classifier.0"}
+    for number, block in enumerate(plan.blocks):
+        names = {operation.name for operation in block.every_operation}
+        for ours, theirs in _slimmable_layers(block.name, names).items():
+            found[f"{block.name}_{ours}"] = f"features.{number}.{theirs}"
+    return found
+
+
+def _slimmable_layers(block, names):
+    if f"{block}_pointwise" in names:
+        return _in_body(_SEPARABLE)
+    if f"{block}_reduce" in names:
+        return _SLIMMABLE_BOTTLENECK
+    if f"{block}_expand" in names:
+        return _in_body(_EXPANDED)
+    if f"{block}_depthwise" in names:
+        return _in_body(_NOT_EXPANDED)
+    # The stem, and the last convolution of MobileNet v2.
+    return {"conv": "0", "norm": "1", "conv_norm": "1"}
+
+
+def _in_body(layers):
+    return {ours: f"body.{theirs}" for ours, theirs in layers.items()}

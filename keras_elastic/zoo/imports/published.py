@@ -1,14 +1,21 @@
-"""The networks that the authors of Once-for-All took out of its supernets.
+"""The networks that the authors of releases report.
 
-Facts of the release (`ofa_specialized`): for each network the device and the
-latency that it was found for, its top-1 on ImageNet after its own fine-tuning
-(25 or 75 epochs), its resolution, and kernel and expansion of each block: a
-digit a block, a word a stage. Of networks that are equal in all that one is
-named.
+Once-for-All: facts of the release (`ofa_specialized`): for each network the
+device and the latency that it was found for, its top-1 on ImageNet after its own
+fine-tuning (25 or 75 epochs), its resolution, and kernel and expansion of each
+block: a digit a block, a word a stage. Of networks that are equal in all that
+one is named.
 
-Reference:
+US-Net and MutualNet: width in percent, and for MutualNet resolution, with top-1
+on ImageNet in percent, of the tables of the releases. US-Net's other widths are
+no whole percents.
+
+References:
 - Once-for-All: Train One Network and Specialize it for Efficient Deployment
   (Cai et al., ICLR 2020), and the files of its release.
+- Universally Slimmable Networks and Improved Training Techniques (Yu and Huang,
+  ICCV 2019), and the README of its release.
+- MutualNet (Yang et al., ECCV 2020), and its release.
 """
 
 from typing import NamedTuple
@@ -340,3 +347,98 @@ _PROXYLESS = (
 OFA_MOBILENET_V3 = _read(_MOBILENET_V3, (4,) * 5)
 OFA_MOBILENET_V3_W12 = _read(_MOBILENET_V3_W12, (4,) * 5)
 OFA_PROXYLESS = _read(_PROXYLESS, (*(4,) * 5, 1))
+
+_US_MOBILENET_V1 = (
+    (100, 224, 71.8),
+    (95, 224, 71.6),
+    (90, 224, 71.3),
+    (85, 224, 70.6),
+    (80, 224, 69.8),
+    (75, 224, 69.5),
+    (70, 224, 68.8),
+    (65, 224, 67.8),
+    (60, 224, 66.8),
+    (55, 224, 65.6),
+    (50, 224, 64.2),
+    (45, 224, 62.7),
+    (40, 224, 61.0),
+    (35, 224, 59.0),
+    (30, 224, 57.3),
+    (25, 224, 55.7),
+)
+
+_US_MOBILENET_V2 = (
+    (100, 224, 71.5),
+    (95, 224, 71.2),
+    (90, 224, 71.1),
+    (85, 224, 70.6),
+    (80, 224, 70.0),
+    (75, 224, 69.6),
+    (70, 224, 68.9),
+    (65, 224, 68.3),
+    (60, 224, 67.6),
+    (55, 224, 65.6),
+    (50, 224, 65.1),
+    (45, 224, 64.2),
+    (40, 224, 63.4),
+    (35, 224, 62.3),
+)
+
+_MUTUALNET_V1 = (
+    (100, 224, 72.4),
+    (95, 224, 71.7),
+    (90, 224, 71.2),
+    (100, 192, 70.9),
+    (95, 192, 70.6),
+    (90, 192, 70.2),
+    (85, 192, 69.7),
+    (80, 192, 69.1),
+    (75, 192, 68.4),
+    (85, 160, 67.7),
+    (80, 160, 67.2),
+    (75, 160, 66.5),
+    (70, 160, 65.6),
+    (65, 160, 64.7),
+    (60, 160, 63.5),
+    (50, 160, 60.3),
+    (45, 160, 58.9),
+    (35, 160, 54.4),
+    (25, 192, 52.7),
+    (25, 160, 50.1),
+    (25, 128, 45.5),
+)
+
+_MUTUALNET_V2 = (
+    (100, 224, 72.9),
+    (95, 224, 72.7),
+    (90, 224, 72.4),
+    (85, 224, 72.0),
+    (100, 192, 71.8),
+    (95, 192, 71.6),
+    (90, 192, 71.4),
+    (85, 192, 71.0),
+    (80, 192, 70.4),
+    (75, 192, 70.1),
+    (70, 192, 69.6),
+    (75, 160, 68.3),
+    (70, 160, 67.6),
+    (85, 128, 65.8),
+    (70, 128, 64.2),
+)
+
+
+def _by_width(table):
+    return tuple(
+        Published(
+            f"{width} % at {resolution}",
+            round(top1 / 100, 4),
+            Architecture(resolution, (width,), (), (), ()),
+        )
+        for width, resolution, top1 in table
+    )
+
+
+US_MOBILENET_V1 = _by_width(_US_MOBILENET_V1)
+US_MOBILENET_V2 = _by_width(_US_MOBILENET_V2)
+MUTUALNET_MOBILENET_V1 = _by_width(_MUTUALNET_V1)
+MUTUALNET_MOBILENET_V2 = _by_width(_MUTUALNET_V2)

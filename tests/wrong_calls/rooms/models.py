@@ -50,7 +50,12 @@ def doors():
         "build",
         ke.build,
         {"name": "mobilenet_v3_small"},
-        {"name": "name", "classes": "positive integer"},
+        {
+            "name": "name",
+            "classes": "positive integer?",
+            "weights": "choice?",
+            "resolution": "positive integer?",
+        },
     )
     yield Door(
         "models.build_child",

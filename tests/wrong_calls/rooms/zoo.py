@@ -18,6 +18,12 @@ def doors():
     yield Door(
         "zoo.find_entry", zoo.find_entry, {}, {"name_or_folder": "entry"}
     )
+    yield Door(
+        "zoo.import_checkpoint",
+        zoo.import_checkpoint,
+        {"kind": "attentivenas", "weights": "no_such.pth"},
+        {"kind": "choice", "weights": "path"},
+    )
     yield Door("zoo.load_teacher", zoo.load_teacher, {}, {"name": "entry"})
     yield Door(
         "zoo.read_recipe",

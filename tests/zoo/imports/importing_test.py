@@ -78,6 +78,62 @@ ATTENTIVENAS = {
 }
 RESNET = {"blocks": (4, 4, 6, 4), "classes": CLASSES}
 
+MOBILENET_V1 = {
+    "stem": (32, 3),
+    "blocks": [
+        (peers.separable, filters, stride if index == 0 else 1)
+        for filters, count, stride in (
+            (64, 1, 1),
+            (128, 2, 2),
+            (256, 2, 2),
+            (512, 6, 2),
+            (1024, 2, 2),
+        )
+        for index in range(count)
+    ],
+    "last": None,
+    "classes": CLASSES,
+}
+MOBILENET_V2 = {
+    "stem": (32, 3),
+    "blocks": [
+        (
+            peers.linear_bottleneck,
+            filters,
+            stride if index == 0 else 1,
+            expansion,
+            index > 0,
+        )
+        for expansion, filters, count, stride in (
+            (1, 16, 1, 1),
+            (6, 24, 2, 2),
+            (6, 32, 3, 2),
+            (6, 64, 4, 2),
+            (6, 96, 3, 1),
+            (6, 160, 3, 2),
+            (6, 320, 1, 1),
+        )
+        for index in range(count)
+    ],
+    "last": 1280,
+    "classes": CLASSES,
+}
+SLIMMABLE_RESNET = {
+    "stem": (64, 7),
+    "blocks": [
+        (peers.bottleneck, filters, stride if index == 0 else 1, index > 0)
+        for filters, count, stride in (
+            (256, 3, 1),
+            (512, 4, 2),
+            (1024, 6, 2),
+            (2048, 3, 2),
+        )
+        for index in range(count)
+    ],
+    "last": None,
+    "classes": CLASSES,
+}
+
 # The function of the network, its sizes, and the epsilon of the release.
 PEERS = {
     "ofa_mobilenet_v3": ("once_for_all", V3, 1e-5),
@@ -85,6 +141,9 @@ PEERS = {
     "ofa_proxyless": ("once_for_all", PROXYLESS, 1e-3),
     "ofa_resnet50": ("ofa_resnet50", RESNET, 1e-5),
     "attentivenas": ("attentivenas", ATTENTIVENAS, 1e-5),
+    "us_mobilenet_v1": ("slimmable", MOBILENET_V1, 1e-5),
+    "us_mobilenet_v2": ("slimmable", MOBILENET_V2, 1e-5),
+    "mutualnet_resnet50": ("slimmable", SLIMMABLE_RESNET, 1e-5),
 }
 
 
