@@ -1,10 +1,10 @@
 """The networks that the authors of releases report.
 
-Once-for-All: facts of the release (`ofa_specialized`): for each network the
-device and the latency that it was found for, its top-1 on ImageNet after its own
-fine-tuning (25 or 75 epochs), its resolution, and kernel and expansion of each
-block: a digit a block, a word a stage. Of networks that are equal in all that
-one is named.
+Once-for-All: facts of the release (`ofa_specialized`). For each network the
+device and the latency that it was found for, its top-1 on ImageNet after its
+own fine-tuning (25 or 75 epochs), its resolution, and kernel and expansion of
+each block: a digit a block, a word a stage. Of networks that are equal in all
+that one is named.
 
 US-Net and MutualNet: width in percent, and for MutualNet resolution, with top-1
 on ImageNet in percent, of the tables of the releases. US-Net's other widths are

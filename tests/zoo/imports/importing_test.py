@@ -1,4 +1,6 @@
-"""Tests of importing.py, kinds.py, names.py, layouts.py and published.py."""
+"""Tests of `zoo/imports/kinds.py`, `zoo/imports/names.py`,
+`zoo/imports/layouts.py` and `zoo/imports/published.py`, too.
+"""
 
 import dataclasses
 
