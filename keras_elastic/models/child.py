@@ -5,6 +5,7 @@ import functools
 import keras
 
 from keras_elastic import checks
+from keras_elastic.layers.elastic_squeeze_excite import ONE_PLUS_TANH
 from keras_elastic.models import class_names
 from keras_elastic.spaces import plan as primitives
 
@@ -130,13 +131,19 @@ def _(operation: primitives.SqueezeExcite, inputs, layers):
         activation=operation.activation,
         name=f"{name}_reduce",
     )(pooled)
+    is_sum = operation.gate == ONE_PLUS_TANH
     gate = layers.Conv2D(
         operation.channels,
         1,
-        activation=operation.gate,
+        activation="tanh" if is_sum else operation.gate,
+        kernel_initializer="zeros" if is_sum else "glorot_uniform",
         name=f"{name}_expand",
     )(narrow)
-    return layers.Multiply(name=f"{name}_excite")([inputs, gate])
+    excited = layers.Multiply(name=f"{name}_excite")([inputs, gate])
+    if is_sum:
+        # Of stock layers: x (1 + tanh z) is x + x tanh z.
+        return layers.Add(name=f"{name}_sum")([inputs, excited])
+    return excited
 
 
 @_build.register

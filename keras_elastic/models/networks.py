@@ -13,12 +13,13 @@ def build(name, classes=1000, **options):
     Args:
         name: String. One of `keras_elastic.families.network_names()`, which
             are built of stock layers, or `"basisnet_mobilenet_v2"`,
-            `"basisnet_mobilenet_v3"` or `"condconv_efficientnet_b0"`.
+            `"basisnet_mobilenet_v3"`, `"condconv_efficientnet_b0"` or
+            `"condconv_mobilenet_v3_large"`.
         classes: Integer. Number of classes.
         **options: Variants of a BasisNet or CondConv net, fields of
             `BasisNetVariant` and `CondConvVariant`: `num_bases`,
             `first_basis_block`, `last_basis_block`, `resolution`, `dropout`,
-            `method` and `dtype`; of a BasisNet also `width`,
+            `width`, `method` and `dtype`; of a BasisNet also
             `light_resolution`, `light_width`, `activation` and
             `exit_threshold`. Widths are in percent.
 
