@@ -65,7 +65,8 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         checks.positive_integer(reduced=reduced)
         self.reduced = checks.plain(reduced)
         self.activation = slicing.check_activation(activation=activation)
-        self.is_identity_first = gate == ONE_PLUS_TANH
+        is_name = isinstance(gate, str)
+        self.is_identity_first = is_name and gate == ONE_PLUS_TANH
         self.gate = (
             one_plus_tanh
             if self.is_identity_first

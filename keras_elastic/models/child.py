@@ -131,19 +131,30 @@ def _(operation: primitives.SqueezeExcite, inputs, layers):
         activation=operation.activation,
         name=f"{name}_reduce",
     )(pooled)
-    is_sum = operation.gate == ONE_PLUS_TANH
+    if operation.gate == ONE_PLUS_TANH:
+        return _attend_by_tanh(operation, inputs, narrow, layers)
     gate = layers.Conv2D(
         operation.channels,
         1,
-        activation="tanh" if is_sum else operation.gate,
-        kernel_initializer="zeros" if is_sum else "glorot_uniform",
+        activation=operation.gate,
         name=f"{name}_expand",
     )(narrow)
-    excited = layers.Multiply(name=f"{name}_excite")([inputs, gate])
-    if is_sum:
-        # Of stock layers: x (1 + tanh z) is x + x tanh z.
-        return layers.Add(name=f"{name}_sum")([inputs, excited])
-    return excited
+    return layers.Multiply(name=f"{name}_excite")([inputs, gate])
+
+
+def _attend_by_tanh(operation, inputs, narrow, layers):
+    """Multiplies by 1 + tanh z, of what every export knows: 2 sigmoid(2 z)."""
+    name = operation.name
+    gate = layers.Conv2D(
+        operation.channels,
+        1,
+        kernel_initializer="zeros",
+        name=f"{name}_expand",
+    )(narrow)
+    gate = layers.Rescaling(2.0, name=f"{name}_steeper")(gate)
+    gate = layers.Activation("sigmoid", name=f"{name}_gate")(gate)
+    gate = layers.Rescaling(2.0, name=f"{name}_factor")(gate)
+    return layers.Multiply(name=f"{name}_excite")([inputs, gate])
 
 
 @_build.register

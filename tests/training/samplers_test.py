@@ -262,7 +262,9 @@ def test_random_subnets_are_apart_from_the_ends(kind):
     for archs in drawn:
         assert archs[:2].tolist() == [[32, 6], [16, 1]]
     others = np.concatenate(drawn)[:, 1].reshape(60, 4)[:, 2:]
-    assert set(others.ravel()) == {2, 3, 4, 5}
+    # Of three candidates the attentive one takes the narrowest.
+    most = 5 if kind is Sandwich else 3
+    assert set(others.ravel()) == set(range(2, most + 1))
     np.testing.assert_array_equal(
         drawn[7], sampler.draw(DS_SUPERNET, 0, 7, lambda archs: archs[:, 1])
     )

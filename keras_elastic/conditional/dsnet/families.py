@@ -10,6 +10,10 @@
 - DS-EffNet-B0: one gate after the eighth block; the blocks before it at 0.5,
   those after it at 0.75 to 1.75 by 0.05.
 
+All normalize by batches, as the release does, with statistics of each width.
+The paper's variant with group normalization is not here: it has no statistics,
+which calibration, children, gates and exports take for granted.
+
 Reference:
 - Dynamic Slimmable Network (Li et al., CVPR 2021), sections 3 and 5, and its
   release, whose DS-MBNet is this one with batch normalization: its lists of

@@ -2,6 +2,7 @@ import dataclasses
 
 import contracts
 import family_checks
+import keras
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from keras_elastic import SubnetCalibrator
 from keras_elastic import Supernet
 from keras_elastic import families
 from keras_elastic.conditional import DSNet
+from keras_elastic.export.rebuilding import rebuild
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 
@@ -116,6 +118,9 @@ def test_a_child_has_its_attention():
     expected = supernet(images, arch, statistics=statistics)
     child = supernet.child(arch, statistics)
     np.testing.assert_allclose(child(images), expected, atol=1e-4)
+    # What int8 and pruning read has it, too.
+    again = rebuild(child, keras, fold_normalizations=True)
+    np.testing.assert_allclose(again(images), expected, atol=1e-4)
     model = DSNet.from_supernet(
         supernet,
         {
