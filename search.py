@@ -4,12 +4,12 @@
     python search.py --run=bignas_digits --params=60e3 --search=evolution
     python search.py --run=runs/mine --latency_table=phone.json --latency_ms=5
     python search.py --run=runs/mine --flops=2e6 --reference=architecture.json
+    python search.py --run=runs/mine --flops=2e6 --reference=predictions.npz
 
 Scores are kept in scores.jsonl: a search that was killed goes on when the same
 command is given again, and another search scores nothing a second time.
 """
 
-import math
 import os
 import pathlib
 
@@ -17,6 +17,7 @@ import pathlib
 # drivers would bury the progress bar.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import numpy as np
 from absl import flags
 from absl import logging
 
@@ -40,11 +41,18 @@ from keras_elastic.selection import RegressionFreeSearch
 from keras_elastic.selection import SlimmingSearch
 from keras_elastic.selection import plot_front
 from keras_elastic.selection.budget import short
-from keras_elastic.spaces import Architecture
+from keras_elastic.selection.deployed import Deployed
+from keras_elastic.selection.deployed import read_reference
+from keras_elastic.selection.searches.regression_free import REWARDS
 from keras_elastic.spaces.architecture import FIELDS
 from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import places
 from keras_elastic.zoo.writing import check_data
+
+SPLITS = {
+    "held_out": evaluation.held_out_batches,
+    "test": evaluation.test_batches,
+}
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run", None, "Folder of a run, or a zoo entry's name.")
@@ -96,15 +104,24 @@ flags.DEFINE_integer("seed", 0, "Seed of the search.", lower_bound=0)
 flags.DEFINE_string(
     "reference",
     None,
-    "File of the architecture that users have now: prefer children that get "
-    "wrong few images that it gets right (REG-NAS).",
+    "What users have now: the file of an architecture, or an .npz file of the "
+    "predictions of any model (held_out, and test for the report). Prefer "
+    "children that get wrong few images that it gets right (REG-NAS).",
 )
-flags.DEFINE_float(
-    "nfr_weight",
-    1.0,
-    "Weight of the negative flip rate beside top-1.",
-    lower_bound=0.0,
-    upper_bound=1e6,
+flags.DEFINE_enum(
+    "reward",
+    "R2",
+    REWARDS,
+    "What a child is worth: top-1 (R0), few negative flips (R1) or both (R2).",
+)
+for name, text in (("lambda1", "top-1"), ("nfr_weight", "negative flips")):
+    flags.DEFINE_float(
+        name, 1.0, f"Weight of {text} in R2.", lower_bound=0, upper_bound=1e6
+    )
+flags.DEFINE_boolean(
+    "unconstrained",
+    False,
+    "Search all children, not only those that contain the architecture.",
 )
 flags.DEFINE_string("out", None, "Folder of the child. [<run>/children/...]")
 
@@ -121,7 +138,9 @@ def main(argv):
     family = entry.family
     budget = make_budget(family)
     budget.check_reachable(family, entry.classes)
-    reference = read_reference(family)
+    reference = FLAGS.reference
+    if reference is not None:
+        reference = read_reference(reference, family)
     recipe = entry.recipe
     supernet = entry.supernet()
     # What the zoo installed is not written to.
@@ -134,6 +153,8 @@ def main(argv):
     )
     evaluation.check_same_classes(entry, dataset)
     check_data(entry.folder, dataset)
+    if isinstance(reference, Deployed):
+        reference.check(dataset)
 
     # Two processes would write into the file of scores in turn.
     with scratch.locked(home), ke.data.naming_corrupt_files():
@@ -191,12 +212,15 @@ def check_flags():
     """Raises a `ValueError` for flags that do not go together."""
     if not FLAGS.run:
         raise ValueError("--run must be a run or a name of the zoo.")
-    for flag in ("flops", "params", "memory", "latency_ms", "nfr_weight"):
-        value = FLAGS[flag].value
-        if value is not None and not math.isfinite(value):
-            raise ValueError(
-                f"--{flag} must be a finite number. Received: --{flag}={value}."
-            )
+    scripts.check_finite("flops", "params", "memory", "latency_ms")
+    weights = ("lambda1", "nfr_weight")
+    scripts.check_finite(*weights)
+    scripts.check_of_no_use(
+        FLAGS.reference is None,
+        ("reward", *weights, "unconstrained"),
+        "--reference",
+    )
+    scripts.check_of_no_use(FLAGS.reward != "R2", weights, "--reward=R2")
     if (FLAGS.latency_table is None) != (FLAGS.latency_ms is None):
         raise ValueError(
             "--latency_table and --latency_ms must be given together. "
@@ -222,27 +246,12 @@ def make_budget(family):
     )
 
 
-def read_reference(family):
-    """Returns the architecture of --reference, or None."""
-    if FLAGS.reference is None:
-        return None
-    path = files.as_path(reference=FLAGS.reference)
-    if not path.is_file():
-        raise ValueError(
-            "`reference` must be a file that holds an architecture as JSON. "
-            f"Received: {str(path)!r}, which does not exist."
-        )
-    text = files.verified(path).read_text("utf-8", "replace")
-    reference = Architecture.from_json(text)
-    family.space.validate(reference)
-    return reference
-
-
-def make_search(reference=None):
+def make_search(reference=None, labels=None):
     """Returns the search of the flags, which checks them.
 
     Args:
-        reference: `Architecture` of --reference, or `None`.
+        reference: `Architecture` or `Deployed` of --reference, or `None`.
+        labels: Labels of the held-out images, for `Deployed`.
     """
     # Populations of a fifth, for five generations in all.
     part = max(4, FLAGS.candidates // 5)
@@ -258,8 +267,17 @@ def make_search(reference=None):
     }
     search = made[FLAGS.search]()
     if FLAGS.reference is not None:
+        deployed = None
+        if isinstance(reference, Deployed):
+            deployed = reference.correct("held_out", labels)
         return RegressionFreeSearch(
-            reference, lambda2=FLAGS.nfr_weight, inner=search
+            reference if deployed is None else None,
+            FLAGS.reward,
+            lambda1=FLAGS.lambda1,
+            lambda2=FLAGS.nfr_weight,
+            constrained=not FLAGS.unconstrained,
+            inner=search,
+            deployed=deployed,
         )
     if FLAGS.predictor_samples:
         return PredictorSearch(
@@ -270,7 +288,7 @@ def make_search(reference=None):
 
 def select(family, classes, scorer, budget, reference):
     """Searches, with a progress bar, and returns the selection."""
-    search = make_search(reference)
+    search = make_search(reference, scorer.labels)
     score = scorer if reference is None else scorer.correct
     progress = scripts.make_progress("candidate")
     [selection] = search.search(family, classes, score, [budget], progress)
@@ -292,13 +310,17 @@ def write_front(scorer, selection, out):
 
 def report_flips(reference, selection, scorer, recipe, dataset, out):
     """Prints and writes the flips between the reference and the child."""
-    archs = {"reference": reference, "selected": selection.arch}
-    batches = evaluation.test_batches(recipe, dataset)
-    report = FlipReport.measure(
-        {name: scorer.correct_on(arch, batches) for name, arch in archs.items()}
-    )
+    split = getattr(reference, "reported", "test")
+    batches = list(SPLITS[split](recipe, dataset))
+    if isinstance(reference, Deployed):
+        labels = np.concatenate([labels for _, labels in batches])
+        before = reference.correct(split, labels)
+    else:
+        before = scorer.correct_on(reference, batches)
+    after = scorer.correct_on(selection.arch, batches)
+    report = FlipReport.measure({"reference": before, "selected": after})
     report.write(out / "flips.csv")
-    print(f"\nOn the test split:\n{report}")
+    print(f"\nOn the {split.replace('_', '-')} split:\n{report}")
 
 
 if __name__ == "__main__":

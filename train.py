@@ -49,6 +49,7 @@ from keras_elastic import scratch
 from keras_elastic import scripts
 from keras_elastic import zoo
 from keras_elastic.conditional import BasisNetRecipe
+from keras_elastic.conditional import CondConvRecipe
 from keras_elastic.conditional import DSNetRecipe
 from keras_elastic.data.image_checks import check_images
 from keras_elastic.selection import Budget
@@ -140,7 +141,7 @@ flags.DEFINE_boolean(
     "tensorboard", False, "Write logs for TensorBoard. Needs the extra of it."
 )
 recipe_flags = scripts.define_flags(
-    Recipe, BasisNetRecipe, DSNetRecipe, skip=("name",)
+    Recipe, BasisNetRecipe, CondConvRecipe, DSNetRecipe, skip=("name",)
 )
 
 
@@ -346,6 +347,7 @@ def check_flags(recipe):
     """Raises a `ValueError` for flags that would do nothing."""
     unused = {
         "basisnet": ("mode", "validate_every", "compare"),
+        "condconv": ("mode", "validate_every", "compare"),
         "dsnet": ("compare",),
     }
     given = [f for f in unused.get(recipe.kind, ()) if FLAGS[f].value]

@@ -1,9 +1,7 @@
 """Searches against random search, on a trained supernet.
 
 Each scores as many candidates as random search, for each of three
-budgets, with three seeds; scores are accuracies on held-out images. Then the
-reward R2 with constrained sampling against R0: negative flips from a reference
-at equal multiply-adds.
+budgets, with three seeds; scores are accuracies on held-out images.
 
     python train.py --dataset=cifar10 --data_dir=DIR --patch_size=32 ...
     python benchmarks/searches.py --run=RUN --data_dir=DIR
@@ -25,9 +23,6 @@ from keras_elastic.selection import EvolutionSearch
 from keras_elastic.selection import NSGA2Search
 from keras_elastic.selection import PredictorSearch
 from keras_elastic.selection import RandomSearch
-from keras_elastic.selection import RegressionFreeSearch
-from keras_elastic.selection import negative_flip_rate
-from keras_elastic.selection.budget import short
 from keras_elastic.zoo import evaluation
 
 
@@ -51,7 +46,6 @@ def main():
     )
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
     compare_searches(entry, scorer, budgets, arguments)
-    compare_rewards(entry, scorer, budgets, arguments)
 
 
 def make_searches(candidates, seed):
@@ -118,37 +112,6 @@ class Counting:
     def __call__(self, arch):
         self.archs.add(arch)
         return self.score(arch)
-
-
-def compare_rewards(entry, scorer, budgets, arguments):
-    """Prints accuracy and negative flips of R0, and of R2 constrained."""
-    part = arguments.candidates // 5
-    print(f"\n{'':<24}{'flops':>10}{'top-1':>10}{'negative flips':>16}")
-    rows = {}
-    for seed in range(arguments.seeds):
-        inner = EvolutionSearch(part, 4, seed=seed)
-        [small] = inner.search(entry.family, entry.classes, scorer, budgets[:1])
-        before = scorer.correct(small.arch)
-        kinds = {
-            "R0": RegressionFreeSearch(
-                small.arch, "R0", constrained=False, inner=inner
-            ),
-            "R2 + constrained": RegressionFreeSearch(small.arch, inner=inner),
-        }
-        for name, search in kinds.items():
-            [selection] = search.search(
-                entry.family, entry.classes, scorer.correct, budgets[-1:]
-            )
-            after = scorer.correct(selection.arch)
-            values = (
-                selection.costs.flops,
-                after.mean(),
-                negative_flip_rate(before, after),
-            )
-            rows.setdefault(name, []).append(values)
-    for name, values in rows.items():
-        flops, top1, flips = np.mean(values, axis=0)
-        print(f"{name:<24}{short(flops):>10}{top1:>10.2%}{flips:>16.2%}")
 
 
 if __name__ == "__main__":

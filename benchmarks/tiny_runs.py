@@ -43,6 +43,22 @@ recipe = BasisNetRecipe(
     learning_rate=0.01,
 )
 """
+CONDCONV = """
+from keras_elastic.conditional import CondConvRecipe
+
+recipe = CondConvRecipe(
+    name="small_condconv",
+    resolution=16,
+    width=35,
+    num_bases=2,
+    first_basis_block=15,
+    dataset="digits",
+    patch_size=8,
+    batch_size=64,
+    epochs=3,
+    learning_rate=0.01,
+)
+"""
 DSNET = """
 from keras_elastic.conditional import DSNetRecipe
 
@@ -61,7 +77,12 @@ recipe = DSNetRecipe(
     windows=("S", "L"),
 )
 """
-RECIPES = {"supernet": SUPERNET, "basisnet": BASISNET, "dsnet": DSNET}
+RECIPES = {
+    "supernet": SUPERNET,
+    "basisnet": BASISNET,
+    "condconv": CONDCONV,
+    "dsnet": DSNET,
+}
 
 
 def write_recipe(kind, folder):

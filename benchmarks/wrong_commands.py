@@ -28,6 +28,7 @@ from absl import flags
 from keras_elastic import command_line
 from keras_elastic import files
 from keras_elastic.conditional import BasisNetRecipe
+from keras_elastic.conditional import CondConvRecipe
 from keras_elastic.conditional import DSNetRecipe
 from keras_elastic.training import Recipe
 
@@ -47,10 +48,11 @@ NAMES = (
 KINDS = {
     "supernet": Recipe,
     "basisnet": BasisNetRecipe,
+    "condconv": CondConvRecipe,
     "dsnet": DSNetRecipe,
 }
 # Only with another flag do these do something, and then they are checked.
-UNUSED = {"basisnet": ("light", "specialist"), "dsnet": ()}
+UNUSED = {"basisnet": ("light", "specialist"), "condconv": (), "dsnet": ()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,7 @@ def judge_all(folder):
         }
         (folder / "file").touch()
         (folder / "text.json").write_text("no JSON")
+        (folder / "text.npz").write_text("no arrays")
         with loaded("train.py") as module:
             module.train = refuse
             for line in train_lines(recipes):
@@ -197,7 +200,7 @@ def train_lines(recipes):
             flag += " --accumulation_steps=2"
         words = flag.split() if not flag.endswith("=") else [flag]
         yield Line("train.py", (recipes["supernet"], *words), named)
-    for kind in ("basisnet", "dsnet"):
+    for kind in ("basisnet", "condconv", "dsnet"):
         yield Line("train.py", (recipes[kind], "--compare"), "compare")
     yield Line("train.py", (recipes["basisnet"], "--mode=masked"), "mode")
 
@@ -229,7 +232,19 @@ def search_lines():
             for v in WRONG[int]
         ),
         *(("--candidates=0 --search=random", "candidates"),),
-        *((f"--nfr_weight={v}", "nfr_weight") for v in WRONG[float]),
+        *(
+            (f"--{f}={v}", f)
+            for f in ("lambda1", "nfr_weight")
+            for v in WRONG[float]
+        ),
+        ("--lambda1=2", "lambda1"),
+        ("--nfr_weight=2", "nfr_weight"),
+        ("--reward=R1", "reward"),
+        ("--reward=R3 --reference=text.json", "reward"),
+        ("--reward=R1 --lambda1=2 --reference=text.json", "lambda1"),
+        ("--unconstrained", "unconstrained"),
+        ("--unconstrained=perhaps", "unconstrained"),
+        ("--reference=text.npz", "reference"),
         ("--search=all", "search"),
         ("--flops=1", "flops"),
         ("--params=1", "params"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import re
 import sys
 import typing
@@ -57,6 +58,32 @@ def _exit(error, status=1):
 
 def _is_ours(error):
     return type(error).__module__.startswith("keras_elastic")
+
+
+def check_finite(*names):
+    """Raises a `ValueError` for a flag whose number is not finite."""
+    for name in names:
+        value = flags.FLAGS[name].value
+        if value is not None and not math.isfinite(value):
+            raise ValueError(
+                f"--{name} must be a finite number. Received: --{name}={value}."
+            )
+
+
+def check_of_no_use(is_useless, names, needed):
+    """Raises a `ValueError` for flags that were given and would do nothing.
+
+    Args:
+        is_useless: Boolean. Whether they would.
+        names: Names of flags.
+        needed: String. What they need: "--reference".
+    """
+    given = [f"--{name}" for name in names if flags.FLAGS[name].present]
+    if is_useless and given:
+        raise ValueError(
+            f"{' and '.join(given)} need {needed}. Received: {given}, which "
+            "would do nothing. Leave them out."
+        )
 
 
 def make_progress(unit):

@@ -8,6 +8,7 @@ import pathlib
 import runpy
 import sys
 
+import numpy as np
 import pytest
 
 from keras_elastic import zoo
@@ -57,6 +58,24 @@ def test_a_scaled_network_costs_nearly_what_the_child_does(name):
         assert family.space.largest == arch
         assert costs(family.plan(arch, entry.classes)).flops == flops
         assert 0.85 * row.flops < flops <= row.flops
+
+
+def test_targets_are_compared_at_equal_multiply_adds():
+    entry = zoo.find_entry("bignas_digits")
+    reference, largest = entry.family.space.smallest, entry.family.space.largest
+    banded = load("regression_free")["Banded"](
+        entry, lambda arch: np.ones(3, bool), 5e5, reference
+    )
+    assert banded(reference).all() and banded(largest).all()
+    target = entry.family.space.decode(
+        [8, *entry.family.space.encode(largest)[1:]]
+    )
+    plan = entry.family.plan(target, entry.classes)
+    assert banded(target).all() == (costs(plan).flops >= 5e5)
+    cheap = entry.family.space.decode(
+        [10, *entry.family.space.encode(reference)[1:]]
+    )
+    assert not banded(cheap).any()
 
 
 @pytest.mark.slow

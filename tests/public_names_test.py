@@ -46,6 +46,7 @@ NAMES = {
         "CascadeRow",
         "CoefficientTable",
         "CondConvNet",
+        "CondConvRecipe",
         "DSNet",
         "DSNetRecipe",
         "DSNetReport",

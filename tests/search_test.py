@@ -8,6 +8,7 @@ import pytest
 import script_runs
 import tensorflow as tf
 
+from keras_elastic import data
 from keras_elastic import families
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.calibration import is_calibrated
@@ -194,6 +195,46 @@ def test_a_reference_gets_a_report_of_flips(run, out, printed, tmp_path):
     assert (tmp_path / "child" / "flips.csv").is_file()
 
 
+@pytest.mark.slow
+def test_predictions_of_any_model_are_a_reference(run, printed, tmp_path):
+    dataset = data.load_dataset("digits")
+    right = {
+        split: np.concatenate([np.asarray(labels) for _, labels in batches])
+        for split in ("held_out", "test")
+        for batches in [
+            data.evaluation_batches(
+                getattr(dataset, split), batch_size=100, patch_size=8
+            )
+        ]
+    }
+    reference = tmp_path / "deployed.npz"
+    np.savez(reference, **right)
+    text = script_runs.call_main(
+        "search.py",
+        f"--run={run}",
+        "--flops=300e3",
+        "--search=random",
+        "--candidates=5",
+        "--reward=R2",
+        "--lambda1=0.5",
+        "--unconstrained",
+        f"--reference={reference}",
+        f"--out={tmp_path / 'child'}",
+    )
+    assert "On the test split" in text
+    # The reference makes no mistake.
+    assert "reference   100.00" in text
+    held_out = right["held_out"]
+    np.savez(reference, held_out=held_out[:-1])
+    refuse(f"each of the {len(held_out)}", f"--run={run}", *again(reference))
+    np.savez(reference, held_out=(held_out + 1) % 10)
+    refuse("more often than chance", f"--run={run}", *again(reference))
+
+
+def again(reference):
+    return ("--flops=300e3", f"--reference={reference}")
+
+
 # Wrong flags
 
 
@@ -213,6 +254,11 @@ def test_a_reference_gets_a_report_of_flips(run, out, printed, tmp_path):
             "--reference=a.json --predictor_samples=20",
             "--predictor_samples must be 0 with --reference.*=20.*=a.json",
         ),
+        ("--reward=R1", "--reward need --reference"),
+        ("--unconstrained", "--unconstrained need --reference"),
+        ("--lambda1=2 --nfr_weight=3", "--lambda1 and --nfr_weight need"),
+        ("--reference=a.json --reward=R1 --lambda1=2", "need --reward=R2"),
+        ("--reference=a.json --lambda1=nan", "--lambda1 must be a finite"),
     ],
 )
 def test_wrong_flags_write_nothing(run, tmp_path, flag, expected):

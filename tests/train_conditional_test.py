@@ -112,6 +112,19 @@ def test_a_basisnet_is_exported(basisnet):
 
 
 @pytest.mark.slow
+def test_a_condconv_net_is_trained_and_exported(tmp_path):
+    run = Run(tmp_path / "one", tiny_runs.CONDCONV)
+    assert names_in(run.folder) == {
+        *("recipe.json", "data.json", "starts.jsonl", "training"),
+        *("condconv.csv", "model.keras", "results.csv", "served"),
+    }
+    [row] = run.results()
+    assert f"{float(row['test_top1']):.2%}" in run.first
+    check_served(run.folder, 16)
+    assert "Epoch 2/2" in run.first and "Epoch" not in run.second
+
+
+@pytest.mark.slow
 def test_a_dsnet_leaves_its_files(dsnet):
     names = names_in(dsnet.folder)
     # A smoke run has gates for the first window only.

@@ -24,6 +24,7 @@ _BUILT = (
     "basisnet_mobilenet_v2",
     "basisnet_mobilenet_v3",
     "condconv_efficientnet_b0",
+    "condconv_mobilenet_v3_large",
 )
 
 __getattr__, __dir__, __all__ = lazy.attach(
@@ -32,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         **_LAYERS_AND_MODELS,
         "basisnet.children": ["basisnet_from_supernet", "extract_specialist"],
         "basisnet.coefficients": ["CoefficientTable", "measure_coefficients"],
+        "basisnet.condconv_recipe": ["CondConvRecipe"],
         "basisnet.costs": ["BasisNetCosts", "basisnet_costs", "condconv_costs"],
         "basisnet.early_exit": [
             "EarlyExitCurve",
@@ -58,6 +60,10 @@ registration.register_late(__name__, _LAYERS_AND_MODELS)
 registration.RECIPES["basisnet"] = (
     f"{__name__}.basisnet.recipe",
     "BasisNetRecipe",
+)
+registration.RECIPES["condconv"] = (
+    f"{__name__}.basisnet.condconv_recipe",
+    "CondConvRecipe",
 )
 registration.RECIPES["dsnet"] = (f"{__name__}.dsnet.recipe", "DSNetRecipe")
 for _name in _BUILT:

@@ -17,6 +17,7 @@ import dataclasses
 
 from keras_elastic import checks
 from keras_elastic.families.strides import limit_strides
+from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
@@ -227,16 +228,26 @@ class ScaledEfficientNet(WidthTable):
         base: `EfficientNet` with one architecture, the network at 100 %.
         fixed_stages: Integer. Stem and this many stages keep `fixed_width`.
         fixed_width: Integer. Their width in percent.
+        attention: What the attention of DS-Net's gate multiplies by: the
+            `"sigmoid"` of EfficientNet, or `"one_plus_tanh"`.
     """
 
     base: EfficientNet
     fixed_stages: int = 0
     fixed_width: int = 100
+    attention: str = "sigmoid"
 
     def __post_init__(self):
         if isinstance(self.base, dict):
             object.__setattr__(self, "base", EfficientNet(**self.base))
         super().__post_init__()
+        checks.one_of(ATTENTIONS, attention=self.attention)
+        if self.attention != "sigmoid" and not self.gates:
+            raise ValueError(
+                "`attention` must be 'sigmoid' without `fixed_stages`, where "
+                "there is no gate. Received: "
+                f"attention={self.attention!r}. Leave it out."
+            )
 
     def plan(self, genes, classes: int):
         """Writes the plan of an architecture, as `EfficientNet.plan` does."""
@@ -252,7 +263,10 @@ class ScaledEfficientNet(WidthTable):
             base.kernel_size,
             base.expand_ratio,
         )
-        return self.base.plan(scaled, classes)
+        plan = self.base.plan(scaled, classes)
+        for gate in self.gates:
+            plan = replace_gate(plan, gate.operation, self.attention)
+        return plan
 
     @property
     def gates(self) -> tuple[Gate, ...]:
@@ -266,6 +280,29 @@ class ScaledEfficientNet(WidthTable):
         if self.fixed_stages and place <= self.fixed_stages:
             percent = self.fixed_width
         return round_channels(channels * percent, minimum=8, scale=100)
+
+
+def replace_gate(plan, name, gate):
+    """Returns a plan with another gate of one squeeze-excite.
+
+    Args:
+        plan: `Plan`.
+        name: String. Name of the squeeze-excite.
+        gate: String. Name of its gate's activation.
+    """
+
+    def replaced(operation):
+        if operation.name != name:
+            return operation
+        return dataclasses.replace(operation, gate=gate)
+
+    blocks = (
+        dataclasses.replace(
+            block, operations=tuple(map(replaced, block.operations))
+        )
+        for block in plan.blocks
+    )
+    return dataclasses.replace(plan, blocks=tuple(blocks))
 
 
 EFFICIENTNET_B0 = EfficientNet(

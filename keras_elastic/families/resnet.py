@@ -264,7 +264,15 @@ def add_max_pooling(builder, strides):
 
 
 def add_bottleneck(
-    builder, name, hidden, filters, strides, shortcut, live=True, reduced=None
+    builder,
+    name,
+    hidden,
+    filters,
+    strides,
+    shortcut,
+    live=True,
+    reduced=None,
+    attention="sigmoid",
 ):
     """Adds a bottleneck block.
 
@@ -278,10 +286,11 @@ def add_bottleneck(
         live: Whether the architecture has this block.
         reduced: Channels that attention to the block's input narrows to, or
             `None` for no attention.
+        attention: Name of what the attention multiplies by.
     """
     with builder.block(name, live, shortcut, strides, activation="relu"):
         if reduced is not None:
-            builder.squeeze_excite("attention", reduced, "relu", "sigmoid")
+            builder.squeeze_excite("attention", reduced, "relu", attention)
         add_convolution(builder, "reduce", hidden)
         add_convolution(builder, "conv", hidden, 3, strides)
         builder.convolution("expand", filters)

@@ -108,6 +108,11 @@ class WidthTable(FamilyTable):
         )
 
 
+# What a gate's attention multiplies channels by: the sigmoid of the release of
+# DS-Net, or the paper's factor, which begins as 1.
+ATTENTIONS = ("sigmoid", "one_plus_tanh")
+
+
 @dataclasses.dataclass(frozen=True)
 class Gate:
     """A place in a plan from which on the width depends on the image.

@@ -7,6 +7,14 @@ from keras_elastic import checks
 from keras_elastic.layers import slicing
 from keras_elastic.layers.elastic_dense import ElasticDense
 
+# A gate that begins as the identity: its last layer is zero at first.
+ONE_PLUS_TANH = "one_plus_tanh"
+
+
+def one_plus_tanh(inputs):
+    """1 + tanh, a factor between 0 and 2."""
+    return 1 + ops.tanh(inputs)
+
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class ElasticSqueezeExcite(keras.layers.Layer):
@@ -22,6 +30,8 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         reduced: Integer. The largest number of inner channels.
         activation: Name of the inner activation. Defaults to `"relu"`.
         gate: Name of the gate's activation. Defaults to `"sigmoid"`.
+            `"one_plus_tanh"` begins as the identity, with a last layer of
+            zeros (DS-Net, section A of the supplement).
         mode: `"sliced"` or `"masked"`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -55,7 +65,13 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         checks.positive_integer(reduced=reduced)
         self.reduced = checks.plain(reduced)
         self.activation = slicing.check_activation(activation=activation)
-        self.gate = slicing.check_activation(gate=gate)
+        is_name = isinstance(gate, str)
+        self.is_identity_first = is_name and gate == ONE_PLUS_TANH
+        self.gate = (
+            one_plus_tanh
+            if self.is_identity_first
+            else slicing.check_activation(gate=gate)
+        )
         self.mode = slicing.check_mode(mode)
 
     def build(self, input_shape):
@@ -75,8 +91,10 @@ class ElasticSqueezeExcite(keras.layers.Layer):
             name="reduce",
         )
         self.reduce.build((None, self.channels))
+        zero = self.is_identity_first
         self.expand = ElasticDense(
             self.channels,
+            kernel_initializer="zeros" if zero else "glorot_uniform",
             mode=self.mode,
             dtype=self.dtype_policy,
             name="expand",
@@ -122,6 +140,10 @@ class ElasticSqueezeExcite(keras.layers.Layer):
             **super().get_config(),
             "reduced": self.reduced,
             "activation": keras.activations.serialize(self.activation),
-            "gate": keras.activations.serialize(self.gate),
+            "gate": (
+                ONE_PLUS_TANH
+                if self.is_identity_first
+                else keras.activations.serialize(self.gate)
+            ),
             "mode": self.mode,
         }

@@ -5,6 +5,7 @@ import functools
 import keras
 
 from keras_elastic import checks
+from keras_elastic.layers.elastic_squeeze_excite import ONE_PLUS_TANH
 from keras_elastic.models import class_names
 from keras_elastic.spaces import plan as primitives
 
@@ -130,12 +131,29 @@ def _(operation: primitives.SqueezeExcite, inputs, layers):
         activation=operation.activation,
         name=f"{name}_reduce",
     )(pooled)
+    if operation.gate == ONE_PLUS_TANH:
+        return _attend_by_tanh(operation, inputs, narrow, layers)
     gate = layers.Conv2D(
         operation.channels,
         1,
         activation=operation.gate,
         name=f"{name}_expand",
     )(narrow)
+    return layers.Multiply(name=f"{name}_excite")([inputs, gate])
+
+
+def _attend_by_tanh(operation, inputs, narrow, layers):
+    """Multiplies by 1 + tanh z, of what every export knows: 2 sigmoid(2 z)."""
+    name = operation.name
+    gate = layers.Conv2D(
+        operation.channels,
+        1,
+        kernel_initializer="zeros",
+        name=f"{name}_expand",
+    )(narrow)
+    gate = layers.Rescaling(2.0, name=f"{name}_steeper")(gate)
+    gate = layers.Activation("sigmoid", name=f"{name}_gate")(gate)
+    gate = layers.Rescaling(2.0, name=f"{name}_factor")(gate)
     return layers.Multiply(name=f"{name}_excite")([inputs, gate])
 
 

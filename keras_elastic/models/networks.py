@@ -25,7 +25,8 @@ def build(name, classes=None, *, weights=None, resolution=None, **options):
     Args:
         name: String. One of `keras_elastic.families.network_names()`, which
             are built of stock layers, or `"basisnet_mobilenet_v2"`,
-            `"basisnet_mobilenet_v3"` or `"condconv_efficientnet_b0"`.
+            `"basisnet_mobilenet_v3"`, `"condconv_efficientnet_b0"` or
+            `"condconv_mobilenet_v3_large"`.
         classes: Integer. Number of classes. Defaults to ImageNet's 1000. With
             ImageNet weights, any number that is given makes a new head.
         weights: `None` for random weights, or `"imagenet"` for the published
@@ -35,8 +36,8 @@ def build(name, classes=None, *, weights=None, resolution=None, **options):
             published one.
         **options: Variants of a BasisNet or CondConv net, fields of
             `BasisNetVariant` and `CondConvVariant`: `num_bases`,
-            `first_basis_block`, `last_basis_block`, `dropout`, `method` and
-            `dtype`; of a BasisNet also `width`, `light_resolution`,
+            `first_basis_block`, `last_basis_block`, `dropout`, `width`,
+            `method` and `dtype`; of a BasisNet also `light_resolution`,
             `light_width`, `activation` and `exit_threshold`. Widths are in
             percent.
 

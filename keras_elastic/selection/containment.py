@@ -37,7 +37,7 @@ def constrained(space: SearchSpace, reference: Architecture) -> SearchSpace:
     The encodings of the part are encodings of the whole.
 
     Reference:
-    - REG-NAS (Chen et al., ECCV 2022), section 3.3, constrained architecture
+    - REG-NAS (Duggal et al., ECCV 2022), section 3.3, constrained architecture
       sampling. The resolution is no dimension of the weights, and stays free.
 
     Args:

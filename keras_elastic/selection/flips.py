@@ -16,7 +16,7 @@ def negative_flip_rate(reference_correct: Any, target_correct: Any) -> float:
     What users see as a regression when the target replaces the reference.
 
     Reference:
-    - REG-NAS (Chen et al., ECCV 2022), section 3.1; Positive-Congruent
+    - REG-NAS (Duggal et al., ECCV 2022), section 3.1; Positive-Congruent
       Training (Yan et al., CVPR 2021), section 3.
 
     Args:
@@ -87,7 +87,7 @@ class FlipReport:
     """Accuracies of models and the flips between each two of them.
 
     Reference:
-    - REG-NAS (Chen et al., ECCV 2022), tables 2 to 4.
+    - REG-NAS (Duggal et al., ECCV 2022), tables 2 to 4.
 
     Args:
         names: Tuple of strings, the models.

@@ -72,7 +72,10 @@ class Activation:
 
 @dataclasses.dataclass(frozen=True)
 class SqueezeExcite:
-    """Channel attention: pool, reduce, activation, expand, gate, multiply."""
+    """Channel attention: pool, reduce, activation, expand, gate, multiply.
+
+    `gate`: name of an activation, or "one_plus_tanh".
+    """
 
     name: str
     channels: Any

@@ -69,6 +69,8 @@ def make_sampler(recipe, archs=None):
     }
     if recipe.sampler == "random":
         return RandomSubnets(**common)
+    # Who is taught by the largest is neither it nor, once more, the smallest.
+    common["apart"] = recipe.objective == "ensemble_bootstrapping"
     if recipe.sampler in ("best_up", "worst_up"):
         return AttentiveSandwich(
             num_candidates=recipe.num_candidates,
@@ -105,6 +107,7 @@ def make_objective(recipe, teacher):
         divergence=recipe.divergence,
         teacher=teacher,
         teacher_weight=recipe.teacher_weight,
+        temperature=recipe.temperature,
     )
 
 

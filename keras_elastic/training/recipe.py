@@ -48,6 +48,8 @@ class Recipe(TrainingRecipe):
         objective: String. `"in_place_distillation"`, `"supervised"` or
             `"ensemble_bootstrapping"`.
         teacher_weight: Float. Weight of the teacher beside the labels.
+        temperature: Float. Of the distillation, from the teacher and in
+            place: above 1 it softens what is learned.
         initial: String. The weights to begin with: a `.keras` file, a preset,
             a run or a zoo entry; `"imagenet:NAME"`, as
             `"imagenet:efficientnet_lite0"`; `"keras.applications:NAME"`, with
@@ -74,6 +76,10 @@ class Recipe(TrainingRecipe):
     """
 
     kind: ClassVar[str] = "supernet"
+    positive: ClassVar[tuple[str, ...]] = (
+        *TrainingRecipe.positive,
+        "temperature",
+    )
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **TrainingRecipe.ranges,
         "num_random": (0, math.inf),
@@ -104,6 +110,7 @@ class Recipe(TrainingRecipe):
     drawn_from: str | None = None
     objective: str = "in_place_distillation"
     teacher_weight: float = 1.0
+    temperature: float = 1.0
     initial: str | None = None
     trained: str = "all"
     phases: tuple[dict[str, Any], ...] = ()

@@ -91,10 +91,14 @@ class Sandwich:
             too, have one resolution, which is drawn anew each step. So the
             largest learns every resolution, and teaches each at its own
             (Once-for-All draws its resolutions so).
+        apart: Boolean. Whether no random subnet is as large as the largest or
+            as small as the smallest, at any resolution: DS-Net draws random
+            ones among the others, and its largest teaches only.
 
     Raises:
-        ValueError: `num_random` is negative, `archs` is empty, or both
-            `mutual` and `same_resolution` are set.
+        ValueError: `num_random` is negative, `archs` is empty, both `mutual`
+            and `same_resolution` are set, or there is nothing to draw with
+            `apart`.
     """
 
     num_random: int = 2
@@ -102,10 +106,13 @@ class Sandwich:
     archs: tuple[Architecture, ...] | None = None
     mutual: bool = False
     same_resolution: bool = False
+    apart: bool = False
 
     def __post_init__(self):
         checks.fields(self, num_random=checks.COUNT)
         _check_archs(self.archs)
+        if self.apart and self.space is not None and self.num_random:
+            _check_others(self.space, self.archs)
         if self.mutual and self.same_resolution:
             raise ValueError(
                 "`same_resolution` must be False with `mutual`, whose subnets "
@@ -126,7 +133,12 @@ class Sandwich:
         return archs
 
     def _choose(self, rng, space, supernet, losses):
-        return _sample(rng, space, self.archs, self.num_random)
+        return self._sample(rng, space, self.num_random)
+
+    def _sample(self, rng, space, count):
+        if self.apart and count:
+            return _sample_others(rng, space, self.archs, count)
+        return _sample(rng, space, self.archs, count)
 
     def names(self):
         """Returns the name of each subnet of a step, for the logs."""
@@ -153,6 +165,7 @@ class AttentiveSandwich(Sandwich):
         space: As `RandomSubnets`.
         archs: As `Sandwich`.
         mutual: As `Sandwich`.
+        apart: As `Sandwich`.
         num_candidates: Integer. Architectures to choose one of. Defaults to 3.
         prefer: `"best"` or `"worst"`.
     """
@@ -187,7 +200,7 @@ class AttentiveSandwich(Sandwich):
         ]
 
     def _near_a_target(self, rng, space, supernet):
-        pool = _sample(rng, space, self.archs, max(_POOL, self.num_candidates))
+        pool = self._sample(rng, space, max(_POOL, self.num_candidates))
         # In a small space they repeat, and equal candidates are no choice.
         pool = np.unique(pool, axis=0)
         plan = supernet.family.plan(space.unstack(pool), supernet.classes)
@@ -224,6 +237,37 @@ def _sample(rng, space, archs, count):
     if archs is None:
         return space.sample_encoded(rng, count)
     return _encode(space, archs)[rng.integers(len(archs), size=count)]
+
+
+def _sample_others(rng, space, archs, count):
+    """As `_sample`, without those that are as large as the ends are."""
+    _check_others(space, archs)
+    drawn = _sample(rng, space, archs, count)
+    while (ends := _are_ends(space, drawn)).any():
+        drawn[ends] = _sample(rng, space, archs, int(ends.sum()))
+    return drawn
+
+
+def _are_ends(space, encoded):
+    """Which rows are the largest or the smallest, at any resolution."""
+    ends = (space.encode(arch)[1:] for arch in (space.largest, space.smallest))
+    return np.any([(encoded[:, 1:] == end).all(axis=1) for end in ends], axis=0)
+
+
+# A training asks for one space, in every step.
+@functools.lru_cache(maxsize=1)
+def _check_others(space, archs):
+    """Raises a `ValueError` if all that can be drawn are the ends."""
+    if archs is None:
+        found = dataclasses.replace(space, resolution=(1,)).size > 2
+    else:
+        found = not _are_ends(space, _encode(space, archs)).all()
+    if not found:
+        raise ValueError(
+            "With `apart` there must be subnets to draw besides the largest "
+            f"and the smallest of the space '{space.name}'. Received: none. "
+            "Give the family more choices, or pass `num_random=0`."
+        )
 
 
 # A training draws from one list, in every step.

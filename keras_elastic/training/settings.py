@@ -22,7 +22,9 @@ class StepSettings:
             the largest subnet.
         decayed: What decays. `"kernels"`: all kernels, no biases and no
             normalizations (BigNAS, Once-for-All). `"dense_kernels"`: kernels
-            but the depthwise ones (US-Net, MutualNet). `"all"`: everything.
+            but the depthwise ones (US-Net, MutualNet). Neither are those of
+            the attention that a gate of DS-Net will replace (section A of its
+            supplement). `"all"`: everything.
         mixup: Float. Parameter of the Beta distribution of mixup, 0 for none.
             Neighbors in the batch are mixed.
         clip_norm: Float, the largest norm of all gradients together, or
@@ -77,28 +79,28 @@ class StepSettings:
                 f"Received: decayed={self.decayed!r}."
             )
 
-    def decays(self, model, variables):
+    def decays(self, model, variables, spared=()):
         """Says for each variable whether it decays.
 
         Args:
             model: `keras.Model` that the variables belong to.
             variables: List of variables.
+            spared: Names of layers whose kernels do not decay.
         """
-        depthwise = {
+        if self.decayed == "all":
+            return [True] * len(variables)
+        kept = {
             variable.path
             for layer in model._flatten_layers()
-            # Stock, elastic and basis layers are named alike.
-            if type(layer).__name__.endswith("DepthwiseConv2D")
+            if layer.name in spared or self._spares(layer)
             for variable in layer.trainable_variables
         }
-        kinds = {
-            "all": lambda variable: True,
-            "kernels": lambda variable: len(variable.shape) > 1,
-            "dense_kernels": lambda variable: (
-                len(variable.shape) > 1 and variable.path not in depthwise
-            ),
-        }
-        return [kinds[self.decayed](variable) for variable in variables]
+        return [len(v.shape) > 1 and v.path not in kept for v in variables]
+
+    def _spares(self, layer):
+        # Stock, elastic and basis layers are named alike.
+        is_depthwise = type(layer).__name__.endswith("DepthwiseConv2D")
+        return is_depthwise and self.decayed == "dense_kernels"
 
     def draw_mixing(self, batch, step):
         """Draws how much each pair of neighbors keeps of itself.

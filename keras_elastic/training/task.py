@@ -24,6 +24,8 @@ class Task:
     metrics = ("accuracy",)
     # Rate and features of the dropouts whose masks the step draws, by name.
     dropouts = {}
+    # Names of layers whose kernels do not decay.
+    spared = ()
     # Where XLA needs a constant for each: the values of `case`.
     cases = (None,)
 
@@ -130,11 +132,14 @@ class Task:
 class SubnetTask(Task):
     """Trains the subnets of a supernet that a sampler draws for each step.
 
-    A pass is a subnet. Only the first has dropout.
+    A pass is a subnet. Only the first has dropout. The attention that a gate
+    of DS-Net will replace has no weight decay.
 
     Reference:
     - BigNAS (Yu et al., ECCV 2020), section 3: sandwich rule, regularizing
       the biggest model only.
+    - Dynamic Slimmable Network (Li et al., CVPR 2021), section A of the
+      supplement: no weight decay in all layers of the dynamic gate.
 
     Args:
         supernet: `Supernet`.
@@ -156,6 +161,8 @@ class SubnetTask(Task):
         self.variables = supernet.trainable_variables
         self.dropouts = supernet.dropouts
         self.cases = supernet.space.resolution
+        gates = getattr(supernet.family, "gates", ())
+        self.spared = tuple(gate.operation for gate in gates)
 
     def check(self, optimizer, settings):
         """As `Task.check`."""

@@ -21,7 +21,7 @@ class TorchStep:
         self.optimizer = optimizer
         self.settings = settings
         self.variables = list(task.variables)
-        self._decays = settings.decays(task.model, self.variables)
+        self._decays = settings.decays(task.model, self.variables, task.spared)
 
     def __call__(self, images, labels, mixing, draws, choices, step):
         """Runs the step.

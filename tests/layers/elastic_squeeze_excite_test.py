@@ -23,8 +23,8 @@ def stock_squeeze_excite(layer, choice):
     inputs = keras.Input((None, None, channels))
     pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(inputs)
     narrow = keras.layers.Conv2D(reduced, 1, activation=layer.activation)
-    expand = keras.layers.Conv2D(channels, 1, activation=layer.gate)
-    gate = expand(narrow(pooled))
+    expand = keras.layers.Conv2D(channels, 1)
+    gate = layer.gate(expand(narrow(pooled)))
     for conv, weights in zip(
         (narrow, expand), layer.sliced_weights(channels, reduced), strict=True
     ):
@@ -35,7 +35,12 @@ def stock_squeeze_excite(layer, choice):
 
 @pytest.mark.parametrize(
     "activation,gate",
-    [("relu", "hard_sigmoid"), ("swish", "sigmoid"), ("sigmoid", "sigmoid")],
+    [
+        ("relu", "hard_sigmoid"),
+        ("swish", "sigmoid"),
+        ("sigmoid", "sigmoid"),
+        ("relu", "one_plus_tanh"),
+    ],
 )
 def test_contract(activation, gate):
     # A sigmoid inside is not zero at zero, which masking has to undo.
@@ -46,6 +51,19 @@ def test_contract(activation, gate):
 
     case = contracts.LayerCase(make, (3, 3, 8), CHOICES, stock_squeeze_excite)
     contracts.check_elastic_layer(case)
+
+
+def test_one_plus_tanh_begins_as_the_identity():
+    layer = ElasticSqueezeExcite(4, gate="one_plus_tanh")
+    inputs = contracts.random_images(2, 5)
+    np.testing.assert_array_equal(layer(inputs), inputs)
+    again = ElasticSqueezeExcite.from_config(layer.get_config())
+    contracts.randomize(layer)
+    again.build(inputs.shape)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(inputs), layer(inputs))
+    factors = np.asarray(layer(inputs)) / np.maximum(inputs, 1e-6)
+    assert factors.max() > 1 and factors.min() >= 0
 
 
 def test_default_is_the_largest_size():

@@ -97,6 +97,14 @@ def test_a_sampler_of_nothing_is_refused(archs):
         recipe.make_sampler(archs)
 
 
+@pytest.mark.parametrize("name", ["sandwich", "best_up"])
+def test_bootstrapped_subnets_are_apart_from_the_ends(name):
+    recipe = RECIPE.replace(sampler=name)
+    assert not recipe.make_sampler().apart
+    recipe = recipe.replace(objective="ensemble_bootstrapping")
+    assert recipe.make_sampler().apart
+
+
 # Objectives
 
 
@@ -113,13 +121,16 @@ def test_objectives(name, kind):
         return images
 
     recipe = RECIPE.replace(
-        objective=name, divergence="alpha", teacher_weight=0.5
+        objective=name,
+        divergence="alpha",
+        teacher_weight=0.5,
+        temperature=4.0,
     )
     objective = recipe.make_objective(teacher)
     assert type(objective) is kind
     assert objective.divergence == AdaptiveAlphaDivergence()
     assert objective.teacher is teacher
-    assert objective.teacher_weight == 0.5
+    assert (objective.teacher_weight, objective.temperature) == (0.5, 4.0)
     assert recipe.make_objective().teacher is None
 
 

@@ -157,6 +157,39 @@ def test_bootstrapping_by_extreme_averages_is_finite(scale):
     assert np.isfinite(found).all()
 
 
+# Temperature
+
+
+def test_what_is_taught_is_softened():
+    plain = run(InPlaceDistillation())
+    found = run(InPlaceDistillation(temperature=4.0))
+    first = softmax(LOGITS[0] / 4)
+    # The labels are not.
+    np.testing.assert_allclose(found[0], plain[0], rtol=1e-6)
+    for place in range(1, SUBNETS):
+        softened = 16 * cross_entropy(first, LOGITS[place] / 4)
+        np.testing.assert_allclose(found[place], softened, rtol=1e-5)
+
+
+def test_a_teacher_is_softened():
+    objective = Supervised(teacher=teacher, temperature=2.0, teacher_weight=0.5)
+    taught = softmax(teacher(IMAGES).numpy() / 2)
+    expected = cross_entropy(TARGETS, LOGITS[0]) + 0.5 * 4 * cross_entropy(
+        taught, LOGITS[0] / 2
+    )
+    np.testing.assert_allclose(run(objective)[0], expected, rtol=1e-5)
+    assert objective.chance(CLASSES) == pytest.approx(3 * np.log(CLASSES))
+
+
+def test_an_ensemble_is_the_mean_of_softened_probabilities():
+    found = run(EnsembleBootstrapping(temperature=4.0), average)
+    probabilities = softmax(AVERAGES / 4)
+    ensemble = probabilities[[0, 2, 3]].mean(axis=0)
+    for place, taught in ((1, ensemble), (2, probabilities[0])):
+        expected = 16 * cross_entropy(taught, LOGITS[place] / 4)
+        np.testing.assert_allclose(found[place], expected, rtol=1e-4)
+
+
 # All
 
 
@@ -226,6 +259,9 @@ def test_wrong_arguments_are_refused(name):
         OBJECTIVES[name](divergence="js")
     with pytest.raises(ValueError, match="`teacher_weight`.*-1"):
         OBJECTIVES[name](teacher_weight=-1)
+    for wrong in (0, -1, np.inf, "hot"):
+        with pytest.raises(ValueError, match="`temperature`"):
+            OBJECTIVES[name](temperature=wrong)
 
 
 def test_averaged_probabilities_come_back():

@@ -245,6 +245,50 @@ def test_single_repeats_its_architecture():
     assert SPACE.decode(archs[0]) == SPACE.smallest
 
 
+# Apart from the ends
+
+DS = families.get("ds_mobilenet_cifar10", resolution=(16, 32))
+DS_SUPERNET = types.SimpleNamespace(space=DS.space, family=DS, classes=10)
+
+
+@pytest.mark.parametrize("kind", [Sandwich, AttentiveSandwich])
+def test_random_subnets_are_apart_from_the_ends(kind):
+    # Six choices: five subnets, and the teacher, which is the largest.
+    sampler = kind(apart=True)
+    drawn = [
+        sampler.draw(DS_SUPERNET, 0, step, lambda archs: archs[:, 1])
+        for step in range(60)
+    ]
+    for archs in drawn:
+        assert archs[:2].tolist() == [[32, 6], [16, 1]]
+    others = np.concatenate(drawn)[:, 1].reshape(60, 4)[:, 2:]
+    # Of three candidates the attentive one takes the narrowest.
+    most = 5 if kind is Sandwich else 3
+    assert set(others.ravel()) == set(range(2, most + 1))
+    np.testing.assert_array_equal(
+        drawn[7], sampler.draw(DS_SUPERNET, 0, 7, lambda archs: archs[:, 1])
+    )
+
+
+def test_a_list_is_drawn_from_apart_from_the_ends():
+    space = DS.space
+    ends = (space.largest, space.smallest)
+    middle = space.decode([16, 3])
+    sampler = Sandwich(apart=True, space=space, archs=(*ends, middle))
+    for step in range(9):
+        archs = sampler.draw(DS_SUPERNET, 0, step)
+        assert archs[2:].tolist() == [[16, 3]] * 2
+    with pytest.raises(ValueError, match="With `apart`.*besides"):
+        Sandwich(apart=True, space=space, archs=ends)
+
+
+def test_nothing_is_apart_in_a_space_of_two():
+    space = families.get("ds_mobilenet_cifar10", paths=1).space
+    with pytest.raises(ValueError, match="With `apart`.*besides"):
+        Sandwich(apart=True, space=space)
+    assert Sandwich(apart=True, space=space, num_random=0).apart
+
+
 # Errors
 
 

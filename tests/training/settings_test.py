@@ -4,7 +4,10 @@ import pytest
 from keras_elastic import Supernet
 from keras_elastic import families
 from keras_elastic import layers
+from keras_elastic.training import EnsembleBootstrapping
+from keras_elastic.training import Sandwich
 from keras_elastic.training.settings import StepSettings
+from keras_elastic.training.task import SubnetTask
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,26 @@ def test_transforms_of_depthwise_kernels_are_depthwise():
     dense = decayed(supernet, "dense_kernels")
     assert not any("depthwise" in path for path in dense)
     assert any("expand/kernel" in path for path in dense)
+
+
+def test_all_layers_of_a_dynamic_gate_are_spared():
+    supernet = Supernet("ds_mobilenet_cifar10", classes=3)
+    task = SubnetTask(supernet, Sandwich(), EnsembleBootstrapping())
+    variables = supernet.trainable_variables
+
+    def decaying(kind):
+        flags = StepSettings(decayed=kind).decays(
+            supernet, variables, task.spared
+        )
+        pairs = zip(variables, flags, strict=True)
+        return {variable.path for variable, decays in pairs if decays}
+
+    # The gate is in the first block of the first stage that it changes.
+    gate = {p for p in decayed(supernet, "kernels") if "stage3_block1_att" in p}
+    assert len(gate) == 2
+    assert decaying("kernels") == decayed(supernet, "kernels") - gate
+    assert decaying("dense_kernels").isdisjoint(gate)
+    assert decaying("all") >= gate
 
 
 # Mixup

@@ -9,6 +9,9 @@ from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import check_bases
 from keras_elastic.conditional.basisnet.costs import condconv_costs
+from keras_elastic.conditional.basisnet.model import as_pixels
+from keras_elastic.conditional.basisnet.model import classes_of
+from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import class_names
 from keras_elastic.models.child import rescale
@@ -76,22 +79,46 @@ class CondConvNet(keras.Model):
         layers = stages.NewLayers("", policy, num_bases, check_method(method))
         size = plan.resolution
         images = keras.Input((size, size, 3), name="images")
-        features = rescale(plan, images, layers)
-        routing = {
-            block.name: functools.partial(_route, block.name, num_bases, layers)
-            for block in (plan.blocks[number] for number in basis_blocks)
-        }
-        logits = stages.run_blocks(plan.blocks, features, layers, routing)
-        # In float32, whatever the precision of the layers.
-        logits = layers.Activation("linear", dtype="float32", name="logits")(
-            logits
-        )
+        logits = _run(plan, num_bases, basis_blocks, images, layers)
         super().__init__(inputs=images, outputs=logits, name=name, **kwargs)
         self.plan = plan
         self.num_bases = num_bases
         self.basis_blocks = basis_blocks
         self.method = method
         self.policy = policy
+
+    @property
+    def classes(self):
+        """Number of classes."""
+        return classes_of(self.plan)
+
+    @property
+    def dropouts(self):
+        """Rate and number of features of every dropout, by name."""
+        return stages.dropouts(self.plan)
+
+    def run(self, images, training=False, dropout_masks=None):
+        """Runs images, and draws nothing at random.
+
+        Args:
+            images: Tensor of pixels in 0..255, of any square size.
+            training: Boolean. Whether normalizations take the batch's
+                statistics.
+            dropout_masks: Dictionary from names of `dropouts` to tensors of
+                shape (batch, features) that multiply the features there, or
+                `None`.
+
+        Returns:
+            float32 logits of shape (batch, classes).
+        """
+        by_name = {layer.name: layer for layer in self.layers}
+        layers = stages.MadeLayers(by_name, "", training, dropout_masks)
+        images, size = as_pixels(images), self.plan.resolution
+        if tuple(images.shape[1:3]) != (size, size):
+            images = kernels.resize(images, size)
+        return _run(
+            self.plan, self.num_bases, self.basis_blocks, images, layers
+        )
 
     @property
     def costs(self):
@@ -118,6 +145,18 @@ class CondConvNet(keras.Model):
         return class_names.revived(
             cls, {**config, "plan": plan, "dtype": dtype}
         )
+
+
+def _run(plan, num_bases, basis_blocks, images, layers):
+    """Logits of images, by layers that are new or made; see `stages`."""
+    routing = {
+        block.name: functools.partial(_route, block.name, num_bases, layers)
+        for block in (plan.blocks[number] for number in basis_blocks)
+    }
+    features = rescale(plan, images, layers)
+    logits = stages.run_blocks(plan.blocks, features, layers, routing)
+    # In float32, whatever the precision of the layers.
+    return layers.Activation("linear", dtype="float32", name="logits")(logits)
 
 
 def _route(name, num_bases, layers, inputs):

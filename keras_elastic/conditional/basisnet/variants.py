@@ -7,10 +7,11 @@ from keras_elastic.conditional.basisnet.condconv import CondConvNet
 from keras_elastic.conditional.basisnet.costs import basisnet_costs
 from keras_elastic.conditional.basisnet.costs import condconv_costs
 from keras_elastic.conditional.basisnet.model import BasisNet
+from keras_elastic.families.table import WidthTable
 
 
 def _plan(family, resolution, width, classes, **changes):
-    """Plan of a network by its width in percent, at any of both."""
+    """Plan of a network at a resolution and a width in percent."""
     family = families.get(
         family, resolution=(resolution,), width=(width,), **changes
     )
@@ -119,6 +120,8 @@ class CondConvVariant:
             counted from 1 behind the stem.
         last_basis_block: Integer. Number of the last.
         resolution: Integer. Resolution of the images.
+        width: Integer. Width of the network in percent, or `None` for 100.
+            Networks whose table has no widths have none.
         dropout: Float. Dropout rate before the classifier.
         method: As `CondConvNet`.
         dtype: As `CondConvNet`.
@@ -129,6 +132,7 @@ class CondConvVariant:
     first_basis_block: int
     last_basis_block: int
     resolution: int = 224
+    width: int | None = None
     dropout: float = 0.25
     method: str = "auto"
     dtype: str | None = None
@@ -140,8 +144,23 @@ class CondConvVariant:
 
     def plan(self, classes):
         """Returns the plan of the network."""
+        has_widths = isinstance(families.get(self.network), WidthTable)
+        if has_widths:
+            width = 100 if self.width is None else self.width
+            changes = {"width": (width,)}
+        elif self.width is None:
+            changes = {}
+        else:
+            raise ValueError(
+                f"`width` must be None for '{self.network}', a network of one "
+                f"width. Received: width={self.width!r}. Leave it out, or take "
+                "another network, as 'condconv_mobilenet_v3_large'."
+            )
         family = families.get(
-            self.network, resolution=(self.resolution,), dropout=self.dropout
+            self.network,
+            resolution=(self.resolution,),
+            dropout=self.dropout,
+            **changes,
         )
         return family.plan(family.space.largest, classes)
 
@@ -188,6 +207,13 @@ VARIANTS = {
         num_bases=4,
         first_basis_block=9,
         last_basis_block=16,
+    ),
+    # As BasisNet's paper compares the two, section 4.5.
+    "condconv_mobilenet_v3_large": CondConvVariant(
+        network="mobilenet_v3_large",
+        num_bases=16,
+        first_basis_block=11,
+        last_basis_block=15,
     ),
 }
 

@@ -10,6 +10,10 @@
 - DS-EffNet-B0: one gate after the eighth block; the blocks before it at 0.5,
   those after it at 0.75 to 1.75 by 0.05.
 
+All normalize by batches, as the release does, with statistics of each width.
+The paper's variant with group normalization is not here: it has no statistics,
+which calibration, children, gates and exports take for granted.
+
 Reference:
 - Dynamic Slimmable Network (Li et al., CVPR 2021), sections 3 and 5, and its
   release, whose DS-MBNet is this one with batch normalization: its lists of
@@ -19,9 +23,11 @@ Reference:
 
 import dataclasses
 
+from keras_elastic import checks
 from keras_elastic.families import resnet
 from keras_elastic.families.efficientnet import EFFICIENTNET_B0
 from keras_elastic.families.efficientnet import ScaledEfficientNet
+from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import make_rows
@@ -71,6 +77,9 @@ class DSMobileNet(Table):
         stages: Tuple of `Row`. The gate is in the first block of the first
             stage with an interval.
         dropout: Float. Dropout rate before the classifier.
+        attention: What all attention multiplies by: the `"sigmoid"` of the
+            release, or `"one_plus_tanh"`, which begins as 1 (section A of the
+            paper's supplement).
     """
 
     name: str
@@ -79,12 +88,14 @@ class DSMobileNet(Table):
     stem: Row
     stages: tuple[Row, ...]
     dropout: float = 0.2
+    attention: str = "sigmoid"
 
     def __post_init__(self):
         make_rows(self, "stages", Row)
         if isinstance(self.stem, dict):
             object.__setattr__(self, "stem", Row(**self.stem))
         super().__post_init__()
+        checks.one_of(ATTENTIONS, attention=self.attention)
         stages = self.stages
         if self.stem.interval or not any(row.interval for row in stages):
             raise ValueError(
@@ -135,7 +146,7 @@ class DSMobileNet(Table):
             for index in range(row.depth):
                 strides = row.strides if index == 0 else 1
                 with builder.block(_name(stage, index)):
-                    _separable(builder, filters, strides, most // ATTENTION)
+                    self._separable(builder, filters, strides, most)
                 most = row.teacher
         with builder.block("head"):
             builder.global_pooling("pool")
@@ -143,6 +154,15 @@ class DSMobileNet(Table):
                 builder.dropout("dropout", self.dropout)
             builder.dense("classifier", classes)
         return builder.plan()
+
+    def _separable(self, builder, filters, strides, most):
+        builder.depthwise_convolution("depthwise", 3, strides)
+        _normalize_and_activate(builder, "depthwise_")
+        builder.squeeze_excite(
+            "attention", most // ATTENTION, "relu", self.attention
+        )
+        builder.convolution("pointwise", filters)
+        _normalize_and_activate(builder, "pointwise_")
 
     def _filters(self, row, number):
         path = row.narrowest
@@ -153,14 +173,6 @@ class DSMobileNet(Table):
 
 def _name(stage, index):
     return f"stage{stage + 1}_block{index + 1}"
-
-
-def _separable(builder, filters, strides, reduced):
-    builder.depthwise_convolution("depthwise", 3, strides)
-    _normalize_and_activate(builder, "depthwise_")
-    builder.squeeze_excite("attention", reduced, "relu", "sigmoid")
-    builder.convolution("pointwise", filters)
-    _normalize_and_activate(builder, "pointwise_")
 
 
 def _normalize_and_activate(builder, prefix):
@@ -215,6 +227,8 @@ class DSResNet(Table):
         total_strides: Integer, how much the network divides the image by, or
             `None` for the published 32. 8 suits images of 32 pixels, 16 suits
             64. A max pooling that would not stride is left out.
+        attention: What the attention of the gates multiplies by, as
+            `DSMobileNet`.
     """
 
     name: str
@@ -224,9 +238,11 @@ class DSResNet(Table):
     channels: tuple[int, ...] = (256, 512, 1024, 2048)
     depth: tuple[int, ...] = (3, 4, 6, 3)
     total_strides: int | None = None
+    attention: str = "sigmoid"
 
     def __post_init__(self):
         super().__post_init__()
+        checks.one_of(ATTENTIONS, attention=self.attention)
         resnet.stage_strides(self)
 
     @property
@@ -279,6 +295,7 @@ class DSResNet(Table):
                     strides=strides[stage] if first else 1,
                     shortcut="projection" if first else "identity",
                     reduced=most // ATTENTION if first else None,
+                    attention=self.attention,
                 )
             most = round_channels(channels * max(self.width), scale=100)
         resnet.add_head(builder, classes)

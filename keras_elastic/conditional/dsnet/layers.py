@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from keras_elastic import checks
+from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.layers import slicing
 from keras_elastic.layers.elastic_dense import ElasticDense
-
-ATTENTIONS = ("sigmoid", "one_plus_tanh")
+from keras_elastic.layers.elastic_squeeze_excite import ONE_PLUS_TANH
+from keras_elastic.layers.elastic_squeeze_excite import one_plus_tanh
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -96,7 +97,7 @@ class SlimmingGate(keras.layers.Layer):
             name="reduce",
         )
         self.reduce.build((None, self.channels))
-        zero = self.attention == "one_plus_tanh"
+        zero = self.attention == ONE_PLUS_TANH
         self.expand = ElasticDense(
             self.channels,
             kernel_initializer="zeros" if zero else "glorot_uniform",
@@ -130,10 +131,8 @@ class SlimmingGate(keras.layers.Layer):
         features = ops.mean(inputs, axis=self._axes)
         features = self.activation(self.reduce(features))
         factors = self.expand(features, units=live)
-        if self.attention == "sigmoid":
-            factors = ops.sigmoid(factors)
-        else:
-            factors = 1 + ops.tanh(factors)
+        is_sigmoid = self.attention == "sigmoid"
+        factors = (ops.sigmoid if is_sigmoid else one_plus_tanh)(factors)
         logits = self.slimming(ops.cast(features, "float32"))
         return factors, choose(logits, noise), logits
 

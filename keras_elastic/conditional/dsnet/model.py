@@ -45,7 +45,9 @@ class DSNet(keras.Model):
         window: The widths that the gates choose from: `None` for all of the
             family's; a pair of the narrowest and the widest; or `"S"`, `"M"`
             or `"L"` for the narrowest, middle or widest four. "S" is that of
-            the paper, the other two are not given there.
+            the paper, the other two are not given there. Of five widths or
+            fewer "S" is all but the widest, "L" all but the narrowest, and
+            "M" all.
         resolution: Integer. Defaults to the largest of the family.
         mode: `"sliced"` or `"masked"`, how images are run when it is called.
         **kwargs: Arguments of `keras.Model`.
@@ -330,7 +332,8 @@ class DSNet(keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "family": families.serialize(self.family),
             "classes": self.classes,
-            "window": self.window,
+            # A pair: what a name stands for may change.
+            "window": dsnet_routes.as_pair(self.gates, self.window),
             "resolution": self.resolution,
             "mode": self.mode,
         }
@@ -339,6 +342,8 @@ class DSNet(keras.Model):
     def from_config(cls, config, custom_objects=None):
         family = families.deserialize(config["family"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
+        window = dsnet_routes.written_window(family, config["window"])
         return class_names.revived(
-            cls, {**config, "family": family, "dtype": dtype}
+            cls,
+            {**config, "family": family, "dtype": dtype, "window": window},
         )

@@ -5,6 +5,8 @@ import math
 from typing import Any
 from typing import ClassVar
 
+from keras_elastic import checks
+from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet.model import DSNet
 from keras_elastic.conditional.dsnet.run import DSNetTraining
 from keras_elastic.conditional.dsnet.task import HARD_SAMPLES
@@ -22,7 +24,8 @@ class DSNetRecipe(Recipe):
 
     Args:
         windows: Tuple of strings. The windows of widths to train gates for:
-            `"S"`, `"M"`, `"L"`, or `"all"`.
+            `"S"`, `"M"`, `"L"`, `"all"`, or the narrowest and the widest
+            width, as `"85-100"`, which a pair of integers becomes.
         gate_epochs: Integer. Epochs of the gates.
         gate_learning_rate: Float. Peak of the gates' schedule.
         complexity_weight: Float. Weight of the multiply-adds in their loss.
@@ -31,7 +34,7 @@ class DSNetRecipe(Recipe):
             right to the widest, `"give_up"` to the slimmest.
 
     Raises:
-        ValueError: As `Recipe`, or a window is unknown.
+        ValueError: As `Recipe`, or a window is none.
     """
 
     kind: ClassVar[str] = "dsnet"
@@ -61,13 +64,16 @@ class DSNetRecipe(Recipe):
     hard_samples: str = "try_best"
 
     def __post_init__(self) -> None:
+        if isinstance(self.windows, (list, tuple)):
+            windows = tuple(map(_as_label, self.windows))
+            object.__setattr__(self, "windows", windows)
         super().__post_init__()
-        known = {"S", "M", "L", "all"}
-        if not self.windows or not known.issuperset(self.windows):
+        if not self.windows:
             raise ValueError(
-                f"`windows` of the recipe '{self.name}' must be some of "
-                f"{sorted(known)}. Received: windows={self.windows}."
+                f"`windows` of the recipe '{self.name}' must hold one at "
+                f"least. Received: windows={self.windows}."
             )
+        self._check_windows(dsnet_routes.parse)
         if self.hard_samples not in HARD_SAMPLES:
             raise ValueError(
                 f"`hard_samples` of the recipe '{self.name}' must be one of "
@@ -81,7 +87,20 @@ class DSNetRecipe(Recipe):
         gates = self.gate_recipe()
         gates.make_optimizer(steps_per_epoch=1)
         StepSettings(**gates.step_settings())
-        DSNet.architectures(self.make_family())
+        family = self.make_family()
+        self._check_windows(
+            lambda text: DSNet.architectures(family, dsnet_routes.parse(text))
+        )
+
+    def _check_windows(self, check):
+        for window in self.windows:
+            try:
+                check(window)
+            except ValueError as error:
+                raise ValueError(
+                    f"`windows` of the recipe '{self.name}' cannot hold "
+                    f"{window!r}. {error}"
+                ) from error
 
     def smoke_changes(self) -> dict[str, Any]:
         """As `Recipe.smoke_changes`, with gates for one window."""
@@ -105,3 +124,8 @@ class DSNetRecipe(Recipe):
             mixup=0.0,
             ema_momentum=None,
         )
+
+
+def _as_label(window):
+    is_pair = checks.PAIR.fits(window) and checks.INTEGERS.fits(window)
+    return dsnet_routes.label(window) if is_pair else window

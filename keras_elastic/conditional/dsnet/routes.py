@@ -11,6 +11,8 @@ from keras_elastic.spaces import plan as primitives
 # Named windows: so many choices at the start, in the middle, at the end.
 TARGETS = ("S", "M", "L")
 _TARGET_CHOICES = 4
+# In recipes: the window of all choices.
+ALL = "all"
 
 
 def check_gates(family):
@@ -59,7 +61,8 @@ def check_window(gates, window):
     Args:
         gates: Tuple of `Gate`.
         window: `None` for all choices, one of `TARGETS`, or a pair of the
-            narrowest and the widest choice.
+            narrowest and the widest choice. Of five choices or fewer, "S" is
+            all but the widest, "L" all but the narrowest, and "M" all.
 
     Returns:
         Tuple of `Gate`.
@@ -77,9 +80,7 @@ def _within(choices, window):
     if window is None:
         return choices
     if isinstance(window, str) and window in TARGETS:
-        count = min(_TARGET_CHOICES, len(choices))
-        start = (len(choices) - count) * TARGETS.index(window) // 2
-        return choices[start : start + count]
+        return _named(choices, window)
     pair = tuple(window) if checks.PAIR.fits(window) else ()
     pair = pair if checks.INTEGERS.fits(pair) else ()
     if len(pair) != 2 or not set(pair) <= set(choices) or pair[0] >= pair[1]:
@@ -90,6 +91,67 @@ def _within(choices, window):
         )
     first, last = (choices.index(value) for value in pair)
     return choices[first : last + 1]
+
+
+def _named(choices, window):
+    place, spare = TARGETS.index(window), len(choices) - _TARGET_CHOICES
+    if spare > 1:
+        return choices[spare * place // 2 :][:_TARGET_CHOICES]
+    if len(choices) < 3:
+        raise ValueError(
+            "`window` must be `None` for a gate of two widths, "
+            f"{list(choices)}. Received: window={window!r}."
+        )
+    return (choices[:-1], choices, choices[1:])[place]
+
+
+def as_pair(gates, window):
+    """The pair of a window of gates that were cut to it, for a file."""
+    first = gates[0].choices
+    if window is None or any(gate.choices != first for gate in gates):
+        return window
+    return (first[0], first[-1])
+
+
+def written_window(family, window):
+    """The window that a file of a `DSNet` names.
+
+    Names stood in files before there were pairs, and were four choices of any
+    gate, or all where there are fewer.
+    """
+    if window not in TARGETS:
+        return window
+    choices = check_gates(family)[0].choices
+    spare = max(0, len(choices) - _TARGET_CHOICES)
+    first = spare * TARGETS.index(window) // 2
+    kept = choices[first:][:_TARGET_CHOICES]
+    return (kept[0], kept[-1])
+
+
+def label(window):
+    """What a window is called in files and tables: "S", "all" or "85-100"."""
+    if window is None:
+        return ALL
+    return window if isinstance(window, str) else "{}-{}".format(*window)
+
+
+def parse(text):
+    """The window of a label.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if text in TARGETS:
+        return text
+    if text == ALL:
+        return None
+    parts = text.split("-")
+    if len(parts) == 2 and all(map(str.isdecimal, parts)):
+        return tuple(map(int, parts))
+    raise ValueError(
+        f"A window must be one of {(*TARGETS, ALL)}, or a narrower and a wider "
+        f"width as '85-100'. Received: {text!r}."
+    )
 
 
 def routes_of(family, gates, resolution):

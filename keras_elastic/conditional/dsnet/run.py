@@ -8,6 +8,7 @@ from keras import ops
 from keras_elastic import files
 from keras_elastic import tracing
 from keras_elastic.calibration import SubnetCalibrator
+from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet.model import DSNet
 from keras_elastic.conditional.dsnet.report import flops_of
 from keras_elastic.conditional.dsnet.task import GateTask
@@ -127,7 +128,7 @@ def train_gates(supernet, statistics, window, recipe, run):
 
     def make_model():
         return DSNet.from_supernet(
-            supernet, statistics, window=None if window == "all" else window
+            supernet, statistics, window=dsnet_routes.parse(window)
         )
 
     def make_task():

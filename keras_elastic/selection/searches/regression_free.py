@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ def reward(
     - "R2": `lambda1 * accuracy - lambda2 * negative_flips`.
 
     Reference:
-    - REG-NAS (Chen et al., ECCV 2022), section 3.4, Eq. 4.
+    - REG-NAS (Duggal et al., ECCV 2022), section 3.4, Eq. 4.
 
     Args:
         kind: "R0", "R1" or "R2".
@@ -79,7 +80,7 @@ class RegressionFreeSearch:
     the negative flip rates from all before in its reward.
 
     Reference:
-    - REG-NAS (Chen et al., ECCV 2022), sections 3.3, 3.4 and 4.4. How the
+    - REG-NAS (Duggal et al., ECCV 2022), sections 3.3, 3.4 and 4.4. How the
       flips from several models are joined is not printed; here by the mean.
       The search is that of Once-for-All.
 
@@ -90,9 +91,13 @@ class RegressionFreeSearch:
         lambda2: Float. Weight of the negative flips in R2.
         constrained: Whether a model must contain the one before.
         inner: `Search` for each of the models.
+        deployed: Booleans of (images,), which images any model that users have
+            now gets right: a reference that is no architecture of the family,
+            and that no other contains. `None` for none.
 
     Raises:
-        ValueError: `kind` is unknown, or a weight is negative.
+        ValueError: `kind` is unknown, a weight is negative, or there are both
+            a `reference` and a `deployed` model.
     """
 
     reference: Architecture | None = None
@@ -101,8 +106,16 @@ class RegressionFreeSearch:
     lambda2: float = 1.0
     constrained: bool = True
     inner: Search = EvolutionSearch()
+    deployed: Any = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        if self.deployed is not None:
+            check_correct("deployed", self.deployed)
+            if self.reference is not None:
+                raise ValueError(
+                    "`deployed` must be None with a `reference`. Received: "
+                    "both. Leave one of them out."
+                )
         checks.non_negative_number(lambda1=self.lambda1, lambda2=self.lambda2)
         checks.one_of(REWARDS, kind=self.kind)
 
@@ -154,12 +167,14 @@ class RegressionFreeSearch:
         self,
         predictions: Callable[[Architecture], np.ndarray],
         selections: Sequence[Selection],
+        deployed: Any = None,
     ) -> FlipReport:
         """Reports the flips between the selected models and the reference.
 
         Args:
             predictions: As for `search`; best on images that did not select.
             selections: What `search` returned.
+            deployed: As the field, of the images of `predictions`.
 
         Returns:
             `FlipReport` of "reference", if there is one, and "model 1",
@@ -168,6 +183,8 @@ class RegressionFreeSearch:
         correct = {}
         if self.reference is not None:
             correct["reference"] = predictions(self.reference)
+        elif deployed is not None:
+            correct["reference"] = check_correct("deployed", deployed)
         for number, selection in enumerate(selections):
             correct[f"model {number + 1}"] = predictions(selection.arch)
         return FlipReport.measure(correct)
@@ -193,13 +210,17 @@ class RegressionFreeSearch:
         return family
 
     def _score(self, correct, before):
+        has_reference = before or self.deployed is not None
         # Without a reference there is nothing to flip from.
-        kind = self.kind if before else "R0"
+        kind = self.kind if has_reference else "R0"
 
         def score(arch):
             images = correct(arch)
             accuracy = float(images.mean())
-            rates = [negative_flip_rate(correct(b), images) for b in before]
+            earlier = [correct(b) for b in before]
+            if self.deployed is not None:
+                earlier.append(self.deployed)
+            rates = [negative_flip_rate(one, images) for one in earlier]
             flips = float(np.mean(rates)) if rates else 0.0
             value = reward(kind, accuracy, flips, self.lambda1, self.lambda2)
             return Reward(value, accuracy, flips)

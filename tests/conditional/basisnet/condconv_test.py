@@ -81,3 +81,15 @@ def test_errors():
         CondConvNet(basisnet_tiny.plans()[1], 3, (12,))
     with pytest.raises(ValueError, match="`num_bases`"):
         CondConvNet(basisnet_tiny.plans()[1], 0, BLOCKS)
+
+
+def test_run_draws_nothing_and_takes_masks(model):
+    images = basisnet_tiny.images(3)
+    np.testing.assert_allclose(model.run(images), model(images), atol=1e-5)
+    ((name, (rate, features)),) = model.dropouts.items()
+    assert (rate, model.classes) == (0.2, basisnet_tiny.CLASSES)
+    none = model.run(images, dropout_masks={name: np.zeros((3, features))})
+    _, bias = model.get_layer("head_classifier").get_weights()
+    np.testing.assert_allclose(none, np.tile(bias, (3, 1)), atol=1e-6)
+    larger = contracts.resize(images, 16)
+    assert model.run(larger).shape == (3, basisnet_tiny.CLASSES)

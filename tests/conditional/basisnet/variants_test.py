@@ -101,6 +101,32 @@ def test_condconv_options():
     assert model.input_shape == (None, 64, 64, 3)
 
 
+def test_condconv_is_as_wide_as_the_published_network():
+    flops = {
+        num_bases: variant("condconv_mobilenet_v3_large", num_bases=num_bases)
+        .costs()
+        .flops
+        for num_bases in (1, 16)
+    }
+    # MobileNet v3-L of one width, and experts' mixing: 15 x 1.1150 M.
+    assert round(flops[1] / MILLION, 1) == 216.6
+    assert flops[16] - flops[1] == pytest.approx(15 * 1.115e6, rel=0.01)
+    # Any network of widths, by the width or at 100 %.
+    half = variant("condconv_mobilenet_v3_large", width=50, num_bases=1)
+    assert half.costs().flops < 0.4 * flops[1]
+    other = variant(
+        "condconv_efficientnet_b0",
+        network="mobilenet_v3_large",
+        last_basis_block=15,
+    )
+    assert other.costs().flops < 1.1 * flops[1]
+
+
+def test_a_network_of_one_width_has_no_other():
+    with pytest.raises(ValueError, match="`width` must be None for"):
+        variant("condconv_efficientnet_b0", width=50).costs()
+
+
 def test_an_unknown_option_lists_the_known():
     with pytest.raises(ValueError, match="num_bases.*Received.*depth"):
         keras_elastic.build("basisnet_mobilenet_v3", depth=3)

@@ -62,6 +62,23 @@ def test_the_gate_follows_the_eighth_block(family):
 
 def test_without_fixed_stages_there_is_no_gate():
     assert families.get("efficientnet_width").gates == ()
+    with pytest.raises(ValueError, match="`attention` must be 'sigmoid'"):
+        families.get("efficientnet_width", attention="one_plus_tanh")
+
+
+def test_the_gate_alone_has_another_attention():
+    family = dataclasses.replace(PAPER, attention="one_plus_tanh")
+    plan = family.plan(family.space.largest, 1000)
+    gates = {
+        operation.name: operation.gate
+        for block in plan.blocks
+        for operation in block.operations
+        if hasattr(operation, "gate")
+    }
+    assert len(gates) == 16
+    assert gates.pop("stage5_block1_se") == "one_plus_tanh"
+    assert set(gates.values()) == {"sigmoid"}
+    family_checks.check_json(family)
 
 
 @pytest.mark.parametrize("family", [PAPER, TINY], ids=lambda f: f.name)

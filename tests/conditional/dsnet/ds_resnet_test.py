@@ -1,9 +1,16 @@
 import dataclasses
 
+import contracts
 import family_checks
+import keras
+import numpy as np
 import pytest
 
+from keras_elastic import SubnetCalibrator
+from keras_elastic import Supernet
 from keras_elastic import families
+from keras_elastic.conditional import DSNet
+from keras_elastic.export.rebuilding import rebuild
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 
@@ -89,6 +96,40 @@ def test_subnets():
 @pytest.mark.parametrize("family", [PAPER, SMALL], ids=lambda f: f.name)
 def test_json(family):
     family_checks.check_json(family)
+
+
+def test_attention_that_begins_as_the_identity():
+    tanh = dataclasses.replace(SMALL, attention="one_plus_tanh")
+    assert costs(tanh.plan(arch_of(tanh, 50, 100), 10)) == costs(
+        SMALL.plan(arch_of(SMALL, 50, 100), 10)
+    )
+    family_checks.check_json(tanh)
+    with pytest.raises(ValueError, match="`attention` must be one of"):
+        dataclasses.replace(SMALL, attention="tanh")
+
+
+def test_a_child_has_its_attention():
+    tanh = dataclasses.replace(SMALL, attention="one_plus_tanh")
+    supernet = Supernet(tanh, 10)
+    contracts.randomize(supernet)
+    images = contracts.random_images(4, 16)
+    arch = arch_of(tanh, 50, 100)
+    statistics = SubnetCalibrator(supernet).measure(arch, images)
+    expected = supernet(images, arch, statistics=statistics)
+    child = supernet.child(arch, statistics)
+    np.testing.assert_allclose(child(images), expected, atol=1e-4)
+    # What int8 and pruning read has it, too.
+    again = rebuild(child, keras, fold_normalizations=True)
+    np.testing.assert_allclose(again(images), expected, atol=1e-4)
+    model = DSNet.from_supernet(
+        supernet,
+        {
+            arch: SubnetCalibrator(supernet).measure(arch, images)
+            for arch in DSNet.architectures(tanh)
+        },
+    )
+    assert {g.attention for g in model.gate_layers} == {"one_plus_tanh"}
+    assert np.isfinite(model(images)).all()
 
 
 def test_impossible_strides_are_refused():

@@ -1,8 +1,11 @@
+import dataclasses
+
 import dsnet_models
 import pytest
 
 from keras_elastic import families
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
+from keras_elastic.spaces import costs
 
 
 def windowed(name, window):
@@ -15,7 +18,68 @@ def test_named_windows():
     assert windowed("ds_mobilenet", "M") == (6, 7, 8, 9)
     assert windowed("ds_mobilenet", "L") == (11, 12, 13, 14)
     assert windowed("ds_efficientnet", "S") == (75, 80, 85, 90)
-    assert windowed("ds_resnet50", "M") == (25, 50, 75, 100)
+
+
+def test_named_windows_of_few_widths_differ():
+    named = [windowed("ds_resnet50", window) for window in "SML"]
+    assert named == [(25, 50, 75), (25, 50, 75, 100), (50, 75, 100)]
+    named = [windowed("ds_mobilenet_cifar10", window) for window in "SML"]
+    assert named == [(1, 2, 3, 4), (1, 2, 3, 4, 5), (2, 3, 4, 5)]
+    gates = families.get("ds_resnet50", width=(50, 100)).gates
+    with pytest.raises(ValueError, match="`window` must be `None`.*two widths"):
+        dsnet_routes.check_window(gates, "S")
+
+
+@pytest.mark.parametrize(
+    "window, published", [("S", 1.2e9), ("M", 2.2e9), ("L", 3.1e9)]
+)
+def test_the_windows_of_ds_resnet_reach_what_is_published(window, published):
+    assert_within("ds_resnet50", window, published)
+
+
+@pytest.mark.parametrize(
+    "window, published", [("S", 153e6), ("M", 319e6), ("L", 565e6)]
+)
+def test_the_windows_of_ds_mobilenet_reach_what_is_published(window, published):
+    assert_within("ds_mobilenet", window, published)
+
+
+def assert_within(name, window, published):
+    family = families.get(name)
+    gates = dsnet_routes.check_window(family.gates, window)
+    narrow, wide = (
+        costs(
+            family.plan(
+                dataclasses.replace(
+                    family.space.largest,
+                    width=tuple(gate.choices[place] for gate in gates),
+                ),
+                classes=1000,
+            )
+        ).flops
+        for place in (0, -1)
+    )
+    # The print has three digits.
+    assert 0.995 * narrow <= published <= 1.005 * wide
+
+
+def test_labels():
+    for window in ("S", "M", "L", None, (85, 100)):
+        assert dsnet_routes.parse(dsnet_routes.label(window)) == window
+    assert dsnet_routes.label((85, 100)) == "85-100"
+    for wrong in ("XL", "85", "a-b", "1-2-3", "-1-2", "s"):
+        with pytest.raises(ValueError, match="A window must be one of"):
+            dsnet_routes.parse(wrong)
+
+
+def test_a_name_in_a_file_is_what_it_was():
+    family = families.get("ds_resnet50")
+    for window in "SML":
+        assert dsnet_routes.written_window(family, window) == (25, 100)
+    family = families.get("ds_mobilenet")
+    assert dsnet_routes.written_window(family, "M") == (6, 9)
+    assert dsnet_routes.written_window(family, [2, 4]) == [2, 4]
+    assert dsnet_routes.written_window(family, None) is None
 
 
 def test_a_pair_is_inclusive():

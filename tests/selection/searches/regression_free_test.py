@@ -241,6 +241,36 @@ def test_a_budget_below_the_reference():
     assert predictions.asked == []
 
 
+def test_a_deployed_model_of_any_kind_is_a_reference():
+    predictions = Predictions()
+    deployed = predictions.ease > 0
+    selections = search(predictions, deployed=deployed, lambda2=2)
+    correct = [predictions.of(selection.arch) for selection in selections]
+    flips = negative_flip_rate(deployed, correct[0])
+    accuracy = correct[0].mean()
+    assert selections[0].score == pytest.approx(
+        (accuracy - 2 * flips, accuracy, flips)
+    )
+    both = [negative_flip_rate(one, correct[1]) for one in correct[:1]]
+    both.append(negative_flip_rate(deployed, correct[1]))
+    assert selections[1].score.negative_flips == pytest.approx(np.mean(both))
+    assert is_chain(selections)
+    way = RegressionFreeSearch(deployed=deployed)
+    report = way.report(predictions.of, selections[:1], deployed)
+    assert report.names == ("reference", "model 1")
+    assert report.negative[0][1] == pytest.approx(flips)
+    assert way.report(predictions.of, selections[:1]).names == ("model 1",)
+
+
+def test_wrong_deployed_models():
+    with pytest.raises(ValueError, match="`deployed` must be booleans"):
+        RegressionFreeSearch(deployed=np.ones(5))
+    with pytest.raises(ValueError, match="`deployed` must be None with"):
+        RegressionFreeSearch(SPACE.smallest, deployed=np.ones(5, bool))
+    with pytest.raises(ValueError, match="same images"):
+        search(deployed=np.ones(5, bool))
+
+
 def test_a_reference_of_another_family():
     reference = families.get("bignas").space.smallest
     with pytest.raises(ValueError, match="is of another family"):

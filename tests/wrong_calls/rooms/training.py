@@ -98,6 +98,7 @@ def doors():
                 "divergence": "name",
                 "teacher": "function?",
                 "teacher_weight": "non-negative",
+                "temperature": "positive",
             },
             but={"divergence": (Anything,)},
         )
@@ -107,6 +108,7 @@ def doors():
         "archs": "integers?",
     }
     both = {"mutual": "boolean", "same_resolution": "boolean"}
+    both["apart"] = "boolean"
     yield Door("training.Sandwich", training.Sandwich, {}, {**samplers, **both})
     yield Door("training.RandomSubnets", training.RandomSubnets, {}, samplers)
     yield Door(

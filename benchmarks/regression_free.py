@@ -1,0 +1,191 @@
+"""Negative flips by reward and by sampling, at equal multiply-adds (REG-NAS).
+
+For each seed a reference is the most accurate child for few multiply-adds. A
+target for more of them is searched by each reward (R0, R1, and R2 with several
+weights of the flips), among all children and among those that contain the
+reference. All targets have as many multiply-adds, to a band of a few percent,
+and as many candidates are scored for each. Held-out images select, and the test
+split reports. Last comes a family of four models, each searched with regard to
+those before it.
+
+    python benchmarks/regression_free.py --run=bignas_cifar10 --data_dir=DIR \\
+        --reference_flops=5e6 --flops=15e6
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+import keras_elastic as ke
+from keras_elastic import zoo
+from keras_elastic.selection import Budget
+from keras_elastic.selection import EvolutionSearch
+from keras_elastic.selection import RegressionFreeSearch
+from keras_elastic.selection import negative_flip_rate
+from keras_elastic.selection.budget import short
+from keras_elastic.spaces import costs
+from keras_elastic.zoo import evaluation
+
+WEIGHTS = (0.05, 0.2, 1.0, 5.0, 20.0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--data_dir")
+    parser.add_argument("--reference_flops", type=float, required=True)
+    parser.add_argument("--flops", type=float, required=True)
+    parser.add_argument("--band", type=float, default=0.05)
+    parser.add_argument("--candidates", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--cache", help="File of the scores of held-out images")
+    arguments = parser.parse_args()
+    entry = zoo.find_entry(arguments.run)
+    recipe = entry.recipe
+    dataset = ke.data.load_dataset(
+        recipe.dataset, arguments.data_dir, limit=recipe.limit
+    )
+    scorer = evaluation.make_scorer(
+        entry.supernet(), recipe, dataset, cache=arguments.cache
+    )
+    tested = Tested(scorer, evaluation.test_batches(recipe, dataset))
+    print(
+        f"{len(scorer.labels)} held-out images select, "
+        f"{dataset.test.size} of the test split report."
+    )
+    compare_rewards(entry, scorer, tested, arguments)
+    compare_families(entry, scorer, tested, arguments)
+
+
+class Tested:
+    """Which images of the test split each architecture gets right."""
+
+    def __init__(self, scorer, batches):
+        self.scorer = scorer
+        self.batches = list(batches)
+        self.known = {}
+
+    def __call__(self, arch):
+        if arch not in self.known:
+            self.known[arch] = self.scorer.correct_on(arch, self.batches)
+        return self.known[arch]
+
+
+class Banded:
+    """What architectures get right, and nothing for a target of too low a cost.
+
+    So the searches of all rewards end at equal multiply-adds, and the images
+    of what could not be compared are not run.
+    """
+
+    def __init__(self, entry, correct, least, reference):
+        self.entry = entry
+        self.correct = correct
+        self.least = least
+        self.reference = reference
+
+    def __call__(self, arch):
+        plan = self.entry.family.plan(arch, self.entry.classes)
+        if arch == self.reference or costs(plan).flops >= self.least:
+            return self.correct(arch)
+        return np.zeros_like(self.correct(self.reference))
+
+
+def make_inner(arguments, seed):
+    """The search of each target: as many candidates for every reward."""
+    part = max(4, arguments.candidates // 5)
+    return EvolutionSearch(part, 4, seed=seed)
+
+
+def compare_rewards(entry, scorer, tested, arguments):
+    """Prints a row for each reward and sampling, means over the seeds."""
+    kinds = {"R0": {"kind": "R0"}, "R1": {"kind": "R1"}}
+    kinds |= {f"R2, {w:g}": {"lambda2": w} for w in WEIGHTS}
+    least = (1 - arguments.band) * arguments.flops
+    rows = {}
+    for seed in range(arguments.seeds):
+        inner = make_inner(arguments, seed)
+        [small] = inner.search(
+            entry.family,
+            entry.classes,
+            scorer,
+            [Budget(flops=arguments.reference_flops)],
+        )
+        correct = Banded(entry, scorer.correct, least, small.arch)
+        for name, changes in kinds.items():
+            for constrained in (False, True):
+                [found] = RegressionFreeSearch(
+                    small.arch, constrained=constrained, inner=inner, **changes
+                ).search(
+                    entry.family,
+                    entry.classes,
+                    correct,
+                    [Budget(flops=arguments.flops)],
+                )
+                if found.costs.flops < least:
+                    raise ValueError(
+                        "`candidates` must be enough to find one within the "
+                        f"band. Received: {arguments.candidates}."
+                    )
+                before, after = tested(small.arch), tested(found.arch)
+                values = (
+                    found.costs.flops,
+                    after.mean(),
+                    negative_flip_rate(before, after),
+                )
+                rows.setdefault((name, constrained), []).append(values)
+                print(f"seed {seed}, {name}, {constrained}: {values}")
+    print_rewards(rows)
+
+
+def print_rewards(rows):
+    """Prints the means; changes are relative to R0 among all children."""
+    means = {key: np.mean(values, axis=0) for key, values in rows.items()}
+    _, _, plain = means["R0", False]
+    head = ("reward", "sampling", "flops", "top-1", "flips", "range", "change")
+    print("\n" + "".join(f"{title:>13}" for title in head))
+    for (name, constrained), (flops, top1, flips) in means.items():
+        spread = [row[2] for row in rows[name, constrained]]
+        cells = (
+            name,
+            "constrained" if constrained else "all",
+            short(flops),
+            f"{top1:.2%}",
+            f"{flips:.2%}",
+            f"{min(spread):.2%}-{max(spread):.2%}"[-13:],
+            f"{flips / plain - 1:+.1%}" if plain else "",
+        )
+        print("".join(f"{cell:>13}" for cell in cells))
+
+
+def compare_families(entry, scorer, tested, arguments):
+    """Prints mean flips between four models, by R0 and by R2 constrained."""
+    low, high = arguments.reference_flops, arguments.flops
+    budgets = [
+        Budget(flops=float(flops)) for flops in np.linspace(low, high, 4)
+    ]
+    print("\nA family of four, means over the pairs of smaller and larger:")
+    for name, changes in (
+        ("R0, all", {"kind": "R0", "constrained": False}),
+        ("R2, constrained", {}),
+    ):
+        found = []
+        for seed in range(arguments.seeds):
+            search = RegressionFreeSearch(
+                inner=make_inner(arguments, seed), **changes
+            )
+            selections = search.search(
+                entry.family, entry.classes, scorer.correct, budgets
+            )
+            report = search.report(tested, selections)
+            flips = [report.negative[i][j] for j in range(4) for i in range(j)]
+            found.append((np.mean(flips), np.mean(report.top1)))
+        flips, top1 = np.mean(found, axis=0)
+        print(f"{name:<18} flips {flips:.2%}, top-1 {top1:.2%}")
+
+
+if __name__ == "__main__":
+    main()
