@@ -3,20 +3,32 @@
 Tests of `conditional/cascades/writing.py`, too.
 """
 
+import functools
+
+import basisnet_tiny
 import conditional_entries
 import numpy as np
 import pytest
 
 import keras_elastic as ke
+from keras_elastic import command_line
 from keras_elastic import zoo
 from keras_elastic.conditional.basisnet.early_exit import stages_of
 from keras_elastic.zoo import listing
 
 
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory):
+    """Function that makes an entry of a kind, once."""
+    folder = tmp_path_factory.mktemp("entries")
+    return functools.cache(
+        lambda kind: conditional_entries.MAKERS[kind](folder / kind)
+    )
+
+
 @pytest.fixture(scope="module", params=conditional_entries.MAKERS)
-def entry(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("entries") / request.param
-    return conditional_entries.MAKERS[request.param](folder)
+def entry(request, entries):
+    return entries(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +79,16 @@ def test_the_table_of_the_zoo_has_it(entry):
     assert summary.family == entry.label
     assert summary.flops == (rows[0].flops, rows[-1].flops)
     assert summary.trained and summary.size > 0
+
+
+def test_the_command_line_knows_it(entry, capsys):
+    folder = str(entry.folder)
+    assert command_line.main(["info", folder]) == 0
+    printed = capsys.readouterr().out
+    assert entry.label in printed and entry.front.rows[0].file in printed
+    budget = f"--flops={between(entry)}"
+    assert command_line.main(["load", folder, budget]) == 0
+    assert "on average" in capsys.readouterr().out
 
 
 def test_random_weights(entry, model, images):
@@ -139,19 +161,16 @@ def test_a_changed_model_is_refused(entry, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def basisnet(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("basisnet")
-    return conditional_entries.basisnet(folder)
+def basisnet(entries):
+    return entries("basisnet")
 
 
 @pytest.fixture(scope="module")
-def dsnet(tmp_path_factory):
-    return conditional_entries.dsnet(tmp_path_factory.mktemp("dsnet"))
+def dsnet(entries):
+    return entries("dsnet")
 
 
 def test_the_exit_meets_the_budget_on_average(basisnet):
-    import basisnet_tiny
-
     images = basisnet_tiny.images(64)
     budget = between(basisnet)
     model = ke.load(basisnet.folder, flops=budget)
@@ -170,8 +189,8 @@ def test_the_window_meets_the_budget_on_average(dsnet):
 
 
 @pytest.mark.parametrize("kind", ["basisnet", "dsnet"])
-def test_new_classes_leave_all_but_the_head(kind, request):
-    entry = request.getfixturevalue(kind)
+def test_new_classes_leave_all_but_the_head(kind, entries):
+    entry = entries(kind)
     old, new = ke.load(entry.folder), ke.load(entry.folder, classes=3)
     assert new.output_shape == (None, 3)
     assert not hasattr(new, "class_names")
@@ -194,8 +213,8 @@ def test_a_new_head_has_no_exit(basisnet):
         ke.load(basisnet.folder, classes=3, flops=between(basisnet))
 
 
-def test_a_cascade_gets_no_new_head(tmp_path):
-    entry = conditional_entries.cascade(tmp_path)
+def test_a_cascade_gets_no_new_head(entries, tmp_path):
+    entry = entries("cascade")
     assert entry.front.rows[0].test_top1 is not None
     with pytest.raises(ValueError, match="`classes`"):
         ke.load(entry.folder, classes=3)

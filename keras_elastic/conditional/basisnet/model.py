@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic.conditional.basisnet import config as basisnet_config
+from keras_elastic.conditional.basisnet import phone as basisnet_phone
 from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import basisnet_costs
@@ -142,6 +143,8 @@ class BasisNet(keras.Model):
         self.policy = policy
         self.method = method
         self.exit_threshold = exit_threshold
+        # How many images go on is known when it runs, and XLA's shapes are not.
+        self.supports_jit = False
         self._fitting = BasisNetFitting(self)
 
     @property
@@ -341,6 +344,10 @@ class BasisNet(keras.Model):
         return ops.cond(
             ops.shape(places)[0] > 0, run_undecided, lambda: light_logits
         )
+
+    def litert_stages(self, in_integers=False):
+        """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
+        return basisnet_phone.stages_of(self, in_integers)
 
     def with_exit_threshold(self, threshold):
         """Returns a copy with another threshold of early exit, or `None`."""

@@ -109,6 +109,8 @@ class Cascade(keras.Model):
             layer = BasisExit(threshold, name=f"exit_{number}")
             outputs = layer(logits, outputs)
         super().__init__(inputs=images, outputs=outputs, name=name, **kwargs)
+        # How many images go on is known when it runs, and XLA's shapes are not.
+        self.supports_jit = False
         self.threshold = float(threshold)
         self.temperatures = temperatures
         self.flops = flops

@@ -9,6 +9,7 @@ from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic.checks import check_images
 from keras_elastic.conditional.dsnet import fitting as dsnet_fitting
+from keras_elastic.conditional.dsnet import phone as dsnet_phone
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet import routing as dsnet_routing
 from keras_elastic.conditional.dsnet import segments as dsnet_segments
@@ -120,6 +121,8 @@ class DSNet(keras.Model):
         # Within an object that neither Keras nor TensorFlow looks into.
         self._branches = types.SimpleNamespace(made={})
         self.built = True
+        # How many take a width is known when it runs, and XLA needs it before.
+        self.supports_jit = False
         self._fitting = DSNetFitting(self)
 
     # The parts of the network, and the ways through them.
@@ -342,6 +345,10 @@ class DSNet(keras.Model):
         return dsnet_segments.run_path(self, features, index)
 
     # What exports and servers ask a model for.
+
+    def litert_stages(self, in_integers=False):
+        """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
+        return dsnet_phone.stages_of(self)
 
     @property
     def inputs(self):
