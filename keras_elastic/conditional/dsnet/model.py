@@ -9,7 +9,6 @@ from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic.checks import check_images
 from keras_elastic.conditional.dsnet import fitting as dsnet_fitting
-from keras_elastic.conditional.dsnet import phone as dsnet_phone
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet import routing as dsnet_routing
 from keras_elastic.conditional.dsnet import segments as dsnet_segments
@@ -348,7 +347,10 @@ class DSNet(keras.Model):
 
     def litert_stages(self, in_integers=False):
         """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
-        return dsnet_phone.stages_of(self)
+        # It needs TensorFlow, as all exports do.
+        from keras_elastic.conditional.dsnet import phone
+
+        return phone.stages_of(self)
 
     @property
     def inputs(self):

@@ -1,6 +1,6 @@
 """A DS-Net as a gate and its widths, each of which a phone runs by itself."""
 
-from keras import ops
+import tensorflow as tf
 
 from keras_elastic.conditional.dsnet import routing as dsnet_routing
 from keras_elastic.export.stages import Stage
@@ -55,11 +55,12 @@ def _stem(model):
 
 def _decide(model, part, features):
     """What the gate of a part says of features."""
-    factors, choice, _ = model.gate_layers[part - 1].decide(features)
+    factors, _, logits = model.gate_layers[part - 1].decide(features)
     return {
         "factors": factors,
         "features": features,
-        "width": ops.cast(ops.argmax(choice, axis=-1), "int32"),
+        # Keras's own is of operations that LiteRT lacks.
+        "width": tf.argmax(logits, axis=-1, output_type="int32"),
     }
 
 
