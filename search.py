@@ -25,7 +25,6 @@ import keras_elastic as ke
 from keras_elastic import files
 from keras_elastic import scratch
 from keras_elastic import scripts
-from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import EvolutionSearch
@@ -134,7 +133,7 @@ def main(argv):
     make_search()
 
     # ---------------------------------------------- supernet and budget
-    entry = zoo.find_entry(FLAGS.run)
+    entry = places.find_supernet_entry(FLAGS.run)
     family = entry.family
     budget = make_budget(family)
     budget.check_reachable(family, entry.classes)

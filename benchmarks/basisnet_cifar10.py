@@ -63,7 +63,7 @@ def measure(recipe, dataset, folder):
     remember_recipe(folder, recipe)
     run = Run(dataset=dataset, folder=folder)
     model = recipe.make_training(run).train_model()
-    _, results = basisnet_run.measure_results(model, recipe, dataset)
+    *_, results = basisnet_run.measure_results(model, recipe, dataset)
     return model.costs, results
 
 

@@ -14,6 +14,7 @@ import sys
 from keras_elastic import data
 from keras_elastic import export
 from keras_elastic import files
+from keras_elastic import selection
 from keras_elastic import zoo
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
@@ -176,19 +177,12 @@ def run_list(arguments) -> None:
 def run_info(arguments) -> None:
     """Prints what an entry is, and its front."""
     entry = zoo.find_entry(arguments.name)
-    space = entry.family.space
-    least, most = (
-        costs(entry.family.plan(arch, entry.classes))
-        for arch in (space.smallest, space.largest)
-    )
+    is_supernet = isinstance(entry, zoo.Entry)
     for label, value in (
         ("name", entry.name),
-        ("family", type(entry.family).__name__),
+        ("family" if is_supernet else "kind", entry.label),
         ("data set", f"{entry.dataset}, {entry.classes} classes"),
-        ("architectures", f"{space.size:,}"),
-        ("flops", f"{short(least.flops)} to {short(most.flops)}"),
-        ("params", f"{short(least.params)} to {short(most.params)}"),
-        ("resolutions", ", ".join(map(str, space.resolution))),
+        *(_of_space(entry) if is_supernet else ()),
         ("folder", entry.folder),
     ):
         print(printable(f"{label:<15}{value}"))
@@ -198,14 +192,51 @@ def run_info(arguments) -> None:
             f"repository: python train.py --recipe={printable(entry.name)}"
         )
         return
-    print(f"\nIts front, {len(entry.front.rows)} architectures:\n")
-    print(_front_table(entry.front))
+    if is_supernet:
+        print(f"\nIts front, {len(entry.front.rows)} architectures:\n")
+        print(_front_table(entry.front))
+        print(
+            "flops: multiply-adds of one image. latency: of one image, on the "
+            "machine of the entry's card."
+        )
+    else:
+        print(f"\nIts front, {len(entry.front.rows)} rows:\n")
+        print(_mean_table(entry.front))
+        print("flops: mean multiply-adds of an image.")
     print(
-        "flops: multiply-adds of one image. latency: of one image, on the "
-        "machine of the entry's card.\n\nNext: python -m keras_elastic load "
-        f"{arguments.name} --flops={short(entry.front.rows[-1].flops)} "
-        "--export=served"
+        f"\nNext: python -m keras_elastic load {arguments.name} "
+        f"--flops={short(entry.front.rows[-1].flops)} --export=served"
     )
+
+
+def _of_space(entry):
+    """What is said of the family of a supernet."""
+    space = entry.family.space
+    least, most = (
+        costs(entry.family.plan(arch, entry.classes))
+        for arch in (space.smallest, space.largest)
+    )
+    return (
+        ("architectures", f"{space.size:,}"),
+        ("flops", f"{short(least.flops)} to {short(most.flops)}"),
+        ("params", f"{short(least.params)} to {short(most.params)}"),
+        ("resolutions", ", ".join(map(str, space.resolution))),
+    )
+
+
+def _mean_table(front):
+    lines = [("flops", "held-out", "test", "threshold", "file")]
+    for row in front.rows:
+        lines.append(
+            (
+                short(row.flops),
+                f"{row.held_out_top1:.2%}",
+                "" if row.test_top1 is None else f"{row.test_top1:.2%}",
+                "" if row.threshold is None else f"{row.threshold:.4f}",
+                row.file,
+            )
+        )
+    return "\n".join("".join(f"{x:>12}" for x in line) for line in lines)
 
 
 def _front_table(front):
@@ -238,8 +269,7 @@ def run_load(arguments) -> None:
     }
     model = zoo.load(arguments.name, **budget)
     if not is_preset(arguments.name):
-        reason = zoo.select(arguments.name, **budget).reason
-        print(printable(f"Chosen: {reason}."))
+        print(printable(f"Chosen: {_reason(arguments.name, budget)}."))
     resolution = model.input_shape[1]
     print(
         f"{printable(model.name)}: {short(model.count_params())} parameters, "
@@ -274,6 +304,18 @@ def run_import(arguments) -> None:
             f"Next: python -m keras_elastic load {out} "
             f"--flops={short(entry.front.rows[-1].flops)}"
         )
+    )
+
+
+def _reason(name, budget):
+    """Why a network was chosen, for a person to read."""
+    entry = zoo.find_entry(name)
+    if isinstance(entry, zoo.Entry):
+        return zoo.select(name, **budget).reason
+    row = entry.choose(selection.Budget(**budget))
+    return (
+        f"the best of the front of '{entry.name}', at {short(row.flops)} "
+        "multiply-adds of an image on average"
     )
 
 

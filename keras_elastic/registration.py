@@ -13,10 +13,13 @@ from typing import Any
 import keras
 
 PACKAGE = "keras_elastic"
-# Kinds of recipes, and networks that `build` makes besides a family's: the
-# module and the name of the class, or of the function, of each.
+# Kinds of recipes and of entries, and networks that `build` makes besides a
+# family's: the module and the name of the class, or of the function, of each.
 RECIPES: dict[str, tuple[str, str]] = {
     "supernet": (f"{PACKAGE}.training.recipe", "Recipe")
+}
+ENTRIES: dict[str, tuple[str, str]] = {
+    "supernet": (f"{PACKAGE}.zoo.entry", "Entry")
 }
 BUILDERS: dict[str, tuple[str, str]] = {}
 # What loads published weights of a network by its name.

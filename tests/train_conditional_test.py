@@ -15,6 +15,7 @@ import tensorflow as tf
 import tiny_runs
 
 from keras_elastic import data
+from keras_elastic import zoo
 
 # With what else a recipe of a BasisNet can say.
 BASISNET = (
@@ -61,9 +62,9 @@ def table_of(printed):
     return printed[printed.rindex("top-1") :]
 
 
-def check_served(folder, size):
+def check_served(folder, size, file="model.keras"):
     """The exported model gives the probabilities of the Keras model."""
-    model = keras.saving.load_model(folder / "model.keras")
+    model = keras.saving.load_model(folder / file)
     served = tf.saved_model.load(str(folder / "served" / "1"))
     images = next(
         iter(
@@ -91,6 +92,7 @@ def test_a_basisnet_leaves_its_files(basisnet):
         *("training", "basisnet.csv"),
         *("model.keras", "early_exit.csv", "results.csv", "served"),
         *("early_exit.png", "coefficients.csv", "coefficients.png"),
+        *("model.json", "front.csv"),
     }
 
 
@@ -132,6 +134,7 @@ def test_a_dsnet_leaves_its_files(dsnet):
         *("recipe.json", "data.json", "starts.jsonl"),
         *("training", "training.csv"),
         *("gates_S.csv", "results.csv", "S"),
+        *("model_S.keras", "model.json", "front.csv"),
     }
 
 
@@ -148,7 +151,22 @@ def test_a_dsnet_is_compared_with_its_widths(dsnet):
 
 @pytest.mark.slow
 def test_a_dsnet_is_exported(dsnet):
-    check_served(dsnet.folder / "S", 32)
+    check_served(dsnet.folder / "S", 32, "../model_S.keras")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["basisnet", "dsnet"])
+def test_a_run_is_an_entry(kind, request):
+    run = request.getfixturevalue(kind)
+    entry = zoo.find_entry(run.folder)
+    assert entry.kind == kind and entry.classes == 10
+    row = entry.front.rows[0]
+    model = zoo.load(run.folder, flops=row.flops)
+    images = np.zeros((2, *model.input_shape[1:]), "float32")
+    assert model(images).shape == (2, 10)
+    # What it was measured with is what it reports.
+    tops = [float(row["test_top1"]) for row in run.results()]
+    assert row.test_top1 == pytest.approx(tops[-1])
 
 
 @pytest.mark.slow

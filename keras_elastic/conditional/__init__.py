@@ -66,6 +66,8 @@ registration.RECIPES["condconv"] = (
     "CondConvRecipe",
 )
 registration.RECIPES["dsnet"] = (f"{__name__}.dsnet.recipe", "DSNetRecipe")
+for _kind in ("basisnet", "dsnet", "cascade"):
+    registration.ENTRIES[_kind] = (f"{__name__}.entry", "ConditionalEntry")
 for _name in _BUILT:
     registration.BUILDERS[_name] = (
         f"{__name__}.basisnet.variants",

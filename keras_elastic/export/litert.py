@@ -21,6 +21,8 @@ from keras_elastic.calibration import central_squares
 from keras_elastic.calibration import image_batches
 from keras_elastic.export import child_checks
 from keras_elastic.export.child_checks import check_child
+from keras_elastic.export.stages import Stage
+from keras_elastic.export.stages import examples_of
 from keras_elastic.layers import kernels
 
 SIGNATURE = "classify"
@@ -50,6 +52,18 @@ def litert(
 
     The normalizations are folded into the convolutions. A child in mixed
     precision is written as one in float32. Needs Keras's TensorFlow backend.
+
+    A model that decides image by image has a signature for each of its stages,
+    all with float32 inputs, also in `"int8"`; the caller decides:
+
+    - a `BasisNet`: `first`, from `images` to `logits`, `confidence`, the
+      largest probability, and `coefficients`; and `second`, from `images` and
+      `coefficients` to `logits`, for images whose confidence does not exceed
+      `model.exit_threshold`.
+    - a `DSNet`: `gate`, from `images` to `features`, `factors` and `width`,
+      the index of the chosen width; and `width_0`, `width_1` and so on, from
+      `features` and `factors` to `logits`.
+    - a cascade: a file for each of its networks.
 
     Reference:
         [Post-training quantization](https://ai.google.dev/edge/litert/models/post_training_quantization).
@@ -100,7 +114,8 @@ def litert(
         examples = single_images(calibration_images, resolution)
     if not child_checks.is_older(model):
         model = _in_single_precision(model)
-    content = _convert(model, resolution, quantization, examples)
+    stages = _stages_of(model, resolution, quantization == "int8")
+    content = _convert(model.name, stages, quantization, examples)
     with files.replacing(path) as temporary:
         temporary.write_bytes(content)
     return path
@@ -188,6 +203,10 @@ def _in_single_precision(model):
     """A model that computes in float32, which all of LiteRT's operations do."""
     if all(layer.compute_dtype == "float32" for layer in model.layers):
         return model
+    if hasattr(model, "litert_stages"):
+        single = type(model).from_config(_in_float32(model.get_config()))
+        single.set_weights(model.get_weights())
+        return single
 
     def clone(layer):
         return type(layer).from_config(
@@ -199,7 +218,24 @@ def _in_single_precision(model):
     return single
 
 
-def _convert(model, resolution, quantization, examples) -> bytes:
+def _in_float32(config):
+    policy = keras.dtype_policies.DTypePolicy("float32")
+    return {**config, "dtype": keras.dtype_policies.serialize(policy)}
+
+
+def _stages_of(model, resolution, in_integers):
+    """The stages of a model, one for a child."""
+    if hasattr(model, "litert_stages"):
+        return model.litert_stages(in_integers)
+
+    def classify(images):
+        return {"logits": tf.cast(model(images, training=False), "float32")}
+
+    shape = (1, resolution, resolution, 3)
+    return (Stage(SIGNATURE, classify, {"images": shape}),)
+
+
+def _convert(name, stages, quantization, examples) -> bytes:
     """Returns the flatbuffer."""
     # In the system's folder, where a kill's leftovers are removed, too.
     with scratch.scratch_folder(tempfile.gettempdir()) as folder:
@@ -207,16 +243,16 @@ def _convert(model, resolution, quantization, examples) -> bytes:
         tf.saved_model.save(
             tf.Module(),
             folder,
-            signatures={SIGNATURE: _frozen(model, resolution)},
+            signatures={stage.name: _frozen(stage) for stage in stages},
             # Those of activations would need the variables.
             options=tf.saved_model.SaveOptions(
                 experimental_custom_gradients=False
             ),
         )
         converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=[SIGNATURE]
+            folder, signature_keys=[stage.name for stage in stages]
         )
-        _configure(converter, quantization, examples)
+        _configure(converter, quantization, stages, examples)
         with warnings.catch_warnings():
             # The calibrator within TensorFlow warns of being deprecated.
             warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is dep")
@@ -225,48 +261,55 @@ def _convert(model, resolution, quantization, examples) -> bytes:
             except ConverterError as error:
                 raise ValueError(
                     "`model` must consist of operations that LiteRT has. "
-                    f"Received: model={model.name!r}, of which LiteRT's "
+                    f"Received: model={name!r}, of which LiteRT's "
                     f"converter says: {error}. Pass a child, such as "
                     "`keras_elastic.load` returns."
                 ) from error
 
 
-def _frozen(model, resolution):
+def _frozen(stage):
     """Returns a signature whose variables are constants.
 
     With variables the flatbuffer would read them at run time, and neither fold
     the normalizations nor hold any weights.
     """
-    shape = (1, resolution, resolution, 3)
-    specification = [tf.TensorSpec(shape, "float32", name="images")]
+    specification = [
+        tf.TensorSpec(shape, "float32", name=name)
+        for name, shape in stage.inputs.items()
+    ]
+    names = []
 
     @functools.partial(tf.function, input_signature=specification)
-    def run(images):
-        return tf.cast(model(images, training=False), "float32")
+    def run(*tensors):
+        outputs = stage.run(**dict(zip(stage.inputs, tensors, strict=True)))
+        names[:] = outputs
+        return list(outputs.values())
 
     constant = convert_variables_to_constants_v2(run.get_concrete_function())
 
     @functools.partial(tf.function, input_signature=specification)
-    def classify(images):
-        [logits] = constant(images)
-        return {"logits": logits}
+    def signature(*tensors):
+        return dict(zip(names, constant(*tensors), strict=True))
 
-    return classify
+    return signature
 
 
-def _configure(converter, quantization, examples):
+def _configure(converter, quantization, stages, examples):
     if quantization is None:
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantization == "int8":
+    if len(stages) > 1:
+        # A kernel that is mixed is the output of a dense layer: a scale for
+        # each of its numbers would take more room than the bases.
+        disable = "_experimental_disable_per_channel_quantization_for_dense"
+        setattr(converter, f"{disable}_layers", True)
+    elif quantization == "int8":
         converter.inference_input_type = tf.uint8
     # A quantization-aware model has ranges, and the converter wants no others.
     if examples is not None:
-        converter.representative_dataset = lambda: (
-            (SIGNATURE, {"images": example}) for example in examples
-        )
+        converter.representative_dataset = lambda: examples_of(stages, examples)
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]

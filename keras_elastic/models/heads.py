@@ -94,6 +94,11 @@ def compile_classifier(model, multi_label=False):
         `model`.
     """
     from_logits = ending(model) not in (SOFTMAX, SIGMOID)
+    if multi_label and hasattr(model, "why_one_label"):
+        raise ValueError(
+            "`multi_label=True` is not for this model. Received: "
+            f"model={model.name!r}. {model.why_one_label}"
+        )
     if multi_label:
         loss = keras.losses.BinaryCrossentropy(from_logits=from_logits)
         metrics = [
@@ -141,6 +146,9 @@ def with_new_classifier(model, classes):
     Raises:
         ValueError: The last layer with weights is not `Dense`.
     """
+    if hasattr(model, "with_new_classifier"):
+        # One of its own class knows what else is made for the classes.
+        return model.with_new_classifier(classes)
     trained = [index for index, x in enumerate(model.layers) if x.weights]
     old = model.layers[trained[-1]] if trained else None
     if not isinstance(old, keras.layers.Dense):

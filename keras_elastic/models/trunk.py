@@ -55,6 +55,11 @@ def feature_maps(model):
 
 
 def _checked_layers(model):
+    if hasattr(model, "why_no_features"):
+        raise ValueError(
+            "`model` must have one trunk that all images go through. "
+            f"Received: model={model.name!r}. {model.why_no_features}"
+        )
     if not hasattr(model, "operations"):
         raise ValueError(_message(model, "which is not functional"))
     for layer in model.layers:

@@ -53,6 +53,11 @@ def finetune_recipe(
       trained is what is used, at any batch size and number of replicas: the
       choice for batches of a few images, and for images like those before.
 
+    A `BasisNet` has a head in each of its two stages, which are trained
+    together. A `DSNet` is trained in two stages of its own: its head, at
+    random widths, and then its gates; all else of it stays. A cascade is
+    refused: its networks are fine-tuned one by one.
+
     References:
     - How Transferable Are Features in Deep Neural Networks? (Yosinski et al.,
       NeurIPS 2014): layers that are trained together break if some are cut
@@ -100,6 +105,16 @@ def finetune_recipe(
     checks.positive_integer(epochs=epochs)
     checks.non_negative_integer(head_epochs=head_epochs)
     _check_model(model)
+    if hasattr(model, "finetuning_stages"):
+        # One of its own class trains in stages of its own, or not at all.
+        stages = model.finetuning_stages(
+            epochs=epochs,
+            head_epochs=head_epochs,
+            head=head,
+            learning_rate=learning_rate,
+            head_learning_rate=head_learning_rate,
+        )
+        return FineTuningRecipe(tuple(stages))
     head = (head,) if isinstance(head, str) else head
     if head is not None:
         checks.strings(head=head)
@@ -140,6 +155,9 @@ def _check_model(model):
 
 def _default_head(model):
     """The last layer with weights, with new normalizations of vectors."""
+    if hasattr(model, "head_layers"):
+        # One of its own class may have several.
+        return model.head_layers
     names = [layer.name for layer in model.layers if layer.weights]
     new = [
         names.index(layer.name)

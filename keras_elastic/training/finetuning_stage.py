@@ -124,12 +124,16 @@ class FineTuningStage:
         check_layers(model, self.layers)
         self._freeze(model)
         self._hasten_averages(model, steps_per_epoch)
-        with _scope(model):
+        with scope_of(model):
             settings["optimizer"] = self._optimizer(schedule, model)
             model.compile(**settings)
         return model
 
     def _freeze(self, model):
+        if hasattr(model, "set_trained_layers"):
+            # Of one of its own class not all layers can be trained.
+            model.set_trained_layers(self.layers)
+            return
         model.trainable = True
         for layer in model.layers:
             # Of a layer without weights a file does not keep it.
@@ -216,7 +220,7 @@ def compile_settings(model):
         ) from error
 
 
-def _scope(model):
+def scope_of(model):
     """The scope that a model under `tf.distribute` was made in."""
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()

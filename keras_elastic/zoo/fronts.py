@@ -3,7 +3,7 @@
 from keras_elastic import files
 from keras_elastic.selection.front import read_architectures
 from keras_elastic.spaces import Architecture
-from keras_elastic.zoo.places import find_entry
+from keras_elastic.zoo.places import find_supernet_entry
 
 
 def load_archs(name, family) -> list[Architecture]:
@@ -20,7 +20,7 @@ def load_archs(name, family) -> list[Architecture]:
     if files.as_path(drawn_from=name).suffix == ".csv":
         return read_architectures(name, family)
     try:
-        archs = [row.arch for row in find_entry(name).front.rows]
+        archs = [row.arch for row in find_supernet_entry(name).front.rows]
         for arch in archs:
             family.space.validate(arch)
     except ValueError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
-from keras_elastic.zoo.entry import Entry
+from keras_elastic.zoo.folder import EntryFolder
 from keras_elastic.zoo.places import entry_names
 from keras_elastic.zoo.places import find_entry
 
@@ -18,10 +18,12 @@ class ModelSummary:
 
     Args:
         name: String. What `load` takes.
-        family: String. Name of the family's class.
+        family: String. Name of the class of a supernet's family, or the kind
+            of another entry: "BasisNet", "DS-Net", "cascade".
         dataset: String. Data set that the entry is trained on.
-        flops: Pair of integers. Multiply-adds of the least and the costliest
-            network: of the front, or of the space without weights.
+        flops: Pair of numbers. Multiply-adds of the least and the costliest
+            network: of the front, or of the space without weights. Of other
+            kinds than supernets they are means over images.
         test_top1: Pair of floats in 0..1, the least and the most accurate
             network of the front on the test split; `None` without weights.
         size: Integer. Bytes of all files that `load` reads.
@@ -37,12 +39,12 @@ class ModelSummary:
     trained: bool
 
     @classmethod
-    def of(cls, entry: Entry) -> "ModelSummary":
+    def of(cls, entry: EntryFolder) -> "ModelSummary":
         """Summarizes an entry."""
         flops, top1 = _front_ranges(entry) if entry.is_trained else (None, None)
         return cls(
             name=entry.name,
-            family=type(entry.family).__name__,
+            family=entry.label,
             dataset=entry.dataset,
             flops=flops or _space_range(entry),
             test_top1=top1,

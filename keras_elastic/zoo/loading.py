@@ -12,6 +12,7 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import preset
+from keras_elastic.zoo.entry import Entry
 from keras_elastic.zoo.places import find_entry
 
 _RANDOM_DRAWS = 10_000
@@ -48,10 +49,15 @@ def load(
 ):
     """Loads the best network of an entry within a budget.
 
+    An entry of a supernet gives a child. One of a BasisNet, a DS-Net or a
+    cascade gives that model, whose budget is a mean over images: it sets the
+    threshold of the exits, or the window of widths.
+
     Args:
         name_or_folder: Name of a zoo entry, the folder of a run, or the
             folder of a preset, which is one network and takes no budget.
-        flops: Number. Most multiply-adds of one image.
+        flops: Number. Most multiply-adds of one image; for a model that
+            decides image by image, on average over the held-out images.
         params: Number. Most trainable weights.
         memory: Number. Most bytes of activations of one image, at float32.
         resolution: Integer. The input resolution in pixels.
@@ -75,10 +81,11 @@ def load(
             Defaults to the statistics that the entry holds for its front.
 
     Returns:
-        A functional `keras.Model` of stock layers, compiled for fine-tuning
-        and evaluation: from pixels in 0..255 of shape (batch, resolution,
-        resolution, 3) to logits of shape (batch, classes). The names of the
-        classes are in its attribute `class_names`, unless `classes` is given.
+        A `keras.Model`, for a supernet a functional one of stock layers,
+        compiled for fine-tuning and evaluation: from pixels in 0..255 of
+        shape (batch, resolution, resolution, 3) to logits of shape (batch,
+        classes). The names of the classes are in its attribute `class_names`,
+        unless `classes` is given.
         With `include_top=False`, not compiled, to features of shape (batch,
         height, width, channels), or with `pooling` (batch, channels).
 
@@ -107,10 +114,16 @@ def load(
         multi_label = multi_label or (classes is None and is_multi_label(model))
     else:
         entry = find_entry(name_or_folder)
-        _check_one_choice(budget, arch)
-        if arch is None:
-            arch = _best_within(budget, entry, classes, weights)
-        model = _child(entry, arch, classes, weights, calibration_images)
+        if isinstance(entry, Entry):
+            _check_one_choice(budget, arch)
+            if arch is None:
+                arch = _best_within(budget, entry, classes, weights)
+            model = _child(entry, arch, classes, weights, calibration_images)
+        else:
+            has_weights = weights is not None
+            model = entry.network(
+                budget, arch=arch, classes=classes, weights=has_weights
+            )
         if classes is None:
             model.class_names = entry.class_names
     if calibration_images is not None:

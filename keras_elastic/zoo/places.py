@@ -5,8 +5,11 @@ import warnings
 
 from keras_elastic import checks
 from keras_elastic import files
-from keras_elastic.zoo.entry import MODEL
+from keras_elastic import registration
 from keras_elastic.zoo.entry import Entry
+from keras_elastic.zoo.folder import MODEL
+from keras_elastic.zoo.folder import EntryFolder
+from keras_elastic.zoo.folder import read_kind
 
 # A link to the top-level folder `zoo`; in a wheel, a folder of its own.
 _ENTRIES = pathlib.Path(__file__).parent / "entries"
@@ -70,23 +73,49 @@ def is_name(name_or_folder) -> bool:
 
 
 @checks.arguments(name_or_folder=checks.PATH)
-def find_entry(name_or_folder) -> Entry:
+def find_entry(name_or_folder) -> EntryFolder:
     """Finds an entry of the zoo by name, or a run by its folder.
+
+    Returns:
+        `Entry` of a supernet, or the entry of another kind.
 
     Raises:
         ValueError: There is neither; the known names are listed.
     """
     if is_name(name_or_folder):
-        return Entry(zoo_folder() / name_or_folder)
+        return _open(zoo_folder() / name_or_folder)
     name = str(files.as_path(name_or_folder=name_or_folder))
     if pathlib.Path(name).is_dir():
-        return Entry(name)
+        return _open(name)
     if name in entry_names():
         # A path that is no folder, such as `pathlib.Path("bignas")`.
-        return Entry(zoo_folder() / name)
+        return _open(zoo_folder() / name)
     raise ValueError(
         "`name_or_folder` must be one of:\n"
         f"  1. a name of the zoo: {list(entry_names())}\n"
         "  2. a folder that `python train.py` left.\n"
         f"Received: {name!r}."
     )
+
+
+def find_supernet_entry(name_or_folder) -> Entry:
+    """Finds an entry as `find_entry`, which must be that of a supernet.
+
+    Raises:
+        ValueError: As `find_entry`, or the entry is of another kind.
+    """
+    entry = find_entry(name_or_folder)
+    if isinstance(entry, Entry):
+        return entry
+    raise ValueError(
+        "`name_or_folder` must be an entry of a supernet, whose subnets are "
+        f"there to choose from. Received: {str(name_or_folder)!r}, an entry "
+        f"of kind {entry.kind!r}. Take its network by "
+        "`keras_elastic.load(...)`, or pass another entry."
+    )
+
+
+def _open(folder) -> EntryFolder:
+    """The entry in a folder, of whatever kind it is."""
+    place = registration.ENTRIES[read_kind(files.as_path(folder=folder))]
+    return registration.find(place)(folder)

@@ -18,7 +18,7 @@ from keras_elastic import untrusted
 from keras_elastic.export import child_checks
 from keras_elastic.models import heads
 from keras_elastic.models import outputs
-from keras_elastic.zoo.entry import PREPROCESSING
+from keras_elastic.zoo.folder import PREPROCESSING
 from keras_elastic.zoo.places import PRESET
 from keras_elastic.zoo.places import is_name
 

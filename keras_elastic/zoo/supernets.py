@@ -11,7 +11,7 @@ from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Selection
 from keras_elastic.training.teachers import KerasTeacher
 from keras_elastic.zoo.loading import load
-from keras_elastic.zoo.places import find_entry
+from keras_elastic.zoo.places import find_supernet_entry
 
 
 @checks.arguments(
@@ -36,7 +36,7 @@ def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
         ValueError: The name is unknown, the entry has no weights, or they are
             damaged.
     """
-    entry = find_entry(name_or_folder)
+    entry = find_supernet_entry(name_or_folder)
     if classes is None:
         return entry.supernet(weights=weights is not None)
     supernet = Supernet(entry.family, classes)
@@ -90,7 +90,7 @@ def select(
     Raises:
         ValueError: As `load`.
     """
-    entry = find_entry(name_or_folder)
+    entry = find_supernet_entry(name_or_folder)
     budget = Budget(flops, params, memory, resolution)
     budget.check_reachable(entry.family, entry.classes)
     if scorer is not None:

@@ -13,14 +13,14 @@ from keras_elastic.training.training_recipe import recipe_from_json
 from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo import imagenet
-from keras_elastic.zoo.entry import FORMAT
-from keras_elastic.zoo.entry import FRONT
-from keras_elastic.zoo.entry import MODEL
-from keras_elastic.zoo.entry import PREPROCESSING
-from keras_elastic.zoo.entry import RECIPE
 from keras_elastic.zoo.entry import STATISTICS
 from keras_elastic.zoo.entry import WEIGHTS
 from keras_elastic.zoo.entry import Entry
+from keras_elastic.zoo.folder import FORMAT
+from keras_elastic.zoo.folder import FRONT
+from keras_elastic.zoo.folder import MODEL
+from keras_elastic.zoo.folder import PREPROCESSING
+from keras_elastic.zoo.folder import RECIPE
 
 
 def remember_recipe(folder, recipe) -> None:
@@ -167,15 +167,27 @@ def _check_finite(arrays):
 
 
 def write_model(
-    folder, *, name, family, dataset, class_names, written=()
+    folder, *, name, dataset, class_names, family=None, written=(), **described
 ) -> None:
-    """Writes `model.json`, with the SHA-256 of the files that are there."""
+    """Writes `model.json`, with the SHA-256 of the files that are there.
+
+    Args:
+        folder: Path of the folder.
+        name: String. Name of the entry.
+        dataset: String. Name of the data set.
+        class_names: As `write_entry`.
+        family: The family of a supernet. `None` for other kinds.
+        written: Names of the files that make up the entry.
+        **described: What else is to be said, such as `kind`.
+    """
     folder = files.as_path(folder=folder)
     labels, names = list(class_names), list(imagenet.readable(class_names))
+    if family is not None:
+        described["family"] = families.serialize(family)
     model = {
         "format": FORMAT,
         "name": name,
-        "family": families.serialize(family),
+        **described,
         "dataset": dataset,
         "classes": len(names),
         "class_names": names,

@@ -1,3 +1,5 @@
+"""Tests of `zoo/folder.py`, too: what entries of all kinds have."""
+
 import dataclasses
 import json
 import os
@@ -16,6 +18,7 @@ from keras_elastic import scratch
 from keras_elastic.selection import Front
 from keras_elastic.zoo import Entry
 from keras_elastic.zoo import entry as entries
+from keras_elastic.zoo.folder import MODEL
 from keras_elastic.zoo.writing import remember_recipe
 from keras_elastic.zoo.writing import write_model
 
@@ -49,7 +52,7 @@ def untrained(tmp_path):
 
 def change_model(folder, **changes):
     """Replaces values of model.json; `None` takes one away."""
-    path = folder / entries.MODEL
+    path = folder / MODEL
     model = {**json.loads(path.read_text()), **changes}
     model = {key: value for key, value in model.items() if value is not None}
     write_json(path, json.dumps(model).encode())
@@ -81,10 +84,7 @@ def test_what_is_said_of_an_entry(written):
         written.folder / name for name in DIGESTS
     }
     described = sum(path.stat().st_size for path in files_of)
-    assert (
-        entry.size
-        == described - (written.folder / entries.MODEL).stat().st_size
-    )
+    assert entry.size == described - (written.folder / MODEL).stat().st_size
 
 
 def test_the_family_and_its_table(written):
@@ -185,7 +185,7 @@ def test_an_altered_file(reader, folder):
 def test_statistics_that_are_no_archive(folder):
     path = folder / "statistics.npz"
     path.write_bytes(b"not an archive")
-    model = json.loads((folder / entries.MODEL).read_text())
+    model = json.loads((folder / MODEL).read_text())
     digests = {**model["files"], path.name: files.sha256(path)}
     change_model(folder, files=digests)
     assert_named(
@@ -195,7 +195,7 @@ def test_statistics_that_are_no_archive(folder):
 
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.99])
 def test_a_truncated_model(folder, part):
-    path = folder / entries.MODEL
+    path = folder / MODEL
     text = path.read_text().rstrip()
     write_json(path, text[: int(part * len(text))].encode())
     with pytest.raises(ValueError, match="model.json' must be JSON, and is"):
@@ -204,20 +204,20 @@ def test_a_truncated_model(folder, part):
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"family"])
 def test_a_model_that_is_no_json(folder, content):
-    write_json(folder / entries.MODEL, content)
+    write_json(folder / MODEL, content)
     with pytest.raises(ValueError, match="model.json' must be JSON"):
         Entry(folder)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"3", b"null", b"{}"])
 def test_a_model_that_is_other_json(folder, content):
-    write_json(folder / entries.MODEL, content)
+    write_json(folder / MODEL, content)
     with pytest.raises(ValueError, match="model.json' must"):
         Entry(folder)
 
 
 def test_a_model_that_was_changed(folder):
-    path = folder / entries.MODEL
+    path = folder / MODEL
     path.write_text(path.read_text().replace('"dataset"', '"data_set"'))
     with pytest.raises(ValueError, match="model.json' is damaged or was"):
         Entry(folder)
@@ -262,7 +262,7 @@ def deep(levels):
 )
 @pytest.mark.parametrize("trained", [True, False])
 def test_a_table_of_a_network_that_nobody_could_build(folder, change, trained):
-    model = json.loads((folder / entries.MODEL).read_text())
+    model = json.loads((folder / MODEL).read_text())
     family = {**model["family"], "table": change(model["family"]["table"])}
     change_model(folder, family=family)
     if not trained:
@@ -272,7 +272,7 @@ def test_a_table_of_a_network_that_nobody_could_build(folder, change, trained):
 
 
 def test_more_weights_than_the_file_holds(folder):
-    model = json.loads((folder / entries.MODEL).read_text())
+    model = json.loads((folder / MODEL).read_text())
     table = {**model["family"]["table"], "head": [90_000]}
     change_model(folder, family={**model["family"], "table": table})
     with pytest.raises(ValueError, match="weights at most"):
@@ -280,7 +280,7 @@ def test_more_weights_than_the_file_holds(folder):
 
 
 def test_json_that_is_nested_too_deep(folder):
-    write_json(folder / entries.MODEL, deep(100_000).encode())
+    write_json(folder / MODEL, deep(100_000).encode())
     with pytest.raises(ValueError, match="nested too deep"):
         Entry(folder)
     path = folder / "recipe.json"
@@ -351,7 +351,7 @@ def fail(*arguments, **keywords):
     [
         (entries.np, "savez_compressed"),
         (Front, "write"),
-        (entries.files, "sha256"),
+        (files, "sha256"),
         (json, "dumps"),
     ],
     ids=["statistics", "front", "digests", "model"],

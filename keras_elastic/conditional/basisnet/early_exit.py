@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic import tracing
 from keras_elastic.layers import kernels
@@ -93,6 +94,7 @@ class EarlyExitCurve:
         Returns:
             The `ExitRow` of as many exits, with this threshold.
         """
+        checks.fraction(threshold=threshold)
         exits = float(np.mean(self._confidences > threshold))
         row = min(self.rows, key=lambda row: abs(row.exits - exits))
         return dataclasses.replace(row, threshold=threshold)

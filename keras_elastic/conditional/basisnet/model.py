@@ -5,10 +5,12 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic.conditional.basisnet import config as basisnet_config
+from keras_elastic.conditional.basisnet import phone as basisnet_phone
 from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import basisnet_costs
 from keras_elastic.conditional.basisnet.costs import check_bases
+from keras_elastic.conditional.basisnet.fitting import BasisNetFitting
 from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.stages import TwoStages
 from keras_elastic.layers import slicing
@@ -34,7 +36,7 @@ class BasisNet(keras.Model):
     It is a functional model of stock layers, `BasisConv2D`,
     `BasisDepthwiseConv2D` and two layers without weights, so it is saved,
     calibrated, evaluated and exported as any other. `preview` and `specialize`
-    run one stage alone.
+    run one stage alone. `fit` trains both stages; see `configure_training`.
 
     Reference:
     - BasisNet: Two-stage Model Synthesis for Efficient Inference (Zhang et
@@ -81,6 +83,16 @@ class BasisNet(keras.Model):
     >>> model(np.zeros((2, 12, 12, 3))).shape
     TensorShape([2, 10])
     """
+
+    why_no_features = (
+        "Its second stage has kernels of its own for each image, and some "
+        "images never reach it. Pass what `keras_elastic.conditional."
+        "extract_specialist(model)` returns, the network of the mean kernels."
+    )
+    why_one_label = (
+        "Its exit compares the largest probability of a softmax. Train a "
+        "child of a supernet for labels of which an image may have several."
+    )
 
     def __init__(
         self,
@@ -131,6 +143,9 @@ class BasisNet(keras.Model):
         self.policy = policy
         self.method = method
         self.exit_threshold = exit_threshold
+        # How many images go on is known when it runs, and XLA's shapes are not.
+        self.supports_jit = False
+        self._fitting = BasisNetFitting(self)
 
     @property
     def light(self):
@@ -181,7 +196,7 @@ class BasisNet(keras.Model):
             for name, value in stages.dropouts(plan).items()
         }
 
-    def preview(self, images, training=False, dropout_masks=None):
+    def preview(self, images, training=False, dropout_masks=None, drops=False):
         """Runs the first stage.
 
         Args:
@@ -190,17 +205,23 @@ class BasisNet(keras.Model):
                 statistics.
             dropout_masks: Dictionary from names of `dropouts` to tensors of
                 shape (batch, features) that multiply the features there, or
-                `None`. Nothing is drawn at random.
+                `None`. Nothing else is drawn at random.
+            drops: Boolean. Whether dropouts draw for themselves instead.
 
         Returns:
             Logits of shape (batch, classes), and coefficients of shape
             (batch, basis blocks, num_bases), both float32.
         """
-        layers = self._made_layers(LIGHT, training, dropout_masks)
+        layers = self._made_layers(LIGHT, training, dropout_masks, drops)
         return self.graph.preview(as_pixels(images), layers)
 
     def specialize(
-        self, images, coefficients, training=False, dropout_masks=None
+        self,
+        images,
+        coefficients,
+        training=False,
+        dropout_masks=None,
+        drops=False,
     ):
         """Runs the second stage with given coefficients.
 
@@ -209,26 +230,98 @@ class BasisNet(keras.Model):
             coefficients: Tensor of shape (batch, basis blocks, num_bases).
             training: As `preview`.
             dropout_masks: As `preview`.
+            drops: As `preview`.
 
         Returns:
             float32 logits of shape (batch, classes).
         """
-        layers = self._made_layers(SPECIALIST, training, dropout_masks)
+        layers = self._made_layers(SPECIALIST, training, dropout_masks, drops)
         return self.graph.specialize(as_pixels(images), coefficients, layers)
 
-    def _made_layers(self, prefix, training, dropout_masks):
+    def _made_layers(self, prefix, training, dropout_masks, drops):
         masks = {
             name.removeprefix(prefix): mask
             for name, mask in (dropout_masks or {}).items()
             if name.startswith(prefix)
         }
         by_name = {layer.name: layer for layer in self.layers}
-        return stages.MadeLayers(by_name, prefix, training, masks)
+        return stages.MadeLayers(by_name, prefix, training, masks, drops)
+
+    @checks.arguments(
+        light_weight=checks.NON_NEGATIVE,
+        preheat_steps=checks.COUNT,
+        decay_steps=checks.COUNT,
+        basis_dropout=checks.BELOW_ONE,
+    )
+    def configure_training(
+        self,
+        *,
+        light_weight=1.0,
+        preheat_steps=0,
+        decay_steps=0,
+        basis_dropout=0.0,
+    ):
+        """Says how `fit` trains both stages; a file does not keep it.
+
+        The loss is that of the second stage plus `light_weight` times that of
+        the first, each as the model is compiled. Steps are the optimizer's:
+        they begin anew with each `compile`.
+
+        Args:
+            light_weight: As `BasisNetTask`.
+            preheat_steps: As `BasisNetTask`, but none by default: bases that
+                were trained need no preheat.
+            decay_steps: As `preheat_steps`.
+            basis_dropout: As `BasisNetTask`.
+
+        Returns:
+            The model.
+
+        Raises:
+            ValueError: A number is out of range.
+
+        Example:
+
+        ```python
+        model = keras_elastic.load("runs/my_basisnet", classes=3)
+        model.configure_training(basis_dropout=1 / 16)
+        model.fit(images, labels, epochs=5)
+        ```
+        """
+        self._fitting.configure(
+            light_weight=light_weight,
+            preheat_steps=preheat_steps,
+            decay_steps=decay_steps,
+            basis_dropout=basis_dropout,
+        )
+        # A step that was traced has the old numbers.
+        self.train_function = None
+        return self
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not training:
+            return loss
+
+        def loss_of(logits):
+            whole = super(BasisNet, self).compute_loss(
+                x, y, logits, sample_weight, training
+            )
+            # What layers add is in the other loss already.
+            return whole - sum(self.losses)
+
+        return loss + self._fitting.light_loss(loss_of)
 
     def call(self, inputs, training=None, mask=None):
-        if training or self.exit_threshold is None:
-            return super().call(inputs, training=training, mask=mask)
+        if training:
+            return self._fitting.run(inputs)
         images = as_pixels(inputs)
+        if images.shape[0] == 0:
+            return ops.zeros((0, self.classes))
+        if self.exit_threshold is None:
+            return super().call(images, training=training, mask=mask)
         # TensorFlow's convolution of no images has the shape of its input.
         return ops.cond(
             ops.shape(images)[0] > 0,
@@ -252,6 +345,10 @@ class BasisNet(keras.Model):
             ops.shape(places)[0] > 0, run_undecided, lambda: light_logits
         )
 
+    def litert_stages(self, in_integers=False):
+        """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
+        return basisnet_phone.stages_of(self, in_integers)
+
     def with_exit_threshold(self, threshold):
         """Returns a copy with another threshold of early exit, or `None`."""
         model = type(self).from_config(
@@ -259,6 +356,41 @@ class BasisNet(keras.Model):
         )
         model.set_weights(self.get_weights())
         return model
+
+    def with_new_classifier(self, classes):
+        """Returns a copy with new classifiers of both stages, and no exit.
+
+        The coefficients stay those of the trained light network. Where an
+        image may exit is to be chosen after the new classifiers are trained.
+
+        Args:
+            classes: Integer. Number of classes.
+        """
+        plans = {
+            name: stages.with_classes(getattr(self, name), classes)
+            for name in (LIGHT[:-1], SPECIALIST[:-1])
+        }
+        config = self.get_config()
+        config.pop("class_names", None)
+        config["exit_threshold"] = None
+        for name, plan in plans.items():
+            config[name] = basisnet_config.serialize_plan(plan)
+        model = type(self).from_config(config)
+        for layer in model.layers:
+            if layer.name not in model.head_layers:
+                layer.set_weights(self.get_layer(layer.name).get_weights())
+        return model
+
+    @property
+    def head_layers(self):
+        """Names of the classifiers of both stages."""
+        return tuple(
+            f"{prefix}{plan.blocks[-1].operations[-1].name}"
+            for prefix, plan in (
+                (LIGHT, self.light),
+                (SPECIALIST, self.specialist),
+            )
+        )
 
     def get_config(self):
         # Not that of functional models, which lists all layers.

@@ -3,19 +3,19 @@
 import contextlib
 import dataclasses
 
-from keras_elastic import files
 from keras_elastic.calibration import calibrate
 from keras_elastic.conditional.basisnet.coefficients import measure_coefficients
 from keras_elastic.conditional.basisnet.early_exit import measure_early_exit
 from keras_elastic.conditional.basisnet.plots import plot_coefficients
 from keras_elastic.conditional.basisnet.plots import plot_early_exit
+from keras_elastic.conditional.entry import MODEL
+from keras_elastic.conditional.entry import write_entry
+from keras_elastic.conditional.mean_front import rows_of
 from keras_elastic.conditional.results import TOP1
 from keras_elastic.conditional.results import ConditionalResult
 from keras_elastic.conditional.results import write_results
 from keras_elastic.selection.budget import short
 from keras_elastic.zoo import evaluation
-
-MODEL = "model.keras"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +73,12 @@ class BasisNetTraining:
     def train(self):
         """Trains, and writes the model and what was measured.
 
-        Writes `model.keras`, with the early exit of the recipe's tolerance,
-        the curve of the held-out images as `early_exit.csv`, their mean
-        coefficients by class and block as `coefficients.csv`, pictures of
-        both, if Matplotlib is installed, and `results.csv`.
+        Writes an entry, which `keras_elastic.load` reads: `model.keras`, with
+        the early exit of the recipe's tolerance, `front.csv` and
+        `model.json`. Beside it the curve of the held-out images as
+        `early_exit.csv`, their mean coefficients by class and block as
+        `coefficients.csv`, pictures of both, if Matplotlib is installed, and
+        `results.csv`.
 
         Returns:
             `ConditionalResult`; `None` in a worker that writes nothing.
@@ -84,11 +86,22 @@ class BasisNetTraining:
         trained, run = self.train_model(), self.run
         if not run.is_chief:
             return None
-        curve, results = measure_results(trained, self.recipe, run.dataset)
+        curve, test, results = measure_results(
+            trained, self.recipe, run.dataset
+        )
         model = trained.with_exit_threshold(results[1].threshold)
         model.class_names = run.dataset.class_names
-        with files.replacing(run.folder / MODEL, digest=True) as temporary:
-            model.save(temporary)
+        write_entry(
+            run.folder,
+            kind=self.recipe.kind,
+            name=self.recipe.name,
+            dataset=self.recipe.dataset,
+            class_names=run.dataset.class_names,
+            models={MODEL: model},
+            rows=rows_of(curve, test, MODEL),
+            most_flops=model.costs.flops,
+            recipe=self.recipe,
+        )
         table = measure_coefficients(
             model,
             evaluation.held_out_batches(self.recipe, run.dataset),
@@ -127,9 +140,9 @@ def measure_results(model, recipe, dataset):
         dataset: `ImageDataset`.
 
     Returns:
-        The `EarlyExitCurve` of the held-out images, and a list of
-        `ExitResult`: no exit, that of the recipe's tolerance, those of its
-        budgets, and an exit of all.
+        The `EarlyExitCurve` of the held-out images and that of the test
+        split, and a list of `ExitResult`: no exit, that of the recipe's
+        tolerance, those of its budgets, and an exit of all.
     """
     held_out = measure_early_exit(
         model, evaluation.held_out_batches(recipe, dataset)
@@ -149,7 +162,7 @@ def measure_results(model, recipe, dataset):
         _result(label, threshold, held_out, test)
         for label, threshold in thresholds.items()
     ]
-    return held_out, results
+    return held_out, test, results
 
 
 def _result(label, threshold, held_out, test):

@@ -82,9 +82,13 @@ class MadeLayers:
         dropout_masks: Dictionary from names of dropouts, without the prefix,
             to tensors of shape (batch, features) that multiply the features
             there. Others drop nothing: nothing is drawn at random.
+        drops: Boolean. Whether dropouts draw for themselves instead.
     """
 
-    def __init__(self, layers, prefix, training=False, dropout_masks=None):
+    def __init__(
+        self, layers, prefix, training=False, dropout_masks=None, drops=False
+    ):
+        self.drops = drops
         self.layers = layers
         self.prefix = prefix
         self.training = training
@@ -94,11 +98,11 @@ class MadeLayers:
         return functools.partial(self._find, kind)
 
     def _find(self, kind, *args, name, **kwargs):
-        if kind == "Dropout":
+        if kind == "Dropout" and not self.drops:
             mask = self.dropout_masks.get(name)
             return functools.partial(_masked, mask=mask)
         layer = self.layers[f"{self.prefix}{name}"]
-        if kind == "BatchNormalization":
+        if kind in ("BatchNormalization", "Dropout"):
             return functools.partial(layer, training=self.training)
         return layer
 
@@ -173,6 +177,15 @@ def dropouts(plan):
         for operation in block.every_operation
         if isinstance(operation, primitives.Dropout)
     }
+
+
+def with_classes(plan, classes):
+    """A plan with another number of classes."""
+    *blocks, last = plan.blocks
+    *operations, classifier = last.operations
+    classifier = dataclasses.replace(classifier, units=classes)
+    last = dataclasses.replace(last, operations=(*operations, classifier))
+    return dataclasses.replace(plan, blocks=(*blocks, last))
 
 
 def split_classifier(plan):

@@ -16,7 +16,7 @@ from keras_elastic.conditional.cascades.model import Cascade
 from keras_elastic.layers import kernels
 from keras_elastic.models import heads
 from keras_elastic.selection.budget import short
-from keras_elastic.zoo.places import find_entry
+from keras_elastic.zoo.places import find_supernet_entry
 
 _BATCH = 256
 # Networks of a front that are tried in chains: the number of these grows with
@@ -122,8 +122,8 @@ def cascade(
     ```
     """
     _check_aim(flops, points, probability)
-    entry = find_entry(name_or_folder)
-    images, labels = _check_held_out(held_out, entry.classes)
+    entry = find_supernet_entry(name_or_folder)
+    images, labels = check_held_out(held_out, entry.classes)
     if points is not None:
         _check_enough(len(labels) // 2, points / 100, probability)
     front = entry.front.rows
@@ -312,29 +312,36 @@ def _check_aim(flops, points, probability):
         )
 
 
-def _check_held_out(held_out, classes):
+def check_held_out(held_out, classes, name="held_out"):
+    """Returns images and labels as arrays, once they are checked.
+
+    Args:
+        held_out: What a caller gave.
+        classes: Integer. Number of classes.
+        name: String. Name of the argument.
+    """
     if not isinstance(held_out, (tuple, list)) or len(held_out) != 2:
         raise ValueError(
-            "`held_out` must be a pair of images and labels. Received: "
-            f"held_out={type(held_out).__name__}."
+            f"`{name}` must be a pair of images and labels. Received: "
+            f"{name}={type(held_out).__name__}."
         )
     images, labels = map(ops.convert_to_numpy, held_out)
     checks.check_images(images)
     if images.shape[1] != images.shape[2]:
         raise ValueError(
-            "`held_out` must hold square images. Received: images.shape="
+            f"`{name}` must hold square images. Received: images.shape="
             f"{images.shape}. Cut out their central squares."
         )
     fits = labels.shape == images.shape[:1] and labels.dtype.kind in "iu"
     if not len(images) or not fits:
         raise ValueError(
-            "`held_out` must hold an integer label for each image, and one "
+            f"`{name}` must hold an integer label for each image, and one "
             f"image at least. Received: labels.shape={labels.shape} of "
             f"{labels.dtype} for {len(images)} images."
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(
-            f"`held_out` must have labels in 0..{classes - 1}, the classes of "
+            f"`{name}` must have labels in 0..{classes - 1}, the classes of "
             f"the entry. Received: {labels.min()} to {labels.max()}."
         )
     return images, labels

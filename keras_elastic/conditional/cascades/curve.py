@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.conditional.cascades.certainty import confidences
 from keras_elastic.conditional.cascades.certainty import p_value
@@ -108,6 +109,7 @@ class CascadeCurve:
 
     def at(self, threshold) -> CascadeRow:
         """Returns what a threshold does."""
+        checks.fraction(threshold=threshold)
         [row] = self._rows(np.array([threshold]))
         return row
 

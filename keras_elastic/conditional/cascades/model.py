@@ -13,6 +13,13 @@ from keras_elastic.conditional.basisnet.layers import BasisPreview
 from keras_elastic.layers import kernels
 from keras_elastic.models import class_names
 
+_NOT_AS_A_WHOLE = (
+    "A cascade is not trained as a whole: its networks must be fine-tuned one "
+    "by one, and the threshold chosen anew. Received: a cascade to train. "
+    "Fine-tune children that `keras_elastic.load` returns, and make a "
+    "`Cascade` of them."
+)
+
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class Cascade(keras.Model):
@@ -65,6 +72,14 @@ class Cascade(keras.Model):
     TensorShape([2, 10])
     """
 
+    why_no_features = (
+        "Each of its networks has a trunk of its own. Pass one of "
+        "`model.networks`."
+    )
+    why_one_label = (
+        "It compares the largest probability of a softmax with its threshold."
+    )
+
     def __init__(
         self,
         children,
@@ -94,6 +109,8 @@ class Cascade(keras.Model):
             layer = BasisExit(threshold, name=f"exit_{number}")
             outputs = layer(logits, outputs)
         super().__init__(inputs=images, outputs=outputs, name=name, **kwargs)
+        # How many images go on is known when it runs, and XLA's shapes are not.
+        self.supports_jit = False
         self.threshold = float(threshold)
         self.temperatures = temperatures
         self.flops = flops
@@ -111,12 +128,7 @@ class Cascade(keras.Model):
 
     def call(self, inputs, training=None, mask=None):
         if training:
-            raise ValueError(
-                "A cascade is not trained as a whole: its networks must be "
-                "fine-tuned one by one, and the threshold chosen anew. "
-                "Received: training=True. Fine-tune children that "
-                "`keras_elastic.load` returns, and make a `Cascade` of them."
-            )
+            raise ValueError(_NOT_AS_A_WHOLE)
         images = tracing.as_images(inputs)
         # TensorFlow's convolutions fail on no images.
         return ops.cond(
@@ -200,6 +212,46 @@ class Cascade(keras.Model):
     def with_threshold(self, threshold):
         """Returns a copy with another threshold."""
         return self._copy(self.networks, threshold)
+
+    # What entries ask models with exits for.
+    with_exit_threshold = with_threshold
+
+    def with_new_classifier(self, classes):
+        """Raises a `ValueError`: networks get new heads one by one."""
+        raise ValueError(
+            "`classes` makes a new head, and the threshold of a cascade was "
+            f"chosen for trained ones. Received: classes={classes!r} for "
+            f"{self.name!r}. Load networks of the supernet's entry with "
+            "`classes`, fine-tune them, and make a "
+            "`keras_elastic.conditional.Cascade` of them."
+        )
+
+    def finetuning_stages(self, **settings):
+        """Raises a `ValueError`: networks are fine-tuned one by one."""
+        raise ValueError(_NOT_AS_A_WHOLE)
+
+    def write_entry(self, folder, *, dataset="held-out images", test=None):
+        """Writes an entry, which `keras_elastic.load` reads by mean budget.
+
+        Its front are the thresholds of `report`, on the held-out images that
+        `keras_elastic.cascade` was given.
+
+        Args:
+            folder: Path of the folder.
+            dataset: String. Name of the data set.
+            test: Pair of images and integer labels of the test split, to
+                report on, or `None`.
+
+        Returns:
+            The entry.
+
+        Raises:
+            ValueError: `keras_elastic.cascade` has not made this model, or
+                the images and labels do not fit.
+        """
+        from keras_elastic.conditional.cascades import writing
+
+        return writing.write_cascade(self, folder, dataset, test)
 
     def map_networks(self, function):
         """Returns a cascade of what a function makes of each network."""

@@ -26,7 +26,7 @@ class Masked(NamedTuple):
     flops: object
 
 
-def run(model, features, noise=None):
+def run(model, features, noise=None, drawn=None):
     """Runs images at full shapes; what they did not choose is zero.
 
     Args:
@@ -34,6 +34,8 @@ def run(model, features, noise=None):
         features: Tensor, what `DSNet.stem` made of the images.
         noise: Tensor of Gumbel noise of shape (batch, gates, choices), for as
             many choices as any gate has, or `None` for the likeliest choices.
+        drawn: List of one-hot tensors of shape (batch, choices), the choices
+            that are made instead of the gates'; or `None`.
 
     Returns:
         `Masked`.
@@ -47,6 +49,8 @@ def run(model, features, noise=None):
         factors, choice, logits = model.gate_layers[part - 1].decide(
             features, own
         )
+        if drawn is not None:
+            choice = drawn[part - 1]
         ways = choice if part == 1 else _pairs(choices[-1], choice)
         choices.append(choice)
         gate_logits.append(logits)

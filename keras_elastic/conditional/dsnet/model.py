@@ -8,10 +8,12 @@ from keras import ops
 from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic.checks import check_images
+from keras_elastic.conditional.dsnet import fitting as dsnet_fitting
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet import routing as dsnet_routing
 from keras_elastic.conditional.dsnet import segments as dsnet_segments
 from keras_elastic.conditional.dsnet import weights as dsnet_weights
+from keras_elastic.conditional.dsnet.fitting import DSNetFitting
 from keras_elastic.conditional.dsnet.layers import RoutedNormalization
 from keras_elastic.conditional.dsnet.layers import SlimmingGate
 from keras_elastic.layers import kernels
@@ -34,7 +36,10 @@ class DSNet(keras.Model):
     is zero, for compilers and accelerators that want one shape.
 
     `DSNet.from_supernet` makes it of a supernet. Its gates are then to be
-    trained, with `keras_elastic.conditional.GateTask`; nothing else of it is.
+    trained, by `fit` or with `keras_elastic.conditional.GateTask`; nothing
+    else of it is. One with a new classifier, `keras_elastic.load(...,
+    classes=N)`, trains that first, in the first half of the epochs of `fit`,
+    at widths that are drawn at random.
 
     Reference:
     - Dynamic Slimmable Network (Li et al., CVPR 2021), sections 3 and 4.2.
@@ -81,6 +86,15 @@ class DSNet(keras.Model):
     TensorShape([2, 10])
     """
 
+    why_no_features = (
+        "Images of different widths have features of different channels. "
+        "Train a `keras_elastic.Supernet` of its family, and pass a child."
+    )
+    why_one_label = (
+        "Its gates learn from whether an image is classified right. Train a "
+        "child of a supernet for labels of which an image may have several."
+    )
+
     def __init__(
         self,
         family,
@@ -108,6 +122,9 @@ class DSNet(keras.Model):
         # Within an object that neither Keras nor TensorFlow looks into.
         self._branches = types.SimpleNamespace(made={})
         self.built = True
+        # How many take a width is known when it runs, and XLA needs it before.
+        self.supports_jit = False
+        self._fitting = DSNetFitting(self)
 
     # The parts of the network, and the ways through them.
 
@@ -193,7 +210,74 @@ class DSNet(keras.Model):
     # Calling
 
     def call(self, images, training=None):
+        if training:
+            return self._fitting.run(ops.convert_to_tensor(images))
         return self.route(images)[0]
+
+    # Training
+
+    def configure_training(
+        self,
+        *,
+        complexity_weight=0.5,
+        guidance_weight=1.0,
+        hard_samples="try_best",
+    ):
+        """Says how `fit` trains the gates; a file does not keep it.
+
+        To the loss that the model is compiled with, at the widths that the
+        gates draw, comes what `GateTask` adds.
+
+        Args:
+            complexity_weight: As `GateTask`.
+            guidance_weight: As `GateTask`.
+            hard_samples: As `GateTask`.
+
+        Returns:
+            The model.
+
+        Raises:
+            ValueError: As `GateTask`.
+        """
+        self._fitting.configure(
+            complexity_weight=complexity_weight,
+            guidance_weight=guidance_weight,
+            hard_samples=hard_samples,
+        )
+        # A step that was traced has the old numbers.
+        self.train_function = None
+        return self
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        return loss + self._fitting.gate_loss(y) if training else loss
+
+    def fit(self, *args, **kwargs):
+        """As `keras.Model.fit`; a new head comes before the gates."""
+        return self._fitting.fit(super().fit, args, kwargs)
+
+    def set_trained_layers(self, names):
+        """Trains layers of some names, and no others, in each `fit`.
+
+        Args:
+            names: Tuple of the name of the classifier, or of those of the
+                gates.
+
+        Raises:
+            ValueError: The others cannot be trained.
+        """
+        self._fitting.set_stage(dsnet_fitting.stage_of(self, names))
+
+    def finetuning_stages(self, *, head, **settings):
+        """Returns what `keras_elastic.finetune_recipe` asks for."""
+        if head is not None:
+            raise ValueError(
+                "`head` of a DS-Net is its classifier. Received: "
+                f"head={head!r}. Leave it out."
+            )
+        return dsnet_fitting.stages_of(self, **settings)
 
     def route(self, images):
         """Runs images, and says which widths they took.
@@ -263,6 +347,13 @@ class DSNet(keras.Model):
 
     # What exports and servers ask a model for.
 
+    def litert_stages(self, in_integers=False):
+        """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
+        # It needs TensorFlow, as all exports do.
+        from keras_elastic.conditional.dsnet import phone
+
+        return phone.stages_of(self)
+
     @property
     def inputs(self):
         """The images, as a functional model has them."""
@@ -324,6 +415,27 @@ class DSNet(keras.Model):
         dsnet_weights.copy(supernet, statistics, model)
         return model
 
+    @property
+    def head_layers(self):
+        """Name of the classifier, in a tuple."""
+        return (self.widest_parts[-1][-1].operations[-1].name,)
+
+    def with_new_classifier(self, classes):
+        """Returns a copy with a new classifier; its gates are the old ones.
+
+        Args:
+            classes: Integer. Number of classes.
+        """
+        config = {**self.get_config(), "classes": classes}
+        config.pop("class_names", None)
+        model = type(self).from_config(config)
+        for layer in model.layers:
+            if layer.name not in model.head_layers:
+                old = getattr(self, layer.name)
+                layer.set_weights(old.get_weights())
+        model._fitting.set_stage(dsnet_fitting.BOTH)
+        return model
+
     def get_config(self):
         # `Model.get_config` wants to be overridden, and warns of it if called.
         return {
@@ -336,14 +448,22 @@ class DSNet(keras.Model):
             "window": dsnet_routes.as_pair(self.gates, self.window),
             "resolution": self.resolution,
             "mode": self.mode,
+            # It is to be trained, also after it was saved.
+            **({"new_head": True} if self._has_new_head else {}),
         }
+
+    @property
+    def _has_new_head(self):
+        return self._fitting.stage == dsnet_fitting.BOTH
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         family = families.deserialize(config["family"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
         window = dsnet_routes.written_window(family, config["window"])
-        return class_names.revived(
-            cls,
-            {**config, "family": family, "dtype": dtype, "window": window},
-        )
+        config = {**config, "family": family, "dtype": dtype, "window": window}
+        new_head = config.pop("new_head", False)
+        model = class_names.revived(cls, config)
+        if new_head:
+            model._fitting.set_stage(dsnet_fitting.BOTH)
+        return model

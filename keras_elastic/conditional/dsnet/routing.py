@@ -78,7 +78,7 @@ def run_one(model, features):
 
 def _branch(model, part, route, features, factors):
     # Behind a switch the channels are unknown, and here they are not.
-    shape = _shape(model.parts[part][route])
+    shape = shape_of(model.parts[part][route])
     return lambda: model.branch(part, route)(
         ops.reshape(features, (-1, *shape)),
         ops.reshape(factors, (-1, shape[-1])),
@@ -96,7 +96,7 @@ def make_branch(model, part, route):
     Returns:
         Function of the features at the part's gate and their attention.
     """
-    shape = _shape(model.parts[part][route])
+    shape = shape_of(model.parts[part][route])
     return kernels.outlined(
         lambda features, factors: model.run_part(
             part, route, features, factors
@@ -106,7 +106,7 @@ def make_branch(model, part, route):
     )
 
 
-def _shape(blocks):
+def shape_of(blocks):
     """Shape of an image's features at the gate that a part begins with."""
     attention = blocks[0].operations[0]
     return (attention.size, attention.size, attention.channels)
@@ -176,7 +176,7 @@ def _run_if_any(model, part, route, features, factors):
         is_last = part == len(model.gates)
         if is_last:
             return ops.zeros((0, model.classes), "float32")
-        shape = _shape(model.parts[part + 1][_first_way(model, part, route)])
+        shape = shape_of(model.parts[part + 1][_first_way(model, part, route)])
         return ops.zeros((0, *shape), model.compute_dtype)
 
     return ops.cond(

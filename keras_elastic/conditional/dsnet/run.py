@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from keras_elastic import files
 from keras_elastic import tracing
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet.model import DSNet
 from keras_elastic.conditional.dsnet.report import flops_of
 from keras_elastic.conditional.dsnet.task import GateTask
+from keras_elastic.conditional.entry import write_entry
+from keras_elastic.conditional.mean_front import MeanRow
 from keras_elastic.conditional.results import TOP1
 from keras_elastic.conditional.results import ConditionalResult
 from keras_elastic.conditional.results import write_results
@@ -58,8 +59,9 @@ class DSNetTraining:
     def train(self):
         """Trains, and writes models and results.
 
-        Writes `<window>/model.keras` for each window of the recipe, and
-        `results.csv`.
+        Writes an entry, which `keras_elastic.load` reads: the model of each
+        window of the recipe, `model_<window>.keras`, `front.csv` and
+        `model.json`; and `results.csv`.
 
         Returns:
             `ConditionalResult`; `None` in a worker that writes nothing.
@@ -73,18 +75,24 @@ class DSNetTraining:
         }
         if not run.is_chief:
             return None
-        results = [
-            *measure_widths(supernet, statistics, recipe, run.dataset),
-            *(
-                _measure(f"DS-Net {window}", model, recipe, run.dataset)
-                for window, model in models.items()
-            ),
-        ]
+        results = measure_widths(supernet, statistics, recipe, run.dataset)
+        rows = []
         for window, model in models.items():
             model.class_names = run.dataset.class_names
-            path = model_file(run.folder, window)
-            with files.replacing(path, digest=True) as temporary:
-                model.save(temporary)
+            result, row = _measure(window, model, recipe, run.dataset)
+            results.append(result)
+            rows.append(row)
+        write_entry(
+            run.folder,
+            kind=recipe.kind,
+            name=recipe.name,
+            dataset=recipe.dataset,
+            class_names=run.dataset.class_names,
+            models={model_file(w): model for w, model in models.items()},
+            rows=rows,
+            most_flops=max(map(most_flops, models.values())),
+            recipe=recipe,
+        )
         write_results(run.folder, results)
         return ConditionalResult(models, results, _describe(results))
 
@@ -100,9 +108,15 @@ def _describe(results):
     return "\n".join([*lines, notes])
 
 
-def model_file(folder, window):
-    """Path of the model of a window in a run."""
-    return folder / window / "model.keras"
+def model_file(window):
+    """Name of the file of a window's model."""
+    return f"model_{window}.keras"
+
+
+def most_flops(model):
+    """Multiply-adds of an image that chooses the widest at every gate."""
+    # Ways are in order of the width before, and then of the chosen one.
+    return sum(ways[-1] for ways in model.flops)
 
 
 def measure_statistics(supernet, recipe, dataset):
@@ -170,11 +184,16 @@ def _splits(recipe, dataset):
     )
 
 
-def _measure(label, model, recipe, dataset):
-    (_, held_out), (flops, test) = (
+def _measure(window, model, recipe, dataset):
+    """The result of a window, of the test split, and the row of its entry."""
+    (held_out_flops, held_out), (flops, test) = (
         _evaluate(model, batches) for batches in _splits(recipe, dataset)
     )
-    return DSNetResult(label, flops, held_out, test)
+    file = model_file(window)
+    return (
+        DSNetResult(f"DS-Net {window}", flops, held_out, test),
+        MeanRow(held_out_flops, held_out, test, None, file),
+    )
 
 
 def _evaluate(model, batches):
