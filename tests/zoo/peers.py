@@ -24,11 +24,13 @@ ACTIVATIONS["h_swish"] = lambda x: x * F.relu6(x + 3) / 6
 class Peer:
     """Weights by name, and the layers that take them.
 
-    Every normalization uses the statistics of the batch.
+    Normalizations use the `statistics`, pairs of means and variances by their
+    names, or those of the batch where there are none.
     """
 
     def __init__(self, epsilon, seed=0):
         self.epsilon = epsilon
+        self.statistics = None
         self.weights = {}
         self.rng = np.random.default_rng(seed)
 
@@ -48,13 +50,16 @@ class Peer:
 
     def norm(self, x, name):
         channels = (x.shape[1],)
+        mean = variance = None
+        if self.statistics is not None:
+            mean, variance = map(torch.tensor, self.statistics[name])
         return F.batch_norm(
             x,
-            None,
-            None,
+            mean,
+            variance,
             self.weight(f"{name}.weight", channels, 0.1, 1.0),
             self.weight(f"{name}.bias", channels, 0.1),
-            training=True,
+            training=self.statistics is None,
             eps=self.epsilon,
         )
 
