@@ -131,13 +131,11 @@ def compare_rewards(entry, scorer, tested, arguments):
                         f"band. Received: {arguments.candidates}."
                     )
                 before, after = tested(small.arch), tested(found.arch)
-                values = (
-                    found.costs.flops,
-                    after.mean(),
-                    negative_flip_rate(before, after),
-                )
+                flips = negative_flip_rate(before, after)
+                values = (found.costs.flops, after.mean(), flips)
                 rows.setdefault((name, constrained), []).append(values)
-                print(f"seed {seed}, {name}, {constrained}: {values}")
+                kept = "constrained" if constrained else "all"
+                print(f"seed {seed}, {name}, {kept}: {flips:.2%}", flush=True)
     print_rewards(rows)
 
 
