@@ -52,7 +52,8 @@ class Peer:
         channels = (x.shape[1],)
         mean = variance = None
         if self.statistics is not None:
-            mean, variance = map(torch.tensor, self.statistics[name])
+            live = self.statistics[name][:, : x.shape[1]]
+            mean, variance = map(torch.tensor, live)
         return F.batch_norm(
             x,
             mean,
