@@ -11,6 +11,7 @@ from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import basisnet_costs
 from keras_elastic.conditional.basisnet.costs import check_bases
 from keras_elastic.conditional.basisnet.fitting import BasisNetFitting
+from keras_elastic.conditional.basisnet.fitting import with_new_classifier
 from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.stages import TwoStages
 from keras_elastic.layers import slicing
@@ -301,18 +302,17 @@ class BasisNet(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss_of = super().compute_loss
+        loss = loss_of(x, y, y_pred, sample_weight, training)
         if not training:
             return loss
-
-        def loss_of(logits):
-            whole = super(BasisNet, self).compute_loss(
-                x, y, logits, sample_weight, training
-            )
+        return loss + self._fitting.light_loss(
             # What layers add is in the other loss already.
-            return whole - sum(self.losses)
-
-        return loss + self._fitting.light_loss(loss_of)
+            lambda logits: (
+                loss_of(x, y, logits, sample_weight, training)
+                - sum(self.losses)
+            )
+        )
 
     def call(self, inputs, training=None, mask=None):
         if training:
@@ -366,20 +366,7 @@ class BasisNet(keras.Model):
         Args:
             classes: Integer. Number of classes.
         """
-        plans = {
-            name: stages.with_classes(getattr(self, name), classes)
-            for name in (LIGHT[:-1], SPECIALIST[:-1])
-        }
-        config = self.get_config()
-        config.pop("class_names", None)
-        config["exit_threshold"] = None
-        for name, plan in plans.items():
-            config[name] = basisnet_config.serialize_plan(plan)
-        model = type(self).from_config(config)
-        for layer in model.layers:
-            if layer.name not in model.head_layers:
-                layer.set_weights(self.get_layer(layer.name).get_weights())
-        return model
+        return with_new_classifier(self, classes)
 
     @property
     def head_layers(self):

@@ -19,6 +19,8 @@ from keras_elastic.training.finetuning_stage import scope_of
 HEAD = "head"
 GATES = "gates"
 BOTH = "head, then gates"
+# In the configuration of a model whose head is still to be trained.
+NEW_HEAD = "new_head"
 
 
 class DSNetFitting:
@@ -42,6 +44,10 @@ class DSNetFitting:
     def configure(self, **settings):
         """Sets what `DSNet.configure_training` takes."""
         self._task = GateTask(self._model, **settings)
+
+    def get_config(self):
+        """Returns what the configuration of the model says of it."""
+        return {NEW_HEAD: True} if self.stage == BOTH else {}
 
     def set_stage(self, stage):
         """Sets what is trained: `HEAD`, `GATES` or `BOTH`."""
@@ -139,6 +145,18 @@ class DSNetFitting:
             for name, values in ended.history.items()
         }
         return ended
+
+
+def with_new_classifier(model, classes):
+    """Returns a copy of a DS-Net; see `DSNet.with_new_classifier`."""
+    config = {**model.get_config(), "classes": classes}
+    config.pop("class_names", None)
+    new = type(model).from_config(config)
+    for layer in new.layers:
+        if layer.name not in new.head_layers:
+            layer.set_weights(getattr(model, layer.name).get_weights())
+    new._fitting.set_stage(BOTH)
+    return new
 
 
 def stages_of(model, epochs, head_epochs, learning_rate, head_learning_rate):

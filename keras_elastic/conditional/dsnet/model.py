@@ -426,15 +426,7 @@ class DSNet(keras.Model):
         Args:
             classes: Integer. Number of classes.
         """
-        config = {**self.get_config(), "classes": classes}
-        config.pop("class_names", None)
-        model = type(self).from_config(config)
-        for layer in model.layers:
-            if layer.name not in model.head_layers:
-                old = getattr(self, layer.name)
-                layer.set_weights(old.get_weights())
-        model._fitting.set_stage(dsnet_fitting.BOTH)
-        return model
+        return dsnet_fitting.with_new_classifier(self, classes)
 
     def get_config(self):
         # `Model.get_config` wants to be overridden, and warns of it if called.
@@ -449,12 +441,8 @@ class DSNet(keras.Model):
             "resolution": self.resolution,
             "mode": self.mode,
             # It is to be trained, also after it was saved.
-            **({"new_head": True} if self._has_new_head else {}),
+            **self._fitting.get_config(),
         }
-
-    @property
-    def _has_new_head(self):
-        return self._fitting.stage == dsnet_fitting.BOTH
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -462,8 +450,8 @@ class DSNet(keras.Model):
         dtype = keras.dtype_policies.deserialize(config["dtype"])
         window = dsnet_routes.written_window(family, config["window"])
         config = {**config, "family": family, "dtype": dtype, "window": window}
-        new_head = config.pop("new_head", False)
+        has_new_head = config.pop(dsnet_fitting.NEW_HEAD, False)
         model = class_names.revived(cls, config)
-        if new_head:
+        if has_new_head:
             model._fitting.set_stage(dsnet_fitting.BOTH)
         return model
