@@ -5,8 +5,9 @@ is that of Lite0's kind (`bignas_lite`), whose weights it begins with; one
 random subnet a step instead of two; all subnets of a step have one resolution,
 which is drawn anew each step, so that the largest is trained at each of them;
 SGD with cosine, shifts and flips. It was trained on two CPU cores in the time
-there was: 1,600 steps, about one epoch. The second phase leaves the least
-expansion out, for the networks that the budgets choose are larger.
+there was: 3,600 steps, two epochs and a half. The second phase leaves the least
+expansion out, the third the narrow widths, too, and adds resolutions: the
+networks that the budgets choose have none of them.
 
 Command: pip install -e ".[imagenet]" && \
     python train.py --recipe=bignas --data_dir=DIR
@@ -31,7 +32,7 @@ recipe = Recipe(
     num_random=1,
     batch_size=64,
     # Of the phases, which are a part of one each.
-    epochs=2,
+    epochs=4,
     optimizer="sgd",
     schedule="cosine",
     learning_rate=0.02,
@@ -54,6 +55,14 @@ recipe = Recipe(
             # Other images first, in another order.
             "seed": 1,
         },
+        {
+            "name": "wide",
+            "keep_largest": {"width": 1, "expand_ratio": 2},
+            "training_resolutions": (64, 80, 96, 112, 128, 160, 192),
+            "epochs": 2,
+            "steps_per_epoch": 1000,
+            "seed": 2,
+        },
     ),
     budgets=(25e6, 50e6, 100e6, 200e6, 400e6),
     # 2,012 images for each of some 80 candidates: a search takes a quarter of
@@ -61,5 +70,5 @@ recipe = Recipe(
     selection_images=1500,
     calibration_images=512,
     band=0.08,
-    mutants=4,
+    mutants=3,
 )
