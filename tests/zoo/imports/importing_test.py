@@ -202,14 +202,17 @@ def check_close(found, expected, tolerance):
 def of_the_release(kind, supernet, peer, statistics):
     """Statistics by the names of a release's normalizations."""
     plan = supernet.family.plan(supernet.space.largest, supernet.classes)
-    plain = {theirs: ours for ours, theirs in KINDS[kind].names(plan).items()}
-    layers = {name.rpartition(".")[0] for name in peer.weights}
+    by_theirs = {
+        theirs: statistics[ours]
+        for ours, theirs in KINDS[kind].names(plan).items()
+        if ours in statistics
+    }
     found = {}
-    for layer in layers:
-        [name] = plain_names({f"{layer}.weight": np.zeros(1)})
-        ours = plain.get(name.removesuffix(".weight"))
-        if ours in statistics:
-            found[layer] = statistics[ours]
+    for name in peer.weights:
+        [plain] = plain_names({name: np.zeros(1)})
+        theirs = plain.rpartition(".")[0]
+        if theirs in by_theirs:
+            found[name.rpartition(".")[0]] = by_theirs[theirs]
     return found
 
 
