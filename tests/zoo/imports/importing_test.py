@@ -151,11 +151,12 @@ PEERS = {
 
 
 def smooth_images(count, size, seed=0):
-    """Images whose statistics are those of no noise."""
+    """Images of colors that change slowly, with some noise."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0, 255, (count, 8, 8, 3)).astype("float32")
-    images = keras.ops.image.resize(coarse, (size, size))
-    return np.clip(np.asarray(images), 0, 255)
+    images = np.asarray(keras.ops.image.resize(coarse, (size, size)))
+    noise = rng.normal(0, 20, images.shape).astype("float32")
+    return np.clip(images + noise, 0, 255)
 
 
 def make_peer(kind):
@@ -189,7 +190,7 @@ def check_same_logits(kind, supernet, peer, logits, arch):
     statistics = ke.SubnetCalibrator(supernet).measure(arch, images)
     peer.statistics = of_the_release(kind, supernet, peer, statistics)
     child = supernet.child(arch, statistics)
-    check_close(child(images, training=False), logits(images, arch), 5e-5)
+    check_close(child(images, training=False), logits(images, arch), 1e-4)
 
 
 def check_close(found, expected, tolerance):
