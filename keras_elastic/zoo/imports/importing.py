@@ -165,7 +165,7 @@ def import_entry(kind, checkpoint, folder, images):
         name=kind,
         supernet=supernet,
         class_names=labels,
-        recipe=_recipe(kind, release),
+        recipe=_recipe(kind, release, front),
         front=front,
         statistics=[calibrator.measure(r.arch, images) for r in front.rows],
     )
@@ -177,10 +177,12 @@ def _front(release, supernet):
     """The published networks, with what is printed of them."""
     rows = []
     for network in release.published:
-        plan = supernet.family.plan(network.arch, supernet.classes)
+        # The genes of blocks that are left out mean nothing.
+        arch = supernet.space.canonical(network.arch)
+        plan = supernet.family.plan(arch, supernet.classes)
         rows.append(
             FrontRow(
-                network.arch,
+                arch,
                 **costs(plan)._asdict(),
                 held_out_top1=network.top1,
                 held_out_loss=0.0,
@@ -189,14 +191,22 @@ def _front(release, supernet):
     return Front(rows)
 
 
-def _recipe(kind, release):
-    """What `search.py` evaluates networks of the entry by."""
+def _recipe(kind, release, front):
+    """What `search.py` evaluates networks of the entry by.
+
+    It says nothing of how the authors trained: what stands for that are the
+    least numbers that a recipe must have.
+    """
     return Recipe(
         name=kind,
         family=release.family,
         family_changes=release.changes,
         dataset="imagenet2012",
         patch_size=max(release.make_family().space.resolution),
+        batch_size=1,
+        epochs=1,
+        learning_rate=0.1,
+        budgets=tuple(row.flops for row in front.rows),
     )
 
 

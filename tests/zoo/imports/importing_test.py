@@ -219,9 +219,17 @@ def of_the_release(kind, supernet, peer, statistics):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "count", [1, pytest.param(10, marks=pytest.mark.exhaustive)]
+    "kind, count",
+    [
+        ("ofa_mobilenet_v3", 1),
+        ("ofa_resnet50", 1),
+        # Minutes.
+        *(
+            pytest.param(kind, 10, marks=pytest.mark.exhaustive)
+            for kind in PEERS
+        ),
+    ],
 )
-@pytest.mark.parametrize("kind", PEERS)
 def test_subnets_are_the_networks_of_the_release(kind, count):
     peer, logits = make_peer(kind)
     supernet = zoo.import_checkpoint(kind, dict(peer.weights))
@@ -317,6 +325,7 @@ def test_published_networks_are_of_the_space(kind):
 @pytest.mark.slow
 def test_an_entry(release, tmp_path, monkeypatch):
     monkeypatch.setattr(imagenet, "class_ids", lambda: tuple("abcdef"))
+    monkeypatch.setattr(imagenet, "has_class_names", lambda: False)
     two = dataclasses.replace(
         KINDS["ofa_mobilenet_v3"],
         published=KINDS["ofa_mobilenet_v3"].published[6:8],
