@@ -107,8 +107,8 @@ def _set_weights(kind, supernet, weights):
         raise ValueError(
             f"`weights` must be all of '{kind}', and no others. Received: "
             f"{_some(weights.missing)} missing; {_some(left)} left over; "
-            f"{_some(wrong)}. Pass another kind, or the file that its authors "
-            "published."
+            f"of another shape: {_some(wrong)}. Pass another kind, or the file "
+            "that its authors published."
         )
     for layer, arrays in found:
         layer.set_weights(arrays)
@@ -119,6 +119,12 @@ def _some(names):
     return f"{names[:_LISTED]}{more}"
 
 
+@checks.arguments(
+    kind=checks.choice(tuple(KINDS)),
+    checkpoint=checks.PATH,
+    folder=checks.PATH,
+    images=checks.IMAGES,
+)
 def import_entry(kind, checkpoint, folder, images):
     """Writes an entry of a file that others have published.
 
@@ -141,7 +147,6 @@ def import_entry(kind, checkpoint, folder, images):
             of this kind, or the classes are not ImageNet's, whose names are
             given.
     """
-    checks.one_of(tuple(KINDS), kind=kind)
     release = KINDS[kind]
     if not release.published:
         raise ValueError(

@@ -42,12 +42,21 @@ class Kind:
         return families.get(self.family, **self.changes)
 
 
-def _attentivenas(top1):
+def _attentivenas(top1, source):
     rows = []
     for number, accuracy in enumerate(top1):
         name = f"attentivenas_a{number}"
         rows.append(Published(name, accuracy, families.network(name)[1]))
-    return tuple(rows)
+    return Kind(
+        family="attentivenas",
+        changes={"convention": "torch"},
+        names=names.attentivenas,
+        published=tuple(rows),
+        source=f"{source}, by Wang et al.",
+        license="CC BY-NC 4.0",
+        # A shortcut that keeps its width is the identity.
+        unused=("shortcut.conv.weight",),
+    )
 
 
 def _ofa(family, naming, networks):
@@ -100,26 +109,13 @@ KINDS = {
         # The family's resolutions are the release's.
         changes={"convention": "torch"},
     ),
-    "attentivenas": Kind(
-        family="attentivenas",
-        changes={"convention": "torch"},
-        names=names.attentivenas,
-        published=_attentivenas(_ATTENTIVENAS_TOP1),
-        source="AttentiveNAS (Wang et al., CVPR 2021), github.com/"
-        "facebookresearch/AttentiveNAS",
-        license="CC BY-NC 4.0",
-        # A shortcut that keeps its width is the identity.
-        unused=("shortcut.conv.weight",),
+    "attentivenas": _attentivenas(
+        _ATTENTIVENAS_TOP1,
+        "AttentiveNAS (CVPR 2021), github.com/facebookresearch/AttentiveNAS",
     ),
-    "alphanet": Kind(
-        family="attentivenas",
-        changes={"convention": "torch"},
-        names=names.attentivenas,
-        published=_attentivenas(_ALPHANET_TOP1),
-        source="AlphaNet (Wang et al., ICML 2021), github.com/"
-        "facebookresearch/AlphaNet",
-        license="CC BY-NC 4.0",
-        unused=("shortcut.conv.weight",),
+    "alphanet": _attentivenas(
+        _ALPHANET_TOP1,
+        "AlphaNet (ICML 2021), github.com/facebookresearch/AlphaNet",
     ),
     "us_mobilenet_v1": _slimmable("mobilenet_v1", published.US_MOBILENET_V1),
     "us_mobilenet_v2": _slimmable("mobilenet_v2", published.US_MOBILENET_V2),

