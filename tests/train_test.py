@@ -303,7 +303,7 @@ def test_a_supernet_of_a_model(model, tmp_path):
         ("--noupscale", "largest resolution of .*10, must not exceed"),
         ("--accumulation_steps=3", "times the `accumulation_steps`"),
         ("--teacher=absent.keras", "absent.keras', which does not exist"),
-        ("--teacher=first_phase", "'first_phase' in later phases only"),
+        ("--teacher=phase:one", "an earlier phase.*'phase:one'"),
         ("--drawn_from=absent", "`drawn_from` must be.*Received: 'absent'"),
         ("--drawn_from=absent.csv", "A front must be.*'absent.csv'"),
         ("--drawn_from=bignas", "another family"),

@@ -57,11 +57,7 @@ def make_sampler(recipe, archs=None):
     Raises:
         ValueError: There are none, or the recipe trains none of them.
     """
-    space = recipe.make_family().space
-    if recipe.training_resolutions is not None:
-        resolution = tuple(sorted(recipe.training_resolutions))
-        space = dataclasses.replace(space, resolution=resolution)
-    space = space.keep_largest(**recipe.keep_largest)
+    space = trained_space(recipe)
     common = {
         "num_random": recipe.num_random,
         "space": space,
@@ -82,6 +78,15 @@ def make_sampler(recipe, archs=None):
         same_resolution=recipe.same_resolution,
         **common,
     )
+
+
+def trained_space(recipe):
+    """Returns the part of the family's space that a recipe trains."""
+    space = recipe.make_family().space
+    if recipe.training_resolutions is not None:
+        resolution = tuple(sorted(recipe.training_resolutions))
+        space = dataclasses.replace(space, resolution=resolution)
+    return space.keep_largest(**recipe.keep_largest)
 
 
 def _drawn_from(recipe, space, archs):

@@ -7,12 +7,14 @@ import keras
 
 from keras_elastic.models.sorting import sort_channels
 from keras_elastic.models.supernet import Supernet
+from keras_elastic.training.ingredients import trained_space
 from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.task import check_compilable
 from keras_elastic.training.teachers import SubnetTeacher
 from keras_elastic.training.teachers import check_classes
 
-FIRST_PHASE = "first_phase"
+# How `teacher` names an earlier phase, as "phase:whole".
+PHASE = "phase:"
 
 
 class PhaseTrainer:
@@ -31,9 +33,9 @@ class PhaseTrainer:
         name: String. The folder of the training in the run's.
 
     Raises:
-        ValueError: A teacher knows other classes, or it is the first phase's
-            own; initial weights do not fit; there is nothing to draw subnets
-            from; XLA cannot compile the mode.
+        ValueError: A teacher knows other classes, or is no earlier phase;
+            initial weights do not fit; there is nothing to draw subnets from;
+            XLA cannot compile the mode.
     """
 
     def __init__(self, recipe, run, name="training"):
@@ -45,7 +47,8 @@ class PhaseTrainer:
         self._archs = self._load_archs()
         self._initial = self._make_initial()
         self._teachers = self._load_teachers()
-        self._first = None
+        # What each phase has left, by its name.
+        self._left = {}
 
     def _make_initial(self):
         """The weights that the first phase begins with, or `None`."""
@@ -84,18 +87,16 @@ class PhaseTrainer:
         return loaded
 
     def _load_teachers(self):
-        first, *others = self.recipe.phase_recipes()
-        if first.teacher == FIRST_PHASE:
-            raise ValueError(
-                "`teacher` can be 'first_phase' in later phases only. "
-                f"Received: it is the teacher of {first.name!r}."
-            )
-        teachers = {None: None}
-        for phase in (first, *others):
-            if phase.teacher not in (*teachers, FIRST_PHASE):
+        teachers, earlier = {None: None}, []
+        for phase in self.recipe.phase_recipes():
+            name = phase.teacher
+            if name is not None and name.startswith(PHASE):
+                _check_earlier(name, earlier)
+            elif name not in teachers:
                 teacher = self.run.teacher(phase)
                 check_classes(teacher, self.run.classes)
-                teachers[phase.teacher] = teacher
+                teachers[name] = teacher
+            earlier.append(phase.name)
         return teachers
 
     def train(self, sampler=None):
@@ -112,7 +113,7 @@ class PhaseTrainer:
         weights, before = self._initial, None
         for phase in self.recipe.phase_recipes():
             weights = self._train_phase(phase, before, weights, sampler)
-            self._first = self._first or weights
+            self._left[phase.name] = weights
             before = phase
         return self._with_weights(weights)
 
@@ -149,16 +150,35 @@ class PhaseTrainer:
         return supernet
 
     def _teacher_of(self, phase):
-        if phase.teacher != FIRST_PHASE:
-            return self._teachers[phase.teacher]
+        name = phase.teacher
+        if name not in self._teachers:
+            return self._earlier_teacher(name.removeprefix(PHASE))
+        return self._teachers[name]
+
+    def _earlier_teacher(self, name):
+        """The largest subnet that an earlier phase has trained."""
+        [phase] = [
+            phase for phase in self.recipe.phase_recipes() if phase.name == name
+        ]
         # In the scope of the strategy, as all variables of a step.
-        supernet = self._with_weights(self._first, self.run.mode)
-        return SubnetTeacher(supernet, self.family.space.largest)
+        supernet = self._with_weights(self._left[name], self.run.mode)
+        return SubnetTeacher(supernet, trained_space(phase).largest)
 
     def _with_weights(self, weights, mode="sliced"):
         supernet = Supernet(self.family, self.run.classes, mode=mode)
         supernet.set_weights(weights)
         return supernet
+
+
+def _check_earlier(teacher, earlier):
+    """Raises a `ValueError` if a teacher is none of the earlier phases."""
+    names = [PHASE + name for name in earlier]
+    if teacher not in names:
+        raise ValueError(
+            "`teacher` must be an earlier phase of the recipe, a .keras file, "
+            "a run or an entry of the zoo. Received: "
+            f"teacher={teacher!r}, before which there are {names}."
+        )
 
 
 def _freeze_trunk(supernet):

@@ -34,8 +34,8 @@ class TrainingRecipe:
         mixup: Float. Parameter of mixup, 0 for none.
         divergence: String. What a student minimizes: `"kl"` or `"alpha"`.
         teacher: String. A `.keras` file that returns logits, a run or zoo
-            entry whose largest child teaches, `"first_phase"` for the
-            largest subnet after the first phase, or `None`.
+            entry whose largest child teaches, `"phase:NAME"` for the
+            largest subnet that an earlier phase has trained, or `None`.
         optimizer: String. `"rmsprop"` (decay and momentum 0.9) or `"sgd"`
             (Nesterov momentum 0.9).
         schedule: String. `"exponential"` with a constant ending, `"cosine"`

@@ -35,7 +35,7 @@ PHASES = (
         "name": "whole",
         "keep_largest": {"depth": 1, "kernel_size": 1, "expand_ratio": 1},
     },
-    {"name": "shrunk", "teacher": "first_phase", "epochs": 2},
+    {"name": "shrunk", "teacher": "phase:whole", "epochs": 2},
     {"name": "sorted", "sort_channels": True},
 )
 IN_PHASES = RECIPE.replace(phases=PHASES)
@@ -260,12 +260,15 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "recipe",
     [
-        RECIPE.replace(teacher="first_phase"),
-        RECIPE.replace(phases=({"name": "one", "teacher": "first_phase"},)),
+        RECIPE.replace(teacher="phase:small"),
+        RECIPE.replace(phases=({"name": "one", "teacher": "phase:one"},)),
+        RECIPE.replace(
+            phases=({"name": "one", "teacher": "phase:two"}, {"name": "two"})
+        ),
     ],
 )
-def test_the_first_phase_cannot_teach_itself(tmp_path, recipe):
-    with pytest.raises(ValueError, match="'first_phase' in later phases only"):
+def test_only_an_earlier_phase_can_teach(tmp_path, recipe):
+    with pytest.raises(ValueError, match="an earlier phase.*teacher='phase:"):
         make_trainer(tmp_path, recipe)
 
 

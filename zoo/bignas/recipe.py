@@ -32,7 +32,7 @@ recipe = Recipe(
     num_random=1,
     batch_size=64,
     # Of the phases, which are a part of one each.
-    epochs=4,
+    epochs=6,
     optimizer="sgd",
     schedule="cosine",
     learning_rate=0.02,
@@ -63,6 +63,20 @@ recipe = Recipe(
             "steps_per_epoch": 1000,
             "seed": 2,
         },
+        {
+            "name": "taught",
+            "keep_largest": {"width": 1, "expand_ratio": 2},
+            "training_resolutions": (64, 96, 112, 160),
+            # All learn from the largest at 192 pixels, which sees far more
+            # than they do at 64, and from the labels.
+            "objective": "supervised",
+            "teacher": "phase:wide",
+            "teacher_weight": 3.0,
+            "learning_rate": 0.01,
+            "epochs": 2,
+            "steps_per_epoch": 800,
+            "seed": 3,
+        },
     ),
     budgets=(25e6, 50e6, 100e6, 200e6, 400e6),
     # 2,012 images for each of some 80 candidates: a search takes a quarter of
@@ -70,5 +84,5 @@ recipe = Recipe(
     selection_images=1500,
     calibration_images=512,
     band=0.08,
-    mutants=3,
+    mutants=4,
 )

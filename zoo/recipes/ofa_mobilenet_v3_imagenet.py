@@ -16,7 +16,7 @@ Published result: 76.0 % at 230 M multiply-adds without fine-tuning.
 from keras_elastic.training import Recipe
 
 FULL = {"depth": 1, "expand_ratio": 1, "kernel_size": 1}
-TAUGHT = {"teacher": "first_phase"}
+TAUGHT = {"teacher": "phase:teacher"}
 
 recipe = Recipe(
     name="ofa_mobilenet_v3_imagenet",

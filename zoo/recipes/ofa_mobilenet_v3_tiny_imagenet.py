@@ -13,7 +13,7 @@ Result: none yet; nobody has trained it here.
 from keras_elastic.training import Recipe
 
 FULL = {"depth": 1, "expand_ratio": 1, "kernel_size": 1}
-TAUGHT = {"teacher": "first_phase"}
+TAUGHT = {"teacher": "phase:teacher"}
 
 recipe = Recipe(
     name="ofa_mobilenet_v3_tiny_imagenet",

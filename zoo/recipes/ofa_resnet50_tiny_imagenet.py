@@ -14,7 +14,7 @@ Result: none yet; nobody has trained it here.
 
 from keras_elastic.training import Recipe
 
-TAUGHT = {"teacher": "first_phase"}
+TAUGHT = {"teacher": "phase:teacher"}
 
 recipe = Recipe(
     name="ofa_resnet50_tiny_imagenet",
