@@ -1,15 +1,19 @@
 """Children of a supernet against networks that were trained alone.
 
-For each budget of an entry's recipe, top-1 on the test split of three networks:
-the child on the entry's front, without retraining; its twin, the same
-architecture trained alone; and the largest architecture with all widths scaled
-by one factor to the child's multiply-adds, trained alone, too. Those alone have
-the recipe's data, epochs and schedule. This is the question of BigNAS (Yu et
-al., ECCV 2020), Table 3.
+For each budget of an entry's recipe, top-1 on the test split of the child on its
+front, without retraining, and of networks that are trained alone: its
+twin, the same architecture; the largest architecture with all widths scaled by
+one factor to the child's multiply-adds ("scaled"); and the largest architecture
+at the greatest resolution at which it costs no more than the child does
+("resized"), which is what a user of a published network would do. Those alone
+have the recipe's data, initial weights, epochs and schedule, in one phase. This
+is the question of BigNAS (Yu et al., ECCV 2020), Table 3.
 
 Trainings that are done are not repeated, and one that was killed goes on.
 
     python benchmarks/twins.py --entry=bignas_cifar10 --data_dir=DIR
+    python benchmarks/twins.py --entry=bignas --data_dir=DIR --kinds resized \
+        --epochs=2 --steps_per_epoch=1000
 """
 
 import argparse
@@ -33,11 +37,14 @@ from keras_elastic.spaces import round_channels
 from keras_elastic.training import Run
 from keras_elastic.training import Single
 from keras_elastic.zoo import evaluation
+from keras_elastic.zoo.initial import recipe_initial
 from keras_elastic.zoo.writing import remember_recipe
 
 # Widths are scaled by one of these parts of SCALE.
 SCALE = 200
 PARTS = range(SCALE, SCALE // 10, -1)
+# Resolutions are multiples of it.
+PIXELS = 4
 
 
 def main():
@@ -47,17 +54,16 @@ def main():
     parser.add_argument("--out", help="folder of the runs [runs/<entry>_twins]")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="[the recipe's]")
+    parser.add_argument("--steps_per_epoch", type=int, help="[the recipe's]")
     parser.add_argument(
         "--budgets", nargs="+", type=float, help="[the recipe's]"
     )
     parser.add_argument(
-        "--kinds", nargs="+", choices=list(KINDS), default=list(KINDS)
+        "--kinds", nargs="+", choices=list(KINDS), default=["twin", "scaled"]
     )
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
-    recipe = entry.recipe
-    if arguments.epochs:
-        recipe = recipe.replace(epochs=arguments.epochs)
+    recipe = alone_recipe(entry.recipe, arguments)
     dataset = ke.data.load_dataset(
         recipe.dataset, arguments.data_dir, limit=recipe.limit
     )
@@ -81,6 +87,18 @@ def main():
             ]
             top1[kind, flops] = found, accuracies
     print_table(rows, top1, recipe, arguments.seeds)
+
+
+def alone_recipe(recipe, arguments):
+    """The recipe of one network: in one phase, at its own resolution."""
+    changes = {
+        "epochs": arguments.epochs,
+        "steps_per_epoch": arguments.steps_per_epoch,
+    }
+    given = {name: value for name, value in changes.items() if value}
+    return recipe.replace(
+        phases=(), training_resolutions=None, same_resolution=False, **given
+    )
 
 
 def same_architecture(recipe, row, classes):
@@ -118,7 +136,29 @@ def scale_widths(recipe, row, classes):
     )
 
 
-KINDS = {"twin": same_architecture, "scaled": scale_widths}
+def resize(recipe, row, classes):
+    """The largest architecture at the greatest resolution in `row.flops`.
+
+    Returns:
+        As `scale_widths`.
+    """
+    highest = max(recipe.make_family().resolution)
+    for resolution in range(highest, PIXELS - 1, -PIXELS):
+        changes = {**recipe.family_changes, "resolution": (resolution,)}
+        resized = recipe.replace(family_changes=changes)
+        family = resized.make_family()
+        arch = family.space.largest
+        found = costs(family.plan(arch, classes)).flops
+        if found <= row.flops:
+            return resized, arch, found
+    raise ValueError(f"No resolution is within {short(row.flops)}.")
+
+
+KINDS = {
+    "twin": same_architecture,
+    "scaled": scale_widths,
+    "resized": resize,
+}
 
 
 def _scaled(table, part):
@@ -153,7 +193,9 @@ def measure(recipe, arch, dataset, folder, seed):
     if path.is_file():
         return json.loads(path.read_text())["test_top1"]
     print(folder, flush=True)
-    trainer = recipe.make_training(Run(dataset=dataset, folder=folder))
+    trainer = recipe.make_training(
+        Run(dataset=dataset, folder=folder, load_initial=recipe_initial)
+    )
     scorer = evaluation.make_scorer(
         trainer.train(Single(arch)), recipe, dataset
     )
@@ -184,20 +226,16 @@ def print_table(rows, top1, recipe, seeds):
     print(
         f"\n{recipe.dataset}, test split; {recipe.epochs} epochs; seeds of "
         f"those alone: {seeds}. flops: multiply-adds.\n\n"
-        "| budget | flops | child | twin alone | difference | scaled flops | "
-        "scaled alone |\n|---|---|---|---|---|---|---|"
+        "| budget | flops | child | alone | flops | top-1 | difference |\n"
+        "|---|---|---|---|---|---|---|"
     )
-    for flops, row in rows.items():
-        cells = [short(flops), short(row.flops), f"{row.test_top1:.2%}"]
-        cells += ["–"] * 4
-        if ("twin", flops) in top1:
-            _, twin = top1["twin", flops]
-            cells[3] = spread(twin)
-            cells[4] = f"{100 * (row.test_top1 - np.mean(twin)):+.2f}"
-        if ("scaled", flops) in top1:
-            found, scaled = top1["scaled", flops]
-            cells[5:] = short(found), spread(scaled)
-        print(f"| {' | '.join(cells)} |")
+    for (kind, flops), (found, alone) in top1.items():
+        row = rows[flops]
+        difference = 100 * (row.test_top1 - np.mean(alone))
+        print(
+            f"| {short(flops)} | {short(row.flops)} | {row.test_top1:.2%} | "
+            f"{kind} | {short(found)} | {spread(alone)} | {difference:+.2f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ They are not run at size here: each is imported and asked for its help, and
 what decides a comparison is tested.
 """
 
+import argparse
 import pathlib
 import runpy
 import sys
@@ -58,6 +59,26 @@ def test_a_scaled_network_costs_nearly_what_the_child_does(name):
         assert family.space.largest == arch
         assert costs(family.plan(arch, entry.classes)).flops == flops
         assert 0.85 * row.flops < flops <= row.flops
+
+
+def test_a_resized_network_is_the_largest_within_the_child():
+    entry = zoo.find_entry("bignas")
+    twins = load("twins")
+    arguments = argparse.Namespace(epochs=1, steps_per_epoch=5)
+    recipe = twins["alone_recipe"](entry.recipe, arguments)
+    assert (recipe.epochs, recipe.steps_per_epoch) == (1, 5)
+    assert not recipe.phases
+    for row in (entry.front.rows[0], entry.front.rows[-1]):
+        resized, arch, flops = twins["resize"](recipe, row, entry.classes)
+        assert resized.initial == entry.recipe.initial
+        assert resized.make_family().resolution == (arch.resolution,)
+        assert arch.width == entry.family.space.largest.width
+        assert flops <= row.flops
+        higher = resized.replace(
+            family_changes={"resolution": (arch.resolution + twins["PIXELS"],)}
+        ).make_family()
+        plan = higher.plan(higher.space.largest, entry.classes)
+        assert costs(plan).flops > row.flops
 
 
 def test_targets_are_compared_at_equal_multiply_adds():
