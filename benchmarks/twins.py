@@ -1,13 +1,13 @@
 """Children of a supernet against networks that were trained alone.
 
-For each budget of an entry's recipe, top-1 on the test split of the child on its
-front, without retraining, and of networks that are trained alone: its
-twin, the same architecture; the largest architecture with all widths scaled by
-one factor to the child's multiply-adds ("scaled"); and the largest architecture
-at the greatest resolution at which it costs no more than the child does
-("resized"), which is what a user of a published network would do. Those alone
-have the recipe's data, initial weights, epochs and schedule, in one phase. This
-is the question of BigNAS (Yu et al., ECCV 2020), Table 3.
+For each budget of an entry's recipe, top-1 on the test split of the child on
+its front, without retraining, and of networks that are trained alone: its twin,
+the same architecture; the largest architecture with all widths scaled by one
+factor to the child's multiply-adds ("scaled"); and the largest architecture at
+the greatest resolution at which it costs no more than the child ("resized"),
+which is what a user of a published network would take. Those alone have the
+recipe's data, initial weights, epochs and schedule, in one phase. This is the
+question of BigNAS (Yu et al., ECCV 2020), Table 3.
 
 Trainings that are done are not repeated, and one that was killed goes on.
 
