@@ -128,3 +128,38 @@ def test_several_accuracies_are_a_mean_and_a_range():
     spread = load("tables")["spread"]
     assert spread([0.5]) == "50.00%"
     assert spread([0.5, 0.52]) == "51.00% (50.00% to 52.00%)"
+
+
+def rows_of(*rows):
+    names = ("resolution", "flops", "held_out", "test")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def test_held_out_images_choose_what_a_budget_gets():
+    curve = load("mutual")["curve"]
+    rows = rows_of((20, 1, 0.5, 0.4), (32, 2, 0.6, 0.5), (20, 2, 0.7, 0.3))
+    assert curve(rows, [0.5, 1, 2])[1:] == [0.4, 0.3]
+    assert np.isnan(curve(rows, [0.5])).all()
+
+
+def test_us_net_has_the_largest_resolution_and_us_net_plus_all(
+    tmp_path, capsys
+):
+    pytest.importorskip("matplotlib")
+    mutual = load("mutual")
+    taught = rows_of((20, 1, 0.6, 0.6), (32, 4, 0.9, 0.9))
+    slimmed = rows_of((20, 1, 0.4, 0.5), (32, 4, 0.8, 0.8))
+    measured = {
+        (mutual["US_NET"], 0): slimmed,
+        (mutual["MUTUAL"], 0): taught,
+        (mutual["ALONE"], 0): slimmed[1:],
+    }
+    recipe = zoo.read_recipe(mutual["RECIPE"], {})
+    mutual["report"](measured, recipe, 1, tmp_path)
+    printed = capsys.readouterr().out
+    assert "| budget | US-Net | MutualNet | US-Net+ |" in printed
+    assert "| 1 | – | 60.00% | 50.00% |" in printed
+    # Ten points at every budget.
+    assert "mean +10.00 points" in printed
+    assert "| MutualNet | 90.00% |" in printed
+    assert (tmp_path / "mutual.png").stat().st_size > 1000
