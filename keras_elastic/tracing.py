@@ -40,7 +40,10 @@ def _traced_by_tensorflow(function, signature):
         return tf.TensorSpec(*entry)
 
     return tf.function(
-        function, input_signature=[spec(entry) for entry in signature]
+        function,
+        input_signature=[spec(entry) for entry in signature],
+        # Nothing branches on a tensor: rewriting the code is time for nothing.
+        autograph=False,
     )
 
 
@@ -101,7 +104,7 @@ class OnReplicas:
     def _trace_on_replicas(self, function):
         import tensorflow as tf
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def run(parts, *rest):
             results = self.strategy.run(function, args=(parts, *rest))
             self._structure = results

@@ -1,3 +1,4 @@
+import pathlib
 import subprocess
 import sys
 
@@ -6,10 +7,12 @@ import pytest
 from keras_elastic import files
 from keras_elastic import scratch
 
-# Locks something, says so, and waits to be killed.
-HOLD = """
+# Locks something, says so, and waits to be killed. Without the package, which
+# takes seconds to import.
+HOLD = f"""
 import sys
-from keras_elastic import scratch
+sys.path.insert(0, {str(pathlib.Path(scratch.__file__).parent)!r})
+import scratch
 with getattr(scratch, sys.argv[1])(sys.argv[2]):
     print("ready", flush=True)
     sys.stdin.read()

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_elastic import checks
+from keras_elastic.data import epochs
 from keras_elastic.data.array_augmentation import AUGMENTATIONS
 from keras_elastic.data.array_augmentation import none
 from keras_elastic.data.epochs import check_augmentation
-from keras_elastic.data.epochs import check_least
 from keras_elastic.data.epochs import check_start
 from keras_elastic.data.epochs import checked_count
 from keras_elastic.data.epochs import steps_per_epoch
@@ -59,6 +60,7 @@ class ArrayBatches(keras.utils.PyDataset):
         return (self[index] for index in range(len(self)))
 
 
+@checks.arguments(**epochs.TRAINING)
 def training_batches(
     split: ArraySplit,
     *,
@@ -113,8 +115,6 @@ def training_batches(
     >>> len(batches)
     20
     """
-    check_least(1, patch_size=patch_size)
-    check_least(0, seed=seed, epoch=epoch, start_batch=start_batch)
     check_augmentation(
         augmentation, AUGMENTATIONS, " Others need TensorFlow to be installed."
     )
@@ -132,6 +132,7 @@ def training_batches(
     return ArrayBatches(split, numbers, augment, start_batch)
 
 
+@checks.arguments(**epochs.EVALUATION, count=epochs.COUNT)
 def evaluation_batches(
     split: ArraySplit,
     *,
@@ -167,7 +168,6 @@ def evaluation_batches(
     >>> len(batches)
     6
     """
-    check_least(1, batch_size=batch_size, patch_size=patch_size)
     order = np.arange(checked_count(count, split))
 
     def augment(images: np.ndarray, batch: int) -> np.ndarray:

@@ -5,6 +5,21 @@ from typing import Any
 
 from keras_elastic import checks
 
+# What the functions that make batches take.
+EVALUATION = {
+    "split": checks.SPLIT,
+    "batch_size": checks.POSITIVE_INTEGER,
+    "patch_size": checks.POSITIVE_INTEGER,
+}
+TRAINING = {
+    **EVALUATION,
+    "seed": checks.COUNT,
+    "epoch": checks.COUNT,
+    "augmentation": checks.STRING,
+    "start_batch": checks.COUNT,
+}
+COUNT = checks.POSITIVE_INTEGER | checks.NONE
+
 
 @checks.arguments(
     split=checks.having("size", what="a split of a data set"),
@@ -23,7 +38,6 @@ def steps_per_epoch(split: Any, batch_size: int) -> int:
     Raises:
         ValueError: If `batch_size` is not positive or exceeds the split.
     """
-    check_least(1, batch_size=batch_size)
     if batch_size > split.size:
         raise ValueError(
             "`batch_size` must not exceed the number of images. "
@@ -31,17 +45,6 @@ def steps_per_epoch(split: Any, batch_size: int) -> int:
             f"{split.size} images. Pass at most {split.size}, or more images."
         )
     return split.size // batch_size
-
-
-def check_least(least: int, **values: int) -> None:
-    """Refuses values below `least`, which is 0 or 1."""
-    for name, value in values.items():
-        if value < least:
-            raise ValueError(
-                f"`{name}` must {'be positive' if least else 'not be negative'}"
-                f". Received: {name}={value}. "
-                f"Pass an integer of at least {least}."
-            )
 
 
 def check_augmentation(
@@ -68,7 +71,7 @@ def check_start(start_batch: int, num_batches: int) -> None:
 
 def check_shards(batch_size: int, shard_index: int, num_shards: int) -> None:
     """Refuses shards that do not share a batch out evenly."""
-    check_least(1, num_shards=num_shards)
+    checks.positive_integer(num_shards=num_shards)
     if batch_size % num_shards:
         raise ValueError(
             "`num_shards` must divide `batch_size`. "
@@ -87,7 +90,6 @@ def checked_count(count: int | None, split: Any) -> int:
     """Returns how many images are read: `count`, or all if it is `None`."""
     if count is None:
         return split.size
-    check_least(1, count=count)
     if count > split.size:
         raise ValueError(
             "`count` must not exceed the number of images. "

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elastic import checks
+from keras_elastic.data import epochs
 from keras_elastic.data.augmentation import AUGMENTATIONS
 from keras_elastic.data.augmentation import CropAugmentation
 from keras_elastic.data.augmentation import center_patch
 from keras_elastic.data.epochs import check_augmentation
-from keras_elastic.data.epochs import check_least
 from keras_elastic.data.epochs import check_shards
 from keras_elastic.data.epochs import check_start
 from keras_elastic.data.epochs import checked_count
@@ -25,13 +25,7 @@ _SHUFFLE_BUFFER = 50_000
 
 
 @checks.arguments(
-    split=checks.SPLIT,
-    batch_size=checks.POSITIVE_INTEGER,
-    patch_size=checks.POSITIVE_INTEGER,
-    seed=checks.COUNT,
-    epoch=checks.COUNT,
-    augmentation=checks.STRING,
-    start_batch=checks.COUNT,
+    **epochs.TRAINING,
     shard_index=checks.COUNT,
     num_shards=checks.POSITIVE_INTEGER,
 )
@@ -117,8 +111,6 @@ def training_batches(
     >>> len(batches)
     20
     """
-    check_least(1, patch_size=patch_size)
-    check_least(0, seed=seed, epoch=epoch, start_batch=start_batch)
     check_augmentation(augmentation, AUGMENTATIONS)
     num_batches = steps_per_epoch(split, batch_size)
     check_start(start_batch, num_batches)
@@ -142,12 +134,7 @@ def training_batches(
     )
 
 
-@checks.arguments(
-    split=checks.SPLIT,
-    batch_size=checks.POSITIVE_INTEGER,
-    patch_size=checks.POSITIVE_INTEGER,
-    count=checks.POSITIVE_INTEGER | checks.NONE,
-)
+@checks.arguments(**epochs.EVALUATION, count=epochs.COUNT)
 def evaluation_batches(
     split: Split,
     *,
@@ -183,7 +170,6 @@ def evaluation_batches(
     >>> len(batches)
     6
     """
-    check_least(1, batch_size=batch_size, patch_size=patch_size)
     count = checked_count(count, split)
     records, decode = split.undecoded()
 

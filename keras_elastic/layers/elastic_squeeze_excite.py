@@ -16,6 +16,33 @@ def one_plus_tanh(inputs):
     return 1 + ops.tanh(inputs)
 
 
+def attention_layers(layer, is_identity_first, **arguments):
+    """Makes the two fully connected layers of an attention.
+
+    Args:
+        layer: Layer with the largest numbers `channels` and `reduced`.
+        is_identity_first: Boolean. Whether the second is zero at first.
+        **arguments: Further arguments of `ElasticDense`.
+
+    Returns:
+        The layer that narrows `channels`, and the one that widens them again.
+    """
+    arguments["dtype"] = layer.dtype_policy
+    last = "zeros" if is_identity_first else "glorot_uniform"
+    reduce = ElasticDense(
+        layer.reduced,
+        kernel_initializer="he_normal",
+        name="reduce",
+        **arguments,
+    )
+    expand = ElasticDense(
+        layer.channels, kernel_initializer=last, name="expand", **arguments
+    )
+    reduce.build((None, layer.channels))
+    expand.build((None, layer.reduced))
+    return reduce, expand
+
+
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class ElasticSqueezeExcite(keras.layers.Layer):
     """Channel attention whose outer and inner widths can shrink.
@@ -83,23 +110,9 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         """
         self._axes = slicing.image_axes()
         self.channels = input_shape[-1]
-        self.reduce = ElasticDense(
-            self.reduced,
-            kernel_initializer="he_normal",
-            mode=self.mode,
-            dtype=self.dtype_policy,
-            name="reduce",
+        self.reduce, self.expand = attention_layers(
+            self, self.is_identity_first, mode=self.mode
         )
-        self.reduce.build((None, self.channels))
-        zero = self.is_identity_first
-        self.expand = ElasticDense(
-            self.channels,
-            kernel_initializer="zeros" if zero else "glorot_uniform",
-            mode=self.mode,
-            dtype=self.dtype_policy,
-            name="expand",
-        )
-        self.expand.build((None, self.reduced))
 
     def call(self, inputs, reduced=None):
         slicing.check_input_channels(

@@ -16,6 +16,7 @@ _LABELS = {
     "params": "parameters, in millions",
     "memory": "peak activations of one image, in MB",
 }
+MEAN_FLOPS = "mean multiply-adds of an image, in millions"
 
 
 @checks.arguments(
@@ -60,14 +61,7 @@ def plot_front(
     _scatter(axes, chosen, cost, s=90, marker="*", color="C3", label="selected")
     for name, (value, top1) in (baselines or {}).items():
         axes.scatter([value / 1e6], [100 * top1], marker="s", label=name)
-    axes.set_xlabel(_LABELS[cost])
-    axes.set_ylabel("top-1 on held-out images, in %")
-    axes.set_title(title)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+    finish(path, axes, title, _LABELS[cost])
 
 
 def make_figure():
@@ -85,6 +79,23 @@ def make_figure():
         ) from error
     # Without pyplot: nothing global, and no window.
     return Figure(figsize=(7, 4.5))
+
+
+def finish(path, axes, title: str, cost: str) -> None:
+    """Labels a picture of accuracy against a cost, and writes it."""
+    axes.set_xlabel(cost)
+    axes.set_ylabel("top-1 on held-out images, in %")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    axes.figure.tight_layout()
+    save(path, axes.figure)
+
+
+def save(path, figure) -> None:
+    """Writes a figure, whole or not at all."""
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)
 
 
 def _points(rows, cost) -> tuple[list[float], list[float]]:

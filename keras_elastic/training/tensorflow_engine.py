@@ -21,8 +21,11 @@ class TensorFlowEngine:
         self.strategy = tf.distribute.get_strategy()
         self.is_chief = is_chief(self.strategy)
         self.settings = settings
-        self._train = tf.function(self._on_replicas(self._compile(step)))
-        self._losses = tf.function(self._on_replicas(step.losses))
+        # Nothing branches on a tensor: rewriting the code is time for nothing.
+        self._train, self._losses = (
+            tf.function(self._on_replicas(function), autograph=False)
+            for function in (self._compile(step), step.losses)
+        )
 
     def _compile(self, step):
         """Compiles the step with XLA if asked; a TPU does it by itself."""
@@ -30,9 +33,11 @@ class TensorFlowEngine:
         if not self.settings.jit_compile or is_tpu:
             return step
         if self.strategy.num_replicas_in_sync == 1:
-            return tf.function(step, jit_compile=True)
+            return tf.function(step, jit_compile=True, autograph=False)
         # Replicas exchange gradients outside of what is compiled.
-        step.gradients = tf.function(step.gradients, jit_compile=True)
+        step.gradients = tf.function(
+            step.gradients, jit_compile=True, autograph=False
+        )
         return step
 
     def _on_replicas(self, function):

@@ -134,9 +134,9 @@ def test_keras_takes_the_batches():
     [
         ({"batch_size": 0}, "`batch_size` must be.*batch_size=0"),
         ({"patch_size": 0}, "`patch_size` must be.*patch_size=0"),
-        ({"seed": -1}, "`seed` must not be.*seed=-1"),
-        ({"epoch": -1}, "`epoch` must not be.*epoch=-1"),
-        ({"start_batch": -1}, "`start_batch` must not be.*start_batch=-1"),
+        ({"seed": -1}, "`seed` must be.*seed=-1"),
+        ({"epoch": -1}, "`epoch` must be.*epoch=-1"),
+        ({"start_batch": -1}, "`start_batch` must be.*start_batch=-1"),
         ({"batch_size": 51}, "`batch_size` must not exceed.*50 images"),
         ({"start_batch": 7}, "`start_batch` must not exceed.*6 batches"),
         (

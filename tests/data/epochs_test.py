@@ -6,8 +6,6 @@ from keras_elastic.data import epochs
 
 
 def test_what_is_right_passes():
-    epochs.check_least(1, batch_size=1, patch_size=8)
-    epochs.check_least(0, seed=0, epoch=3)
     epochs.check_augmentation("crop_flip", ["none", "crop_flip"])
     epochs.check_start(6, 6)
     epochs.check_shards(8, 3, 4)
@@ -31,13 +29,6 @@ def test_what_is_right_passes():
 def test_what_is_wrong_is_refused(check, arguments, message):
     with pytest.raises(ValueError, match=message):
         check(*arguments)
-
-
-def test_names_are_in_the_message():
-    with pytest.raises(ValueError, match="`patch_size` must be positive"):
-        epochs.check_least(1, batch_size=1, patch_size=0)
-    with pytest.raises(ValueError, match="`epoch` must not be negative"):
-        epochs.check_least(0, seed=0, epoch=-1)
 
 
 SPLIT = types.SimpleNamespace(size=50)

@@ -4,11 +4,10 @@ import csv
 import dataclasses
 
 import numpy as np
-from keras import ops
 
 from keras_elastic import files
-from keras_elastic import tracing
 from keras_elastic.conditional.basisnet.early_exit import stages_of
+from keras_elastic.conditional.results import run_batches
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,13 +74,10 @@ def measure_coefficients(model, batches, class_names=None):
             f"`class_names` must be {classes} names, one a class. "
             f"Received: {len(names)} names."
         )
-    run = stages_of(model)
     sums = np.zeros((classes, len(model.basis_blocks), model.num_bases))
     images_of = np.zeros(classes, int)
-    for images, labels in batches:
-        _, coefficients, _ = run(tracing.as_images(images))
-        labels = ops.convert_to_numpy(labels)
-        np.add.at(sums, labels, ops.convert_to_numpy(coefficients))
+    for _, coefficients, _, labels in run_batches(stages_of(model), batches):
+        np.add.at(sums, labels, coefficients)
         np.add.at(images_of, labels, 1)
     if not images_of.any():
         raise ValueError(

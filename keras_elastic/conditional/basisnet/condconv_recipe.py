@@ -1,7 +1,6 @@
 """A recipe of a CondConv net, and the run that trains it."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
@@ -10,26 +9,25 @@ import numpy as np
 from keras import ops
 
 from keras_elastic import files
-from keras_elastic import tracing
-from keras_elastic.calibration import calibrate
+from keras_elastic.conditional.basisnet.network_recipe import NetworkRecipe
+from keras_elastic.conditional.basisnet.network_recipe import NetworkTraining
+from keras_elastic.conditional.model_task import ModelTask
+from keras_elastic.conditional.model_task import is_right
 from keras_elastic.conditional.results import TOP1
 from keras_elastic.conditional.results import ConditionalResult
+from keras_elastic.conditional.results import run_batches
 from keras_elastic.conditional.results import write_results
-from keras_elastic.models import build
 from keras_elastic.selection.budget import short
 from keras_elastic.training.losses import soft_cross_entropy
 from keras_elastic.training.objectives import DIVERGENCES
-from keras_elastic.training.settings import StepSettings
-from keras_elastic.training.task import Task
 from keras_elastic.training.teachers import check_classes
-from keras_elastic.training.training_recipe import TrainingRecipe
 from keras_elastic.zoo import evaluation
 
 MODEL = "model.keras"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CondConvRecipe(TrainingRecipe):
+class CondConvRecipe(NetworkRecipe):
     """How to train a CondConv net.
 
     The arguments of `TrainingRecipe` are its arguments too. Where one of the
@@ -52,68 +50,21 @@ class CondConvRecipe(TrainingRecipe):
     """
 
     kind: ClassVar[str] = "condconv"
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {
-        **TrainingRecipe.ranges,
-        "num_bases": (1, math.inf),
-        "first_basis_block": (0, math.inf),
-        "last_basis_block": (0, math.inf),
-        "resolution": (1, math.inf),
-        "width": (1, math.inf),
-        "dropout": (0, 1),
-    }
 
     network: str = "condconv_mobilenet_v3_large"
-    num_bases: int | None = None
-    first_basis_block: int | None = None
-    last_basis_block: int | None = None
-    resolution: int | None = None
-    width: int | None = None
     dropout: float = 0.25
-
-    def options(self) -> dict[str, Any]:
-        """Returns the variant of the network, as options of `build`."""
-        names = (
-            "num_bases",
-            "first_basis_block",
-            "last_basis_block",
-            "resolution",
-            "width",
-            "dropout",
-        )
-        values = {name: getattr(self, name) for name in names}
-        return {n: value for n, value in values.items() if value is not None}
-
-    def make_model(self, classes: int, dtype: str = "float32"):
-        """Returns the `CondConvNet`, with random weights.
-
-        Args:
-            classes: Integer. Number of classes.
-            dtype: String. Dtype policy.
-        """
-        try:
-            if not self.network.startswith("condconv_"):
-                raise ValueError("It must be the name of a CondConv net.")
-            return build(self.network, classes, **self.options(), dtype=dtype)
-        except ValueError as error:
-            raise ValueError(
-                f"`network` of the recipe '{self.name}' cannot be made. "
-                f"Received: network={self.network!r}. {error}"
-            ) from error
-
-    def check(self, classes: int, load_teacher) -> None:
-        """Makes the network and its task, which check their arguments."""
-        self.make_optimizer(steps_per_epoch=1)
-        StepSettings(**self.step_settings())
-        teacher = self.teacher and load_teacher(self.teacher)
-        CondConvTask(self.make_model(classes), teacher, self.divergence)
 
     def make_training(self, run):
         """Returns the `CondConvTraining`."""
         return CondConvTraining(self, run)
 
+    def make_task(self, model, steps_per_epoch: int, teacher=None):
+        """Returns the `CondConvTask`; see `NetworkRecipe.make_task`."""
+        return CondConvTask(model, teacher, self.divergence)
+
 
 @dataclasses.dataclass(frozen=True)
-class CondConvTask(Task):
+class CondConvTask(ModelTask):
     """The training of a `CondConvNet` from scratch.
 
     Args:
@@ -135,27 +86,13 @@ class CondConvTask(Task):
             check_classes(self.teacher, self.classes)
 
     @property
-    def variables(self):
-        """The variables to train."""
-        return self.model.trainable_variables
-
-    @property
-    def classes(self):
-        """Number of classes."""
-        return self.model.classes
-
-    @property
     def dropouts(self):
         """Rate and features of the dropouts, by name."""
         return self.model.dropouts
 
-    def chance(self):
-        """Loss of a model that guesses."""
-        return math.log(self.classes)
-
     def loss(self, batch):
         """As `Task.loss`."""
-        images, labels = batch["images"], batch["labels"]
+        images = batch["images"]
         logits = self.model.run(images, True, batch["masks"])
         if self.teacher is None:
             loss = soft_cross_entropy(batch["targets"], logits)
@@ -163,9 +100,7 @@ class CondConvTask(Task):
             taught = ops.cast(self.teacher(images), "float32")
             divergence = DIVERGENCES[self.divergence]
             loss = divergence(ops.stop_gradient(taught), logits)
-        best = ops.argmax(logits, axis=-1)
-        hits = ops.equal(best, ops.cast(labels, best.dtype))
-        return loss, {"accuracy": ops.cast(hits, "float32")}
+        return loss, {"accuracy": is_right(logits, batch["labels"])}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,21 +122,8 @@ class CondConvResult:
     test_top1: float
 
 
-class CondConvTraining:
-    """Trains a CondConv net in a run.
-
-    Args:
-        recipe: `CondConvRecipe`.
-        run: `Run`.
-
-    Raises:
-        ValueError: The teacher is unknown, or knows other classes.
-    """
-
-    def __init__(self, recipe, run):
-        self.recipe = recipe
-        self.run = run
-        self._teacher = run.teacher(recipe)
+class CondConvTraining(NetworkTraining):
+    """Trains a CondConv net in a run, as `NetworkTraining`."""
 
     def train(self):
         """Trains, and writes `model.keras` and `results.csv`.
@@ -210,16 +132,7 @@ class CondConvTraining:
             `ConditionalResult`; `None` in a worker that writes nothing.
         """
         recipe, run = self.recipe, self.run
-
-        def make_task():
-            model = recipe.make_model(run.classes, recipe.dtype)
-            return CondConvTask(model, self._teacher, recipe.divergence)
-
-        weights = run.train("training/condconv", recipe, make_task)
-        model = recipe.make_model(run.classes)
-        model.set_weights(weights)
-        images = evaluation.calibration_images(recipe, run.dataset)
-        model = calibrate(model, images)
+        model = self.train_model()
         if not run.is_chief:
             return None
         model.class_names = run.dataset.class_names
@@ -231,13 +144,10 @@ class CondConvTraining:
 
 
 def _measure(model, recipe, dataset):
-    run = tracing.traced(model.run, ((None, None, None, 3), "float32"))
-
     def top1(batches):
         hits = [
-            ops.convert_to_numpy(run(tracing.as_images(images))).argmax(-1)
-            == ops.convert_to_numpy(labels)
-            for images, labels in batches
+            logits.argmax(axis=-1) == labels
+            for logits, labels in run_batches(model.run, batches)
         ]
         return float(np.concatenate(hits).mean())
 

@@ -15,7 +15,7 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic import files
-from keras_elastic import tracing
+from keras_elastic.conditional.results import run_batches
 from keras_elastic.layers import kernels
 from keras_elastic.selection.budget import short
 
@@ -198,13 +198,8 @@ def measure_early_exit(model, batches):
     Raises:
         ValueError: There are no images.
     """
-    run = stages_of(model)
     parts = []
-    for images, labels in batches:
-        light, _, logits = map(
-            ops.convert_to_numpy, run(tracing.as_images(images))
-        )
-        labels = ops.convert_to_numpy(labels)
+    for light, _, logits, labels in run_batches(stages_of(model), batches):
         parts.append(
             (
                 _softmax(light).max(axis=-1),
@@ -244,7 +239,7 @@ def stages_of(model):
         logits = model.specialize(images, coefficients)
         return light_logits, coefficients, logits
 
-    return tracing.traced(run, ((None, None, None, 3), "float32"))
+    return run
 
 
 def _softmax(logits):

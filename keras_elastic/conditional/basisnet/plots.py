@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from keras_elastic import files
 from keras_elastic.selection import plots
 
 
@@ -30,12 +29,7 @@ def plot_early_exit(path, curve, *, chosen=None, title=""):
         row = next(row for row in curve.rows if row.threshold <= chosen)
         label = f"threshold {chosen:.3g}: {row.exits:.0%} exit"
         axes.scatter(*_points([row]), s=90, marker="*", color="C3", label=label)
-    axes.set_xlabel("mean multiply-adds of an image, in millions")
-    axes.set_ylabel("top-1 on held-out images, in %")
-    axes.set_title(title)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    _save(figure, path)
+    plots.finish(path, axes, title, plots.MEAN_FLOPS)
 
 
 def _points(rows):
@@ -85,17 +79,10 @@ def plot_coefficients(path, table, *, blocks=None, title=""):
     figure.suptitle(title)
     figure.colorbar(image, ax=list(panels), label="mean coefficient")
     # No tight layout: it does not know of a bar that several panels share.
-    _save(figure, path, tight=False)
+    plots.save(path, figure)
 
 
 def _name_classes(axes, names):
     # The names of a thousand classes would lie on each other.
     if len(names) <= 30:
         axes.set_yticks(range(len(names)), names)
-
-
-def _save(figure, path, tight=True):
-    if tight:
-        figure.tight_layout()
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)

@@ -9,17 +9,15 @@ from typing import ClassVar
 from keras_elastic import families
 from keras_elastic.conditional.basisnet.model import ACTIVATIONS
 from keras_elastic.conditional.basisnet.model import BasisNet
+from keras_elastic.conditional.basisnet.network_recipe import NetworkRecipe
 from keras_elastic.conditional.basisnet.run import BasisNetTraining
 from keras_elastic.conditional.basisnet.task import TAUGHT
 from keras_elastic.conditional.basisnet.task import BasisNetTask
-from keras_elastic.models import build
 from keras_elastic.spaces import Architecture
-from keras_elastic.training.settings import StepSettings
-from keras_elastic.training.training_recipe import TrainingRecipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BasisNetRecipe(TrainingRecipe):
+class BasisNetRecipe(NetworkRecipe):
     """How to train a BasisNet, both of its stages together.
 
     The arguments of `TrainingRecipe` are its arguments too. Where one of the
@@ -62,15 +60,9 @@ class BasisNetRecipe(TrainingRecipe):
 
     kind: ClassVar[str] = "basisnet"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
-        **TrainingRecipe.ranges,
-        "num_bases": (1, math.inf),
-        "first_basis_block": (0, math.inf),
-        "last_basis_block": (0, math.inf),
-        "resolution": (1, math.inf),
-        "width": (1, math.inf),
+        **NetworkRecipe.ranges,
         "light_resolution": (1, math.inf),
         "light_width": (1, math.inf),
-        "dropout": (0, 1),
         "light_weight": (0, math.inf),
         "preheat_epochs": (0, math.inf),
         "preheat_decay_epochs": (0, math.inf),
@@ -78,24 +70,25 @@ class BasisNetRecipe(TrainingRecipe):
         "tolerance": (0, 1),
     }
     names: ClassVar[dict[str, tuple[str, ...]]] = {
-        **TrainingRecipe.names,
+        **NetworkRecipe.names,
         "activation": ACTIVATIONS,
         "taught": TAUGHT,
     }
     selecting: ClassVar[tuple[str, ...]] = (
-        *TrainingRecipe.selecting,
+        *NetworkRecipe.selecting,
         "tolerance",
         "budgets",
+    )
+    variant: ClassVar[tuple[str, ...]] = (
+        *NetworkRecipe.variant,
+        "light_resolution",
+        "light_width",
+        "activation",
     )
 
     network: str = "basisnet_mobilenet_v3"
     light: dict[str, Any] | None = None
     specialist: dict[str, Any] | None = None
-    num_bases: int | None = None
-    first_basis_block: int | None = None
-    last_basis_block: int | None = None
-    resolution: int | None = None
-    width: int | None = None
     light_resolution: int | None = None
     light_width: int | None = None
     activation: str = "softmax"
@@ -117,38 +110,11 @@ class BasisNetRecipe(TrainingRecipe):
                 f"Received: budgets={self.budgets}."
             )
 
-    def options(self) -> dict[str, Any]:
-        """Returns the variant of the network, as options of `build`."""
-        names = (
-            "num_bases",
-            "first_basis_block",
-            "last_basis_block",
-            "resolution",
-            "width",
-            "light_resolution",
-            "light_width",
-            "activation",
-            "dropout",
-        )
-        values = {name: getattr(self, name) for name in names}
-        return {n: value for n, value in values.items() if value is not None}
-
     def make_model(self, classes: int, dtype: str = "float32"):
-        """Returns the `BasisNet`, with random weights.
-
-        Args:
-            classes: Integer. Number of classes.
-            dtype: String. Dtype policy.
-        """
+        """As `NetworkRecipe.make_model`, or a `BasisNet` of two plans."""
         if self.network == "plans":
             return self._model_of_plans(classes, dtype)
-        options = {**self.options(), "dtype": dtype}
-        try:
-            return build(self.network, classes, **options)
-        except ValueError as error:
-            raise ValueError(
-                f"`network` of the recipe '{self.name}' cannot be made: {error}"
-            ) from error
+        return super().make_model(classes, dtype)
 
     def _model_of_plans(self, classes, dtype):
         wanted = ("light", "specialist", "num_bases")
@@ -169,25 +135,12 @@ class BasisNetRecipe(TrainingRecipe):
             name=self.name,
         )
 
-    def check(self, classes: int, load_teacher) -> None:
-        """Makes the network and its task, which check their arguments."""
-        self.make_optimizer(steps_per_epoch=1)
-        StepSettings(**self.step_settings())
-        teacher = self.teacher and load_teacher(self.teacher)
-        self.make_task(self.make_model(classes), 1, teacher)
-
     def make_training(self, run):
         """Returns the `BasisNetTraining`."""
         return BasisNetTraining(self, run)
 
     def make_task(self, model, steps_per_epoch: int, teacher=None):
-        """Returns the `BasisNetTask` of the recipe.
-
-        Args:
-            model: What `make_model` returned.
-            steps_per_epoch: Integer.
-            teacher: The teacher that `teacher` names; see `teachers`.
-        """
+        """Returns the `BasisNetTask`; see `NetworkRecipe.make_task`."""
         return BasisNetTask(
             model,
             light_weight=self.light_weight,

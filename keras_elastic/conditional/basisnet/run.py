@@ -3,9 +3,9 @@
 import contextlib
 import dataclasses
 
-from keras_elastic.calibration import calibrate
 from keras_elastic.conditional.basisnet.coefficients import measure_coefficients
 from keras_elastic.conditional.basisnet.early_exit import measure_early_exit
+from keras_elastic.conditional.basisnet.network_recipe import NetworkTraining
 from keras_elastic.conditional.basisnet.plots import plot_coefficients
 from keras_elastic.conditional.basisnet.plots import plot_early_exit
 from keras_elastic.conditional.entry import MODEL
@@ -39,7 +39,7 @@ class ExitResult:
     test_top1: float
 
 
-class BasisNetTraining:
+class BasisNetTraining(NetworkTraining):
     """Trains a BasisNet in a run, both of its stages together.
 
     Args:
@@ -49,26 +49,6 @@ class BasisNetTraining:
     Raises:
         ValueError: The teacher is unknown, or knows other classes.
     """
-
-    def __init__(self, recipe, run):
-        self.recipe = recipe
-        self.run = run
-        self._teacher = run.teacher(recipe)
-
-    def train_model(self):
-        """Returns the `BasisNet` outside of every strategy, calibrated."""
-        recipe, run = self.recipe, self.run
-        steps = run.steps_per_epoch(recipe)
-
-        def make_task():
-            model = recipe.make_model(run.classes, recipe.dtype)
-            return recipe.make_task(model, steps, self._teacher)
-
-        weights = run.train("training/basisnet", recipe, make_task)
-        model = recipe.make_model(run.classes)
-        model.set_weights(weights)
-        images = evaluation.calibration_images(recipe, run.dataset)
-        return calibrate(model, images)
 
     def train(self):
         """Trains, and writes the model and what was measured.

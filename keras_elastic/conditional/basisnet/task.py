@@ -1,18 +1,18 @@
 """What a BasisNet learns: both of its stages at once."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from keras_elastic.conditional.model_task import ModelTask
+from keras_elastic.conditional.model_task import is_right
 from keras_elastic.layers import kernels
 from keras_elastic.training.losses import smooth_labels
 from keras_elastic.training.losses import soft_cross_entropy
 from keras_elastic.training.objectives import DIVERGENCES
-from keras_elastic.training.task import Task
 from keras_elastic.training.teachers import check_classes
 
 TAUGHT = ("specialist", "both")
@@ -22,7 +22,7 @@ DROPOUT = "dropout_"
 
 
 @dataclasses.dataclass(frozen=True)
-class BasisNetTask(Task):
+class BasisNetTask(ModelTask):
     """The joint training of a `BasisNet` from scratch, end to end.
 
     The loss of an image is that of the specialist plus `light_weight` times
@@ -123,19 +123,9 @@ class BasisNetTask(Task):
         if self.teacher is not None:
             check_classes(self.teacher, self.classes)
 
-    @property
-    def variables(self):
-        """The variables to train."""
-        return self.model.trainable_variables
-
-    @property
-    def classes(self):
-        """Number of classes."""
-        return self.model.classes
-
     def chance(self):
         """Loss of a model that guesses."""
-        return math.log(self.classes) * (1 + self.light_weight)
+        return super().chance() * (1 + self.light_weight)
 
     def epsilon(self, step):
         """The epsilon of a step.
@@ -187,18 +177,7 @@ class BasisNetTask(Task):
         return np.broadcast_to(kept, whole).astype("float32")
 
     def loss(self, batch):
-        """Returns the loss of each image, and metrics.
-
-        Args:
-            batch: Dictionary of tensors: `"images"`, pixels of shape (batch,
-                height, width, 3); `"targets"`, probabilities of shape (batch,
-                classes); `"labels"`, integers of shape (batch,); and what
-                `draw` returned.
-
-        Returns:
-            Losses of shape (batch,), and a dictionary from the names of
-            metrics to float32 tensors of shape (batch,).
-        """
+        """As `Task.loss`, with what `draw` returned."""
         light_logits, logits = self.run_stages(batch)
         taught = self._teach(batch["images"])
         loss = self._own_loss(batch["targets"], logits, taught)
@@ -209,8 +188,8 @@ class BasisNetTask(Task):
         )
         labels = batch["labels"]
         metrics = {
-            "accuracy": _is_right(logits, labels),
-            "light_accuracy": _is_right(light_logits, labels),
+            "accuracy": is_right(logits, labels),
+            "light_accuracy": is_right(light_logits, labels),
             "specialist_loss": loss,
             "light_loss": light_loss,
         }
@@ -279,8 +258,3 @@ class BasisNetTask(Task):
         if self.light_hard_labels:
             return smooth_labels(batch["labels"], self.classes, 0.0)
         return batch["targets"]
-
-
-def _is_right(logits, labels):
-    best = ops.argmax(logits, axis=-1)
-    return ops.cast(ops.equal(best, ops.cast(labels, best.dtype)), "float32")

@@ -1,6 +1,5 @@
 """A picture of what a cascade gains."""
 
-from keras_elastic import files
 from keras_elastic.selection import plots
 
 
@@ -29,14 +28,7 @@ def plot_cascade(path, report, front, *, title=""):
     axes.scatter(*star, s=90, marker="*", color="C3", label=label)
     best = _points([(oracle.flops, oracle.top1)])
     axes.scatter(*best, marker="^", color="C2", label="an oracle's choice")
-    axes.set_xlabel("mean multiply-adds of an image, in millions")
-    axes.set_ylabel("top-1 on held-out images, in %")
-    axes.set_title(title)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+    plots.finish(path, axes, title, plots.MEAN_FLOPS)
 
 
 def _points(pairs):

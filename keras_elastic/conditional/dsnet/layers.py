@@ -6,8 +6,8 @@ from keras import ops
 from keras_elastic import checks
 from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.layers import slicing
-from keras_elastic.layers.elastic_dense import ElasticDense
 from keras_elastic.layers.elastic_squeeze_excite import ONE_PLUS_TANH
+from keras_elastic.layers.elastic_squeeze_excite import attention_layers
 from keras_elastic.layers.elastic_squeeze_excite import one_plus_tanh
 
 
@@ -90,21 +90,9 @@ class SlimmingGate(keras.layers.Layer):
         """
         self._axes = slicing.image_axes()
         self.channels = input_shape[-1]
-        self.reduce = ElasticDense(
-            self.reduced,
-            kernel_initializer="he_normal",
-            dtype=self.dtype_policy,
-            name="reduce",
+        self.reduce, self.expand = attention_layers(
+            self, self.attention == ONE_PLUS_TANH
         )
-        self.reduce.build((None, self.channels))
-        zero = self.attention == ONE_PLUS_TANH
-        self.expand = ElasticDense(
-            self.channels,
-            kernel_initializer="zeros" if zero else "glorot_uniform",
-            dtype=self.dtype_policy,
-            name="expand",
-        )
-        self.expand.build((None, self.reduced))
         # In float32: near ties must not be decided by rounding.
         self.slimming = keras.layers.Dense(
             self.choices, use_bias=False, dtype="float32", name="slimming"

@@ -3,9 +3,7 @@
 import dataclasses
 
 import numpy as np
-from keras import ops
 
-from keras_elastic import tracing
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.conditional.dsnet.model import DSNet
@@ -15,6 +13,7 @@ from keras_elastic.conditional.entry import write_entry
 from keras_elastic.conditional.mean_front import MeanRow
 from keras_elastic.conditional.results import TOP1
 from keras_elastic.conditional.results import ConditionalResult
+from keras_elastic.conditional.results import run_batches
 from keras_elastic.conditional.results import write_results
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
@@ -198,13 +197,9 @@ def _measure(window, model, recipe, dataset):
 
 def _evaluate(model, batches):
     """Average multiply-adds and accuracy of a model on batches."""
-    route = tracing.traced(model.route, ((None, None, None, 3), "float32"))
     flops, hits = [], []
-    for images, labels in batches:
-        logits, chosen = map(
-            ops.convert_to_numpy, route(tracing.as_images(images))
-        )
-        hits.append(logits.argmax(axis=-1) == ops.convert_to_numpy(labels))
+    for logits, chosen, labels in run_batches(model.route, batches):
+        hits.append(logits.argmax(axis=-1) == labels)
         flops.append(flops_of(model, chosen))
     return float(np.concatenate(flops).mean()), float(
         np.concatenate(hits).mean()

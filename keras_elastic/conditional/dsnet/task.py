@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic.conditional.dsnet import masked as dsnet_masked
+from keras_elastic.conditional.model_task import is_right
 from keras_elastic.spaces import costs
 from keras_elastic.training.losses import soft_cross_entropy
 from keras_elastic.training.task import Task
@@ -132,7 +133,7 @@ class GateTask(Task):
             guided = guidance(chosen.gate_logits, suited)
             loss = loss + self.guidance_weight * guided
         metrics = {
-            "accuracy": _is_right(chosen.logits, batch["labels"]),
+            "accuracy": is_right(chosen.logits, batch["labels"]),
             "flops": chosen.flops,
         }
         return loss, metrics
@@ -147,10 +148,10 @@ class GateTask(Task):
         Returns:
             float32 tensor of shape (batch,), without a gradient.
         """
-        slimmest = _is_right(self.model.run_path(features, 0), labels)
+        slimmest = is_right(self.model.run_path(features, 0), labels)
         suited = 1.0 - slimmest
         if self.hard_samples == "give_up":
-            widest = _is_right(self.model.run_path(features, -1), labels)
+            widest = is_right(self.model.run_path(features, -1), labels)
             suited = suited * widest
         return ops.stop_gradient(suited)
 
@@ -172,8 +173,3 @@ def guidance(gate_logits, suited):
         first, last = logarithms[:, 0], logarithms[:, -1]
         losses.append(-(1.0 - suited) * first - suited * last)
     return sum(losses) / len(losses)
-
-
-def _is_right(logits, labels):
-    best = ops.cast(ops.argmax(logits, axis=-1), "int32")
-    return ops.cast(ops.equal(best, ops.cast(labels, "int32")), "float32")

@@ -46,7 +46,7 @@ def test_the_recipe_of_the_zoo():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"network": "basisnet_mobilenet_v3"}, "`network`.*CondConv net"),
+        ({"network": "basisnet_mobilenet_v3"}, "`network`.*'condconv_'"),
         ({"network": "condconv_vgg"}, "`network`.*'condconv_vgg'"),
         ({"first_basis_block": 16}, "`network`.*`basis_blocks`"),
     ],

@@ -1,3 +1,5 @@
+"""Tests of `conditional/basisnet/network_recipe.py`, too."""
+
 import pytest
 
 from keras_elastic.conditional import BasisNetRecipe

@@ -1,3 +1,5 @@
+"""Tests of `conditional/model_task.py`, too."""
+
 import math
 
 import basisnet_tiny
