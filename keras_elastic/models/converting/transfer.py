@@ -104,7 +104,7 @@ class Source:
             )
 
         return dataclasses.replace(
-            _map_operations(plan, changed),
+            plan.map_operations(changed),
             scale=self._plan.scale,
             offset=self._plan.offset,
         )
@@ -195,22 +195,6 @@ def _described(step):
     sizes = ", ".join(f"{name}={size}" for name, size in _sizes(step).items())
     function = getattr(step, "function", "")
     return f"{type(step).__name__} '{step.name}' ({sizes or function})"
-
-
-def _map_operations(plan, function):
-    def mapped(operations):
-        return operations and tuple(map(function, operations))
-
-    blocks = tuple(
-        dataclasses.replace(
-            block,
-            operations=mapped(block.operations),
-            shortcut=mapped(block.shortcut),
-            after=mapped(block.after),
-        )
-        for block in plan.blocks
-    )
-    return dataclasses.replace(plan, blocks=blocks)
 
 
 @functools.singledispatch
