@@ -1,4 +1,7 @@
-"""Networks by name with the weights of models of the same architecture."""
+"""Networks by name with the weights of models of the same architecture.
+
+Tests of `models/converting/transfer.py`.
+"""
 
 import contracts
 import keras
