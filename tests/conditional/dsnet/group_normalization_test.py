@@ -5,6 +5,8 @@ import dsnet_models
 import keras
 import numpy as np
 import pytest
+import script_runs
+import tiny_runs
 
 import keras_elastic as ke
 from keras_elastic import families
@@ -186,3 +188,17 @@ def test_a_supernet_learns(supernet):
         loss = tf.reduce_mean(tf.nn.softmax(logits)[:, 0])
     gradients = tape.gradient(loss, model.trainable_variables)
     assert all(np.any(gradient) for gradient in gradients)
+
+
+@pytest.mark.slow
+def test_a_run_from_end_to_end(tmp_path):
+    file = tmp_path / "recipe.py"
+    changes = 'epochs=3,\n    family_changes={"group_size": 8},'
+    file.write_text(tiny_runs.DSNET.replace("epochs=3,", changes))
+    folder = tmp_path / "run"
+    script_runs.call_main(
+        "train.py", f"--recipe={file}", f"--run_dir={folder}", "--smoke"
+    )
+    model = ke.load(folder, flops=5e6)
+    assert model.family.group_size == 8
+    assert np.isfinite(model(dsnet_models.make_images(3, 32))).all()
