@@ -28,6 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_elastic as ke
+from keras_elastic import tracing
 from keras_elastic import zoo
 from keras_elastic.conditional import plot_cascade
 from keras_elastic.layers import kernels
@@ -80,12 +81,15 @@ def line(model, aim, entry, test):
     """A row of the table."""
     images, labels = test
     size = model.input_shape[1]
-    logits, flops = [], 0.0
-    for start in range(0, len(images), 250):
-        batch = enlarge(images[start : start + 250], size)
-        logits.append(model.predict_on_batch(batch))
-        flops += model.mean_flops(batch) * len(batch) / len(images)
-    top1 = (np.concatenate(logits).argmax(axis=-1) == labels).mean()
+    route = tracing.traced(model.route, ((None, size, size, 3), "float32"))
+    batches = (
+        enlarge(images[start : start + 250], size)
+        for start in range(0, len(images), 250)
+    )
+    found = [route(tracing.as_images(batch)) for batch in batches]
+    logits, answering = map(np.concatenate, zip(*found, strict=True))
+    flops = float(np.cumsum(model.flops)[answering].mean())
+    top1 = (logits.argmax(axis=-1) == labels).mean()
     single = entry.front.best(Budget(flops=flops), entry.name).test_top1
     best = max(row.test_top1 for row in entry.front.rows)
     networks = " + ".join(short(flops) for flops in model.flops)
