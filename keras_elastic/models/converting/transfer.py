@@ -114,14 +114,8 @@ class Source:
         for block in plan.blocks:
             for chain in (block.operations, block.shortcut or ()):
                 pairs = [named[o.name] for o in chain if o.name in named]
-                mine, others = (
-                    (
-                        math.prod(getattr(o, "strides", 1) for o in column)
-                        for column in zip(*pairs, strict=True)
-                    )
-                    if pairs
-                    else (1, 1)
-                )
+                mine = _strides(ours for ours, _ in pairs)
+                others = _strides(theirs for _, theirs in pairs)
                 if mine != others:
                     self._refuse(
                         f"strides of {mine} in '{block.name}' here, of {others}"
@@ -187,6 +181,10 @@ def _key(step):
 
 def _sizes(step):
     return {n: getattr(step, n) for n in _SIZES if hasattr(step, n)}
+
+
+def _strides(operations):
+    return math.prod(getattr(o, "strides", 1) for o in operations)
 
 
 def _described(step):
