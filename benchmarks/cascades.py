@@ -2,21 +2,33 @@
 
     python benchmarks/cascades.py --data_dir=DIR [--entry=bignas_cifar10]
         [--flops 6e6 12e6] [--points 0.5 1] [--images=N] [--picture=FILE]
+        [--export]
 
 For each mean budget a cascade is chosen on held-out images, and reported once
 on the test split, beside the best single network that costs no more than the
 cascade did there, and the best of all. An entry is one training: what is shown
 is of one seed. With `--points`, the loss that a promise allows, too.
+
+With `--export`, the SavedModels of each cascade, with weights of their own and
+with shared ones: bytes over those of the largest network alone, the largest
+difference of a logit from the model's, and how much longer a request takes with
+shared weights, of one image and of 32 (medians of requests in turn).
 """
 
 import argparse
 import os
+import pathlib
+import statistics
+import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+import tensorflow as tf
 
 import keras_elastic as ke
+from keras_elastic import tracing
 from keras_elastic import zoo
 from keras_elastic.conditional import plot_cascade
 from keras_elastic.layers import kernels
@@ -33,6 +45,7 @@ def main():
     parser.add_argument("--points", type=float, nargs="*", default=[])
     parser.add_argument("--images", type=int, help="held-out images at most")
     parser.add_argument("--picture", help="of the first cascade")
+    parser.add_argument("--export", action="store_true", help="measure files")
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
     dataset = ke.data.load_dataset(entry.dataset, arguments.data_dir)
@@ -50,6 +63,8 @@ def main():
         print(line(model, aim, entry, test), flush=True)
         if arguments.picture and aim is aims[0]:
             plot_cascade(arguments.picture, model.report, entry.front)
+        if arguments.export:
+            print(exported(model, test[0][:256]), flush=True)
 
 
 def read(split, entry, count=None):
@@ -66,12 +81,15 @@ def line(model, aim, entry, test):
     """A row of the table."""
     images, labels = test
     size = model.input_shape[1]
-    logits, flops = [], 0.0
-    for start in range(0, len(images), 250):
-        batch = enlarge(images[start : start + 250], size)
-        logits.append(model.predict_on_batch(batch))
-        flops += model.mean_flops(batch) * len(batch) / len(images)
-    top1 = (np.concatenate(logits).argmax(axis=-1) == labels).mean()
+    route = tracing.traced(model.route, ((None, size, size, 3), "float32"))
+    batches = (
+        enlarge(images[start : start + 250], size)
+        for start in range(0, len(images), 250)
+    )
+    found = [route(tracing.as_images(batch)) for batch in batches]
+    logits, answering = map(np.concatenate, zip(*found, strict=True))
+    flops = float(np.cumsum(model.flops)[answering].mean())
+    top1 = (logits.argmax(axis=-1) == labels).mean()
     single = entry.front.best(Budget(flops=flops), entry.name).test_top1
     best = max(row.test_top1 for row in entry.front.rows)
     networks = " + ".join(short(flops) for flops in model.flops)
@@ -88,6 +106,63 @@ def enlarge(images, size):
     if tuple(images.shape[1:3]) == (size, size):
         return images
     return np.asarray(kernels.resize(images, size))
+
+
+def exported(model, images):
+    """What is to be said of the files of a cascade."""
+    images = enlarge(images, model.input_shape[1])
+    expected = model.predict_on_batch(images)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        alone = ke.export.saved_model(model.networks[-1], folder / "largest")
+        paths = [
+            ke.export.saved_model(
+                model, folder / f"shared_{shares}", share_weights=shares
+            )
+            for shares in (False, True)
+        ]
+        sizes = [size(path) / size(alone) for path in paths]
+        loaded = [tf.saved_model.load(str(path)) for path in paths]
+        serves = [each.signatures["serve_tensors"] for each in loaded]
+        differences = [
+            np.abs(serve(images=tf.constant(images))["logits"] - expected).max()
+            for serve in serves
+        ]
+        ratios = [slower(serves, images[:32], count) for count in (1, 32)]
+    return (
+        f"files: {size_text(sizes)} of the largest network's; logits differ "
+        f"by {differences[0]:.1e} and {differences[1]:.1e}; shared, a request "
+        f"takes {ratios[0]:.3f} times as long of one image, {ratios[1]:.3f} "
+        "of 32"
+    )
+
+
+def size(path):
+    """Bytes of a folder's files."""
+    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+
+
+def size_text(sizes):
+    own, shared = sizes
+    return f"{own:.2f} times (own weights) and {shared:.2f} times (shared)"
+
+
+def slower(serves, images, count, passes=50):
+    """How much longer the second takes, for images in requests of `count`."""
+    batches = [
+        tf.constant(images[start : start + count], "float32")
+        for start in range(0, len(images), count)
+    ]
+    times = [[], []]
+    for _ in range(passes):
+        for serve, seconds in zip(serves, times, strict=True):
+            start = time.perf_counter()
+            for batch in batches:
+                serve(images=batch)
+            seconds.append(time.perf_counter() - start)
+    # The first ones are not yet compiled.
+    first, second = (statistics.median(seconds[5:]) for seconds in times)
+    return second / first
 
 
 if __name__ == "__main__":

@@ -118,13 +118,17 @@ class SubnetCalibrator:
 
         Returns:
             Dictionary from the names of normalizations to float32 arrays of
-            shape (2, channels): means and variances.
+            shape (2, channels): means and variances. Empty for a supernet
+            without batch normalization.
 
         Raises:
             ValueError: There are no images, they are not RGB or not finite,
                 or `arch` is not in the space.
         """
         arch = tracing.as_argument(self.supernet.space, arch)
+        if not self.supernet.normalizations:
+            # Groups of channels are normalized image by image.
+            return {}
         pooled = PooledStatistics()
         for batch in image_batches(images, batch_size):
             batch = central_squares(batch)

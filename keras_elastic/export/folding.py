@@ -19,6 +19,7 @@ KNOWN = {
     keras.layers.DepthwiseConv2D,
     keras.layers.Dropout,
     keras.layers.GlobalAveragePooling2D,
+    keras.layers.GroupNormalization,
     keras.layers.InputLayer,
     keras.layers.MaxPooling2D,
     keras.layers.Multiply,

@@ -1,10 +1,10 @@
 """One SavedModel that holds a child for each of several budgets."""
 
+import functools
 import pathlib
 import re
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,9 +15,8 @@ from keras_elastic.export import child_checks
 from keras_elastic.export import signatures
 from keras_elastic.export import version_folders
 from keras_elastic.export import warmup
-from keras_elastic.export.folding import FoldedChild
 from keras_elastic.export.saved_model import write_labels
-from keras_elastic.export.shared_weights import SharedWeights
+from keras_elastic.export.shared_children import SharedChildren
 
 
 @checks.arguments(
@@ -204,9 +203,9 @@ def _check_subnets(subnets):
 
 def _module(children, names, top):
     """A module with the weights and a function for each child."""
-    folded = {name: FoldedChild(child) for name, child in children.items()}
+    shared = SharedChildren(list(children.values()))
     module = tf.Module()
-    module.weights = SharedWeights([f.weights for f in folded.values()])
+    module.weights = shared.weights
     # The graph that prepares images for a resolution is stored once.
     resolutions = {child.input_shape[1] for child in children.values()}
     prepare = {
@@ -218,29 +217,17 @@ def _module(children, names, top):
         for n in resolutions
     }
     module.functions = {}
-    for number, (name, child) in enumerate(folded.items()):
-        call = _logits_function(child, module.weights, number)
+    for number, (name, child) in enumerate(children.items()):
         serve = signatures.logits_signature(
-            call, prepare[children[name].input_shape[1]], names, top
+            functools.partial(shared.call, number),
+            prepare[child.input_shape[1]],
+            names,
+            top,
         )
         module.functions[name] = tf.function(
             serve, input_signature=[signatures.images_spec()], autograph=False
         )
     return module
-
-
-def _logits_function(folded, shared, number):
-    def call(images):
-        weights = shared.read(number)
-
-        def read(name):
-            scale = folded.scales.get(name)
-            return weights[name] if scale is None else weights[name] * scale
-
-        with keras.StatelessScope(state_mapping=folded.state(read)):
-            return folded.model(images, training=False)
-
-    return call
 
 
 def _save(module, path, serve):

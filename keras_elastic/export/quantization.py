@@ -140,12 +140,15 @@ def _check_folded(model):
     left = [
         layer.name
         for layer in model.layers
-        if isinstance(layer, _layers.BatchNormalization)
+        if isinstance(
+            layer, (_layers.BatchNormalization, _layers.GroupNormalization)
+        )
     ]
     if left:
         raise ValueError(
-            "`model` must have its normalizations after convolutions without "
-            "an activation, into which they are folded. Received: "
+            "`model` must have its normalizations, of batches and not of "
+            "groups, after convolutions without an activation, into which they "
+            "are folded. Received: "
             f"model={model.name!r} with {left[:5]}. Pass a child, such as "
             "`keras_elastic.load` returns."
         )

@@ -17,6 +17,7 @@ ARGUMENTS = {
     "DepthwiseConv2D": ("kernel_size", "depth_multiplier", *_KERNEL),
     "Dropout": ("rate",),
     "GlobalAveragePooling2D": ("data_format", "keepdims"),
+    "GroupNormalization": ("groups", "axis", "epsilon", "center", "scale"),
     "MaxPooling2D": _POOLING,
     "Multiply": (),
     "ReLU": ("max_value", "negative_slope", "threshold"),

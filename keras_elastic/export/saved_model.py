@@ -11,6 +11,7 @@ from keras_elastic.export import signatures
 from keras_elastic.export import version_folders
 from keras_elastic.export import warmup
 from keras_elastic.export.folding import fold
+from keras_elastic.export.shared_children import SharedChildren
 from keras_elastic.models.outputs import check_classifier
 
 
@@ -19,6 +20,7 @@ from keras_elastic.models.outputs import check_classifier
     version=checks.POSITIVE_INTEGER,
     top=checks.POSITIVE_INTEGER,
     multi_label=checks.BOOLEAN | checks.NONE,
+    share_weights=checks.BOOLEAN,
     overwrite=checks.BOOLEAN,
 )
 def saved_model(
@@ -29,6 +31,7 @@ def saved_model(
     class_names=None,
     top: int = 5,
     multi_label: bool | None = None,
+    share_weights: bool = False,
     overwrite: bool = False,
 ) -> pathlib.Path:
     """Writes a child as a SavedModel that TensorFlow Serving picks up.
@@ -93,6 +96,11 @@ def saved_model(
             softmax. Defaults to whether `model` is compiled with a binary
             cross-entropy, as it is from
             `keras_elastic.load(..., multi_label=True)`, or ends in sigmoids.
+        share_weights: Boolean, whether the networks of a cascade share what
+            weights of theirs are parts of one another's, as those of children
+            of one supernet are. The file is then little larger than that of
+            the largest network alone. Each cuts its part out of them at every
+            request.
         overwrite: Boolean, whether to replace the version where it exists. A
             server that has loaded it already keeps what it has: to change
             what is served, write the `next_version`.
@@ -103,7 +111,8 @@ def saved_model(
     Raises:
         ValueError: If an argument is not as described above, if the version
             exists and is not to be replaced, if `folder` cannot be written
-            into, or if the model is not calibrated. Nothing is written then.
+            into, if the model is not calibrated, or if weights are to be
+            shared and nothing can be. Nothing is written then.
 
     Example:
 
@@ -124,9 +133,8 @@ def saved_model(
         checks.boolean(multi_label=multi_label)
     scores = check_classifier(model, multi_label)
     version_folders.check_version(folder, version, overwrite)
-    archive = _archive(
-        fold(model), resolution, names, min(top, num_classes), scores
-    )
+    call = _shared_call(model) if share_weights else _call(model)
+    archive = _archive(call, resolution, names, min(top, num_classes), scores)
     with version_folders.writing_version(folder, version) as whole:
         archive.write_out(str(whole), verbose=False)
         extra = whole / "assets.extra"
@@ -142,15 +150,37 @@ def write_labels(folder: pathlib.Path, names) -> None:
     (folder / "labels.txt").write_text("\n".join(names) + "\n", "utf-8")
 
 
-def _archive(model, resolution, names, top, scores):
+def _call(model):
+    folded = fold(model)
+    return lambda images: folded(images, training=False)
+
+
+def _shared_call(model):
+    """A function that runs a cascade whose weights are stored once."""
+    if not hasattr(model, "map_networks"):
+        raise ValueError(
+            "`share_weights` needs a model of several networks, which "
+            f"`keras_elastic.cascade` returns. Received: {model.name!r} of "
+            f"type {type(model).__name__}. Leave it out."
+        )
+    shared = SharedChildren(model.networks)
+    if not shared.weights.are_shared:
+        raise ValueError(
+            "`share_weights` needs networks whose weights are parts of one "
+            "another's, such as children of one supernet that were not "
+            f"trained further. Received: {model.name!r}, whose networks have "
+            "none in common. Leave it out."
+        )
+    return lambda images: model.route(images, shared.call)[0]
+
+
+def _archive(call, resolution, names, top, scores):
     archive = keras.export.ExportArchive()
     # The other endpoints call the first, so that the graph of the model is
     # stored once.
     serve_tensors = archive.add_endpoint(
         "serve_tensors",
-        signatures.tensors_signature(
-            lambda x: model(x, training=False), *scores
-        ),
+        signatures.tensors_signature(call, *scores),
         [signatures.images_spec(resolution, "float32")],
     )
     prepare = signatures.preparation(resolution)

@@ -38,7 +38,17 @@ class SharedWeights(tf.Module):
 
     def _union(self, name):
         weights = [w[name] for w in self._weights if name in w]
-        return None if weights[0].ndim == 1 else union(weights)
+        # Networks that are no children of one supernet may differ in them.
+        axes = {weight.ndim for weight in weights}
+        return None if 1 in axes or len(axes) > 1 else union(weights)
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether any weight is that of more than one child."""
+        return any(
+            sum(name in weights for weights in self._weights) > 1
+            for name in self._unions
+        )
 
     def _own_weights(self, number):
         return {

@@ -43,22 +43,13 @@ def as_torch(plan, keep_epsilon=False):
             return dataclasses.replace(operation, padding="symmetric")
         return operation
 
-    blocks = tuple(
-        dataclasses.replace(
-            block,
-            operations=tuple(map(changed, block.operations)),
-            shortcut=block.shortcut and tuple(map(changed, block.shortcut)),
-            after=tuple(map(changed, block.after)),
-        )
-        for block in plan.blocks
-    )
     pixels = {}
     if (plan.scale, plan.offset) == (PIXEL_SCALE, PIXEL_OFFSET):
         pixels["scale"] = tuple(1 / (255 * d) for d in DEVIATION)
         pixels["offset"] = tuple(
             -m / d for m, d in zip(MEAN, DEVIATION, strict=True)
         )
-    return dataclasses.replace(plan, blocks=blocks, **pixels)
+    return dataclasses.replace(plan.map_operations(changed), **pixels)
 
 
 def _pads_otherwise(operation):

@@ -296,13 +296,7 @@ def replace_gate(plan, name, gate):
             return operation
         return dataclasses.replace(operation, gate=gate)
 
-    blocks = (
-        dataclasses.replace(
-            block, operations=tuple(map(replaced, block.operations))
-        )
-        for block in plan.blocks
-    )
-    return dataclasses.replace(plan, blocks=tuple(blocks))
+    return plan.map_operations(replaced)
 
 
 EFFICIENTNET_B0 = EfficientNet(

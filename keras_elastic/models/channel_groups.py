@@ -84,6 +84,23 @@ def _projects(operation):
     return isinstance(operation, primitives.Shortcut) and operation.project
 
 
+def check_sortable(plan):
+    """Raises a `ValueError` where the place of a channel means something.
+
+    Args:
+        plan: `Plan`.
+    """
+    for block in plan.blocks:
+        for operation in block.every_operation:
+            if isinstance(operation, primitives.GroupNormalization):
+                raise ValueError(
+                    "`supernet` must not normalize channels in groups: sorted "
+                    "ones would get into other groups, and its subnets "
+                    f"compute something else. Received: '{operation.name}'. "
+                    "Use a family with batch normalization."
+                )
+
+
 def sort_groups(supernet, statistics):
     """Sorts all channels of a supernet that can be sorted.
 

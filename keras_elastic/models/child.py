@@ -115,6 +115,15 @@ def _(operation: primitives.Normalization, inputs, layers):
 
 
 @_build.register
+def _(operation: primitives.GroupNormalization, inputs, layers):
+    return layers.GroupNormalization(
+        operation.channels // operation.group_size,
+        epsilon=operation.epsilon,
+        name=operation.name,
+    )(inputs)
+
+
+@_build.register
 def _(operation: primitives.Activation, inputs, layers):
     return layers.Activation(operation.function, name=operation.name)(inputs)
 

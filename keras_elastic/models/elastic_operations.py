@@ -11,6 +11,9 @@ from keras import ops
 from keras_elastic import layers
 from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
+from keras_elastic.layers.elastic_group_normalization import (
+    ElasticGroupNormalization,
+)
 from keras_elastic.spaces import plan as primitives
 
 
@@ -107,6 +110,17 @@ def _(operation: primitives.Normalization):
     }
     channels = largest(operation.channels)
     return LayerSizes(layers.ElasticBatchNormalization, channels, sizes)
+
+
+@layer_sizes.register
+def _(operation: primitives.GroupNormalization):
+    sizes = {
+        "group_size": operation.group_size,
+        "epsilon": operation.epsilon,
+        "gamma_initializer": "zeros" if operation.zero_gamma else "ones",
+    }
+    channels = largest(operation.channels)
+    return LayerSizes(ElasticGroupNormalization, channels, sizes)
 
 
 @layer_sizes.register
@@ -214,6 +228,11 @@ def activate(function, inputs, inference):
     if inference and function in ("swish", "silu"):
         return kernels.silu(inputs)
     return keras.activations.get(function)(inputs)
+
+
+@run.register
+def _(operation: primitives.GroupNormalization, layer, inputs):
+    return layer(inputs, channels=operation.channels)
 
 
 @run.register

@@ -3,6 +3,9 @@
 import functools
 
 from keras_elastic import layers
+from keras_elastic.layers.elastic_group_normalization import (
+    ElasticGroupNormalization,
+)
 from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.child import build_child
 from keras_elastic.spaces import plan as primitives
@@ -83,6 +86,14 @@ def _(operation: primitives.Normalization, weights, child, statistics):
     given = None if statistics is None else statistics[operation.name]
     sliced = layers.ElasticBatchNormalization.slice_weights(
         weights(operation.name), operation.channels, given
+    )
+    child.get_layer(operation.name).set_weights(sliced)
+
+
+@_copy.register
+def _(operation: primitives.GroupNormalization, weights, child, statistics):
+    sliced = ElasticGroupNormalization.slice_weights(
+        weights(operation.name), operation.channels
     )
     child.get_layer(operation.name).set_weights(sliced)
 

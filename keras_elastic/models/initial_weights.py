@@ -199,6 +199,7 @@ def _read(operation, child):
 
 @_read.register(primitives.Convolution)
 @_read.register(primitives.DepthwiseConvolution)
+@_read.register(primitives.GroupNormalization)
 @_read.register(primitives.Dense)
 def _(operation, child):
     return child.get_layer(operation.name).get_weights()

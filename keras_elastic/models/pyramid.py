@@ -5,6 +5,11 @@ import keras
 from keras_elastic import checks
 from keras_elastic.models.trunk import feature_maps
 
+_NORMALIZATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.GroupNormalization,
+)
+
 
 @checks.arguments(
     model=checks.MODEL, strides=checks.SEQUENCE | checks.INTEGER | checks.NONE
@@ -99,7 +104,7 @@ def _before_expansion(trunk, place):
     start = place
     if _is_activation(trunk[start].layer):
         start -= 1
-    if isinstance(trunk[start].layer, keras.layers.BatchNormalization):
+    if isinstance(trunk[start].layer, _NORMALIZATIONS):
         start -= 1
     is_expansion = (
         start > 0
@@ -127,7 +132,7 @@ def _is_linear(layer):
         layer,
         (
             keras.layers.Add,
-            keras.layers.BatchNormalization,
             keras.layers.Conv2D,
+            *_NORMALIZATIONS,
         ),
     )

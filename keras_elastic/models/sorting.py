@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic.models import statistics as statistics_checks
+from keras_elastic.models.channel_groups import check_sortable
 from keras_elastic.models.channel_groups import permute_member
 from keras_elastic.models.channel_groups import reorder_statistics
 from keras_elastic.models.channel_groups import sort_groups
@@ -73,7 +74,8 @@ def sort_channels(supernet, keep=(), statistics=None, trunk=False):
     Raises:
         ValueError: `keep` is given with `trunk`, or holds a name that no sorted
             convolution has, a number that is no width of it, or an
-            architecture of another space.
+            architecture of another space; or channels are normalized in
+            groups.
 
     Example:
 
@@ -85,6 +87,8 @@ def sort_channels(supernet, keep=(), statistics=None, trunk=False):
             "`keep` must be empty with `trunk=True`, which changes all narrow "
             f"subnets. Received: keep={keep}. Leave one out."
         )
+    plan = supernet.family.plan(supernet.space.largest, supernet.classes)
+    check_sortable(plan)
     if statistics is not None:
         statistics_checks.check(statistics, supernet.normalizations)
         statistics = dict(statistics)

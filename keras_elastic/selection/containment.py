@@ -18,6 +18,7 @@ EXTENTS = {
     primitives.Convolution: ("in_channels", "filters", "kernel_size"),
     primitives.DepthwiseConvolution: ("channels", "kernel_size"),
     primitives.Normalization: ("channels",),
+    primitives.GroupNormalization: ("channels",),
     primitives.SqueezeExcite: ("channels", "reduced"),
     primitives.Dense: ("in_channels", "units"),
     primitives.Shortcut: ("in_channels", "filters"),

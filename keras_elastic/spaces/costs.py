@@ -129,8 +129,9 @@ def _(operation):
     return operation.channels * (operation.size**2 + out_size**2)
 
 
-@_params.register
-def _(operation: primitives.Normalization):
+@_params.register(primitives.Normalization)
+@_params.register(primitives.GroupNormalization)
+def _(operation):
     return 2 * operation.channels
 
 

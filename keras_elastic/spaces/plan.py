@@ -63,6 +63,17 @@ class Normalization:
 
 
 @dataclasses.dataclass(frozen=True)
+class GroupNormalization:
+    """Normalization of groups of `group_size` channels, image by image."""
+
+    name: str
+    channels: Any
+    group_size: int
+    epsilon: float
+    zero_gamma: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Activation:
     """An activation, by the name that Keras gives it."""
 
@@ -199,6 +210,23 @@ class Plan:
     def classifier(self) -> str:
         """Name of the last operation, which makes the logits."""
         return self.blocks[-1].operations[-1].name
+
+    def map_operations(self, function: Callable) -> "Plan":
+        """Returns the plan of what a function makes of each operation."""
+
+        def mapped(operations):
+            return operations and tuple(map(function, operations))
+
+        blocks = tuple(
+            dataclasses.replace(
+                block,
+                operations=mapped(block.operations),
+                shortcut=mapped(block.shortcut),
+                after=mapped(block.after),
+            )
+            for block in self.blocks
+        )
+        return dataclasses.replace(self, blocks=blocks)
 
 
 def out_size(operation) -> Any:

@@ -1,4 +1,7 @@
-"""One SavedModel answers within each budget as the child of that budget."""
+"""One SavedModel answers within each budget as the child of that budget.
+
+Tests of `export/shared_children.py`, too.
+"""
 
 import pathlib
 import subprocess

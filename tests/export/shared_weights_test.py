@@ -86,3 +86,16 @@ def test_kernels_are_centered_and_channels_are_first():
         slice(0, 4),
     )
     assert part((3, 2), (7, 7)) == (slice(0, 3), slice(0, 2))
+
+
+def test_whether_anything_is_shared():
+    parts = [{"kernel": KERNEL}, {"kernel": cut(3, 6, 4)}]
+    assert SharedWeights(parts).are_shared
+    assert not SharedWeights(
+        [parts[0], {"kernel": cut(3, 6, 4) + 1}]
+    ).are_shared
+    assert not SharedWeights([parts[0], {"other": DENSE}]).are_shared
+    # Not of one supernet, though of one name.
+    strange = SharedWeights([parts[0], {"kernel": DENSE}])
+    assert not strange.are_shared
+    assert_read(strange, [parts[0], {"kernel": DENSE}])

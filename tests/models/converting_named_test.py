@@ -128,7 +128,7 @@ def test_weights_that_cannot_be_downloaded(offline):
 )
 def test_pixels_are_those_of_the_network(name):
     build = getattr(keras.applications, name)
-    pixels = named._pixels(build)
+    pixels = named.pixels_of(build)
     images = np.random.default_rng(0).uniform(0, 255, (1, 2, 2, 3))
     module = named.sys.modules[build.__module__]
     expected = module.preprocess_input(images.copy())

@@ -10,6 +10,7 @@ _OPERATIONS = {
         primitives.Convolution,
         primitives.DepthwiseConvolution,
         primitives.Normalization,
+        primitives.GroupNormalization,
         primitives.Activation,
         primitives.SqueezeExcite,
         primitives.MaxPooling,

@@ -133,21 +133,26 @@ class Cascade(keras.Model):
         # TensorFlow's convolutions fail on no images.
         return ops.cond(
             ops.shape(images)[0] > 0,
-            lambda: self._answer(images)[0],
+            lambda: self._answer(images, self._run)[0],
             lambda: ops.zeros((0, self.classes)),
         )
 
-    def route(self, images):
+    def route(self, images, run=None):
         """Runs the cascade, and says which network answered each image.
 
         Args:
             images: Tensor of pixels in 0..255, as the model takes them.
+            run: Function from the number of a network, from 0, and images of
+                its size to its logits. Defaults to the networks themselves.
 
         Returns:
             Logits of shape (batch, classes), and int32 numbers of the
             networks, from 0, of shape (batch,).
         """
-        return self._answer(tracing.as_images(images))
+        return self._answer(tracing.as_images(images), run or self._run)
+
+    def _run(self, number, images):
+        return self.networks[number](images, training=False)
 
     def mean_flops(self, images, batch_size=256):
         """Returns the mean multiply-adds of images.
@@ -183,14 +188,13 @@ class Cascade(keras.Model):
             ((None, *self.input_shape[1:]), "float32"),
         )
 
-    def _answer(self, images, number=0):
+    def _answer(self, images, run, number=0):
         """Logits of some images, and the numbers of those who answered."""
-        network = self.networks[number]
-        size = network.input_shape[1]
+        size = self.networks[number].input_shape[1]
         own = images
         if tuple(images.shape[1:3]) != (size, size):
             own = kernels.resize(images, size)
-        logits = network(own, training=False) / self.temperatures[number]
+        logits = run(number, own) / self.temperatures[number]
         answering = ops.full_like(logits[:, 0], number, dtype="int32")
         if number + 1 == len(self.networks):
             return logits, answering
@@ -199,7 +203,7 @@ class Cascade(keras.Model):
 
         def ask_next():
             undecided = ops.take(images, places, axis=0)
-            later, later_answering = self._answer(undecided, number + 1)
+            later, later_answering = self._answer(undecided, run, number + 1)
             return (
                 ops.scatter_update(logits, places[:, None], later),
                 ops.scatter_update(answering, places[:, None], later_answering),

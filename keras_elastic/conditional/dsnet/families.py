@@ -11,8 +11,10 @@
   those after it at 0.75 to 1.75 by 0.05.
 
 All normalize by batches, as the release does, with statistics of each width.
-The paper's variant with group normalization is not here: it has no statistics,
-which calibration, children, gates and exports take for granted.
+With `group_size` they normalize groups of so many channels image by image, as
+in the paper's comparison of training methods: then there are no statistics, and
+nothing is calibrated. The paper says that the channels of a group are constant,
+and not how many; 8 divides all widths of these tables.
 
 Reference:
 - Dynamic Slimmable Network (Li et al., CVPR 2021), sections 3 and 5, and its
@@ -22,6 +24,8 @@ Reference:
 """
 
 import dataclasses
+
+import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.families import resnet
@@ -35,9 +39,51 @@ from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
 from keras_elastic.spaces import where
+from keras_elastic.spaces.plan import GroupNormalization
+from keras_elastic.spaces.plan import Normalization
 
 # Attention narrows to a quarter of the most channels that it may get.
 ATTENTION = 4
+
+
+def _in_groups(plan, group_size):
+    """The plan with groups of channels normalized, if there are to be any."""
+    if group_size is None:
+        return plan
+
+    def changed(operation):
+        if not isinstance(operation, Normalization):
+            return operation
+        fields = {f.name: getattr(operation, f.name) for f in _FIELDS}
+        return GroupNormalization(**fields, group_size=group_size)
+
+    return plan.map_operations(changed)
+
+
+_FIELDS = dataclasses.fields(Normalization)
+
+
+def _check_groups(table):
+    """Raises a `ValueError` unless groups divide all channels of a table."""
+    if table.group_size is None:
+        return
+    checks.positive_integer(group_size=table.group_size)
+    space = table.space
+    plan = table.plan(space.unstack(space.one_gene_changes), 2)
+    divided = {
+        int(channels)
+        for block in plan.blocks
+        for operation in block.every_operation
+        if isinstance(operation, GroupNormalization)
+        for channels in np.unique(operation.channels)
+    }
+    odd = sorted(n for n in divided if n % table.group_size)
+    if odd:
+        raise ValueError(
+            "`group_size` must divide the channels of every layer, or a "
+            "channel would be in another group at another width. Received: "
+            f"group_size={table.group_size}, and layers of {odd} channels."
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +126,9 @@ class DSMobileNet(Table):
         attention: What all attention multiplies by: the `"sigmoid"` of the
             release, or `"one_plus_tanh"`, which begins as 1 (section A of the
             paper's supplement).
+        group_size: Integer, the channels of a group that is normalized by
+            itself, or `None` for batch normalization. It divides the channels
+            of every layer.
     """
 
     name: str
@@ -89,6 +138,7 @@ class DSMobileNet(Table):
     stages: tuple[Row, ...]
     dropout: float = 0.2
     attention: str = "sigmoid"
+    group_size: int | None = None
 
     def __post_init__(self):
         make_rows(self, "stages", Row)
@@ -103,6 +153,7 @@ class DSMobileNet(Table):
                 "the gate looks at what the first stages see. Received: "
                 f"stem={self.stem}, stages={stages}."
             )
+        _check_groups(self)
 
     @property
     def space(self) -> SearchSpace:
@@ -153,7 +204,7 @@ class DSMobileNet(Table):
             if self.dropout:
                 builder.dropout("dropout", self.dropout)
             builder.dense("classifier", classes)
-        return builder.plan()
+        return _in_groups(builder.plan(), self.group_size)
 
     def _separable(self, builder, filters, strides, most):
         builder.depthwise_convolution("depthwise", 3, strides)
@@ -229,6 +280,7 @@ class DSResNet(Table):
             64. A max pooling that would not stride is left out.
         attention: What the attention of the gates multiplies by, as
             `DSMobileNet`.
+        group_size: As `DSMobileNet`.
     """
 
     name: str
@@ -239,11 +291,13 @@ class DSResNet(Table):
     depth: tuple[int, ...] = (3, 4, 6, 3)
     total_strides: int | None = None
     attention: str = "sigmoid"
+    group_size: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
         checks.one_of(ATTENTIONS, attention=self.attention)
         resnet.stage_strides(self)
+        _check_groups(self)
 
     @property
     def space(self) -> SearchSpace:
@@ -299,7 +353,7 @@ class DSResNet(Table):
                 )
             most = round_channels(channels * max(self.width), scale=100)
         resnet.add_head(builder, classes)
-        return builder.plan()
+        return _in_groups(builder.plan(), self.group_size)
 
 
 DS_RESNET50 = DSResNet(
@@ -315,7 +369,20 @@ class EquispacedEfficientNet(ScaledEfficientNet):
 
     The narrowest width is rounded to a multiple of 8, and so is the step from
     one choice to the next.
+
+    Args:
+        group_size: As `DSMobileNet`.
     """
+
+    group_size: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_groups(self)
+
+    def plan(self, genes, classes: int):
+        """Writes the plan of an architecture, as `ScaledEfficientNet.plan`."""
+        return _in_groups(super().plan(genes, classes), self.group_size)
 
     def _scaled(self, channels, place, percent):
         if self.fixed_stages and place <= self.fixed_stages:

@@ -81,6 +81,9 @@ def _run_part(model, part, features, factors, ways):
         if isinstance(operation, primitives.Normalization):
             # It zeroes the channels that a way does not have.
             return layer(inputs, route=ways)
+        if isinstance(operation, primitives.GroupNormalization):
+            mask = _mask(model, part, operation, "channels", ways)
+            return _masked(layer(inputs), mask)
         if isinstance(operation, primitives.Dropout):
             return inputs
         if isinstance(operation, primitives.Activation):
@@ -88,7 +91,7 @@ def _run_part(model, part, features, factors, ways):
                 operation.function, inputs, inference=False
             )
         if isinstance(operation, primitives.SqueezeExcite):
-            mask = _reduced_mask(model, part, operation, ways)
+            mask = _mask(model, part, operation, "reduced", ways)
             return _attend(layer, inputs, mask)
         return elastic_operations.run(operation, layer, inputs)
 
@@ -98,19 +101,37 @@ def _run_part(model, part, features, factors, ways):
     return dsnet_segments.run(model.widest_parts[part], features, run_chain)
 
 
-def _reduced_mask(model, part, operation, ways):
-    """Which inner channels of an attention each image's way has."""
+def _mask(model, part, operation, size, ways):
+    """Which of an operation's channels each image's way has.
+
+    Args:
+        model: `DSNet`.
+        part: Integer.
+        operation: A primitive at the widest choices.
+        size: Name of the field that counts the channels.
+        ways: One-hot tensor of shape (batch, ways).
+
+    Returns:
+        float32 tensor of shape (batch, channels), or `None` for all of them.
+    """
+    widest = getattr(operation, size)
     narrowed = [
-        other.reduced
+        getattr(other, size)
         for blocks in model.parts[part]
         for block in blocks
         for other in block.every_operation
         if other.name == operation.name
     ]
-    if min(narrowed) == operation.reduced:
+    if min(narrowed) == widest:
         return None
-    live = np.arange(operation.reduced) < np.array(narrowed)[:, None]
+    live = np.arange(widest) < np.array(narrowed)[:, None]
     return _look_up(ways, live.astype("float32"))
+
+
+def _masked(features, mask):
+    if mask is None:
+        return features
+    return features * ops.cast(mask, features.dtype)[:, None, None, :]
 
 
 def _attend(layer, inputs, mask):

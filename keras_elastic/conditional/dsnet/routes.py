@@ -220,6 +220,9 @@ def check_statistics(statistics, arch, plan, others):
     Raises:
         ValueError: There are none, or they are those of another width.
     """
+    if not list(_normalizations(plan)):
+        # Groups of channels are normalized image by image.
+        return {}
     if arch not in statistics:
         raise ValueError(
             "`statistics` must hold what `SubnetCalibrator.measure` returned "

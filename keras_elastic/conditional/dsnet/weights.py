@@ -75,6 +75,14 @@ def _(operation: primitives.DepthwiseConvolution, supernet, model):
 
 
 @_copy.register
+def _(operation: primitives.GroupNormalization, supernet, model):
+    weights = getattr(supernet, operation.name).sliced_weights(
+        operation.channels
+    )
+    getattr(model, operation.name).set_weights(weights)
+
+
+@_copy.register
 def _(operation: primitives.SqueezeExcite, supernet, model):
     source = getattr(supernet, operation.name)
     target = getattr(model, operation.name)

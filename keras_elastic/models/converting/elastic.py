@@ -174,9 +174,7 @@ def convert(
     shrinking = _check_shrinking(width, hidden, depth, kernel_size)
     pixels = (_check_pixels("scale", scale), _check_pixels("offset", offset))
     _check_channel_order(channel_order)
-    if isinstance(model, (str, os.PathLike)):
-        model = _load(model)
-    check_model(model)
+    model = load_model(model)
     resolution = _check_resolution(resolution)
     size = _check_size(model, resolution)
     images, output = read_graph(model)
@@ -259,6 +257,18 @@ def _check_resolution(resolution):
             f"Received: resolution={resolution!r}."
         )
     return tuple(sorted(set(resolution)))
+
+
+def load_model(model):
+    """Returns a model that can be read, from a `.keras` file where it is one.
+
+    Args:
+        model: As `elastic`.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        model = _load(model)
+    check_model(model)
+    return model
 
 
 def _load(path):

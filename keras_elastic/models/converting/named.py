@@ -92,7 +92,7 @@ def _arguments(source, changes):
         )
     if is_application(source):
         name = source.removeprefix(APPLICATIONS)
-        own = {"name": name.lower(), **_pixels(_builder(source))}
+        own = {"name": name.lower(), **pixels_of(_builder(source))}
     else:
         own = {"name": pathlib.Path(source).stem}
     return {**own, **changes}
@@ -141,8 +141,12 @@ def _builder(source):
     return getattr(keras.applications, name)
 
 
-def _pixels(build):
-    """What the `preprocess_input` beside a network does, for `elastic`."""
+def pixels_of(build):
+    """What the `preprocess_input` beside a network does, for `elastic`.
+
+    Args:
+        build: Function of keras.applications.
+    """
     preprocess = sys.modules[build.__module__].preprocess_input
 
     def apply(pixel):

@@ -134,15 +134,61 @@ def test_it_is_evaluated_but_not_trained(model, images):
 
 
 @pytest.mark.slow
-def test_the_export_computes_the_same(model, images, tmp_path):
+def test_the_exports_compute_the_same(model, images, tmp_path):
     import tensorflow as tf
 
-    path = ke.export.saved_model(model, tmp_path / "served")
-    served = tf.saved_model.load(str(path))
-    got = served.signatures["serve_tensors"](images=tf.constant(images))
-    np.testing.assert_allclose(
-        got["logits"], model.predict(images, verbose=0), atol=1e-4
-    )
+    expected = model.predict(images, verbose=0)
+    bytes_of = {}
+    for shares in (False, True):
+        path = ke.export.saved_model(
+            model, tmp_path / f"{shares}", share_weights=shares
+        )
+        served = tf.saved_model.load(str(path)).signatures
+        got = served["serve_tensors"](images=tf.constant(images))
+        np.testing.assert_allclose(got["logits"], expected, atol=1e-4)
+        one = served["serving_default"](
+            images=tf.constant(images[:1].astype("uint8"))
+        )
+        assert one["top_classes"].shape == (1, 5)
+        none = served["serve_tensors"](images=tf.constant(images[:0]))
+        assert none["logits"].shape == (0, 10)
+        variables = path / "variables" / "variables.data-00000-of-00001"
+        bytes_of[shares] = variables.stat().st_size
+    numbers = [network.count_params() for network in model.networks]
+    assert bytes_of[False] > 4 * 0.95 * sum(numbers)
+    # The first network adds its statistics.
+    assert bytes_of[True] < 4 * (1.1 * numbers[1] + 0.1 * numbers[0])
+
+
+def test_only_unsure_images_are_run_on(model, images):
+    ran = []
+
+    def run(number, batch):
+        ran.append((number, batch.shape))
+        return model.networks[number](batch, training=False)
+
+    logits, answering = model.route(images, run)
+    small, large = (network.input_shape[1:] for network in model.networks)
+    unsure = int(np.sum(answering))
+    assert ran == [(0, (len(images), *small)), (1, (unsure, *large))]
+    np.testing.assert_allclose(logits, model.route(images)[0], atol=1e-5)
+    ran.clear()
+    model.with_threshold(0.0).route(images[:3], run)
+    assert [number for number, _ in ran] == [0]
+
+
+def test_weights_that_cannot_be_shared(model, children, tmp_path):
+    apart = keras.models.clone_model(children[0])
+    apart.set_weights([weight + 0.01 for weight in children[0].get_weights()])
+    for wrong, words in (
+        (children[0], "several networks"),
+        (Cascade([apart, children[1]], 0.5), "none in common"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            ke.export.saved_model(
+                wrong, tmp_path / "served", share_weights=True
+            )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

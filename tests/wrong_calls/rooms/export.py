@@ -27,6 +27,7 @@ def doors():
             "folder": "path",
             **common,
             "multi_label": "boolean",
+            "share_weights": "boolean",
         },
         but={"multi_label": (None,)},
     )

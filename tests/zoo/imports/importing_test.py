@@ -159,23 +159,29 @@ def smooth_images(count, size, seed=0):
     return np.clip(images + noise, 0, 255)
 
 
-def make_peer(kind):
+def make_peer(kind, make=peers.Peer):
     """Weights of a release, and its network as a function."""
-    name, net, epsilon = PEERS[kind]
-    peer = peers.Peer(epsilon)
+    _, _, epsilon = PEERS[kind]
+    peer = make(epsilon)
 
     def logits(images, arch):
-        mean = np.array([0.485, 0.456, 0.406], "float32")
-        deviation = np.array([0.229, 0.224, 0.225], "float32")
-        pixels = (images / 255 - mean) / deviation
-        inputs = torch.tensor(pixels.transpose(0, 3, 1, 2).copy())
-        return getattr(peers, name)(peer, inputs, arch, net).numpy()
+        return run(kind, peer, images, arch).detach().numpy()
 
     # Makes all weights.
     space = KINDS[kind].make_family().space
     largest = dataclasses.replace(space.largest, resolution=64)
     logits(smooth_images(2, 64), largest)
     return peer, logits
+
+
+def run(kind, peer, images, arch):
+    """Runs the network of a release on pixels in 0..255."""
+    name, net, _ = PEERS[kind]
+    mean = np.array([0.485, 0.456, 0.406], "float32")
+    deviation = np.array([0.229, 0.224, 0.225], "float32")
+    pixels = (images / 255 - mean) / deviation
+    inputs = torch.tensor(pixels.transpose(0, 3, 1, 2).copy())
+    return getattr(peers, name)(peer, inputs, arch, net)
 
 
 def check_same_logits(kind, supernet, peer, logits, arch):
@@ -245,6 +251,64 @@ def test_subnets_are_the_networks_of_the_release(kind, count):
         ]
     for arch in archs:
         check_same_logits(kind, supernet, peer, logits, arch)
+
+
+class Trained(peers.Peer):
+    """A peer whose weights are trained where it is."""
+
+    def __init__(self, epsilon):
+        super().__init__(epsilon)
+        self.leaves = {}
+
+    def weight(self, name, shape, scale, mean=0.0):
+        super().weight(name, shape, scale, mean)
+        if name not in self.leaves:
+            self.leaves[name] = torch.tensor(
+                self.weights[name]
+            ).requires_grad_()
+        return self.leaves[name][tuple(slice(size) for size in shape)]
+
+
+def colored_images(count, seed):
+    """Images of a color that is their class."""
+    labels = np.random.default_rng(seed).integers(CLASSES, size=count)
+    colors = np.random.default_rng(0).uniform(0, 255, (CLASSES, 1, 1, 3))
+    images = smooth_images(count, 128, seed)
+    return (0.6 * images + 0.4 * colors[labels]).astype("float32"), labels
+
+
+@pytest.mark.slow
+def test_a_net_that_was_trained_elsewhere():
+    kind = "ofa_mobilenet_v3"
+    peer, logits = make_peer(kind, Trained)
+    space = KINDS[kind].make_family().space
+    archs = [
+        dataclasses.replace(arch, resolution=128)
+        for arch in (space.smallest, space.sample(np.random.default_rng(0)))
+    ]
+    optimizer = torch.optim.SGD(peer.leaves.values(), 0.05, momentum=0.9)
+    for step in range(16):
+        images, labels = colored_images(24, seed=1 + step)
+        optimizer.zero_grad()
+        for arch in archs:
+            torch.nn.functional.cross_entropy(
+                run(kind, peer, images, arch), torch.tensor(labels)
+            ).backward()
+        optimizer.step()
+    for name, leaf in peer.leaves.items():
+        peer.weights[name] = leaf.detach().numpy()
+    supernet = zoo.import_checkpoint(kind, dict(peer.weights))
+    seen, _ = colored_images(64, seed=1)
+    images, labels = colored_images(60, seed=100)
+    for arch in archs:
+        statistics = ke.SubnetCalibrator(supernet).measure(arch, seen)
+        peer.statistics = of_the_release(kind, supernet, peer, statistics)
+        expected = logits(images, arch)
+        child = supernet.child(arch, statistics)
+        found = np.asarray(child(images, training=False))
+        check_close(found, expected, 1e-4)
+        np.testing.assert_array_equal(found.argmax(1), expected.argmax(1))
+        assert (expected.argmax(1) == labels).mean() > 0.8
 
 
 @pytest.fixture(scope="module")
