@@ -188,7 +188,7 @@ def test_an_export_to_a_file(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["load"], ["fly"], ["load", NAME, "--format=onnx"]]
+    "arguments", [[], ["load"], ["fly"], ["load", NAME, "--format=gif"]]
 )
 def test_a_wrong_command_shows_the_usage(capsys, arguments):
     with pytest.raises(SystemExit) as error:
