@@ -148,7 +148,8 @@ def match_classes(model_name, known, classes, dataset_name, given):
             names another number of classes.
     """
     known, given = (None if n is None else tuple(n) for n in (known, given))
-    if known is None or known == given or _are_numbers(known, given):
+    is_nameless = known is None or are_numbers(known) or are_numbers(given)
+    if is_nameless or known == given:
         if len(given) != classes:
             raise ValueError(
                 f"The data set '{dataset_name}' must have as many classes as "
@@ -171,12 +172,9 @@ def match_classes(model_name, known, classes, dataset_name, given):
     )
 
 
-def _are_numbers(*sides):
-    """Whether the names of one side at least are the numbers of classes."""
-    return any(
-        names == tuple(str(number) for number in range(len(names)))
-        for names in sides
-    )
+def are_numbers(names) -> bool:
+    """Whether names of classes are but their numbers."""
+    return tuple(names) == tuple(str(number) for number in range(len(names)))
 
 
 def _some(names):

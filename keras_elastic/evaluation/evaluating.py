@@ -95,7 +95,9 @@ def evaluate(
     folder = _check_folder(folder, overwrite, cam)
     splits = _check_split(dataset, split)
     asked = _Asked.check("model", model, dataset)
-    other = against and _Asked.check("against", against, dataset)
+    other = None
+    if against is not None:
+        other = _Asked.check("against", against, dataset)
     image = None if cam is None else _check_cam(model, cam)
     found = asked.answers(splits, _MISTAKES)
     others = other and (against.name, other.answers(splits))
@@ -144,10 +146,9 @@ class _Asked(NamedTuple):
         places = answers.match_classes(
             model.name, known, classes, dataset.name, given
         )
-        is_named = known is not None and len(places) == classes == len(known)
-        in_order = is_named and np.array_equal(places, np.arange(classes))
-        # Where names are numbers, those of the data set say more.
-        names = given if known is None or in_order else known
+        # What the data set calls them says more than numbers.
+        is_nameless = known is None or answers.are_numbers(known)
+        names = given if is_nameless else known
         return cls(model, class_names.check(names, classes), places)
 
     def answers(self, splits, mistakes=0):

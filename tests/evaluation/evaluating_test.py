@@ -89,6 +89,20 @@ def test_classes_in_another_order(dataset):
     assert report.counts == [1, 2, 2]
 
 
+@pytest.mark.parametrize(
+    "known, given, shown",
+    [
+        (colors.NAMES, ("0", "1", "2"), colors.NAMES),
+        (("0", "1", "2"), colors.NAMES, colors.NAMES),
+        (None, colors.NAMES, colors.NAMES),
+    ],
+)
+def test_names_say_more_than_numbers(known, given, shown):
+    report = evaluate(colors.model(known), colors.dataset(names=given))
+    assert report.class_names == shown
+    assert report.top1 == 1
+
+
 def test_a_report_is_replaced_only_if_asked(model, dataset, tmp_path):
     folder = tmp_path / "report"
     evaluate(model, dataset, folder)
