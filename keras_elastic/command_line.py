@@ -43,7 +43,7 @@ def main(argv=None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
