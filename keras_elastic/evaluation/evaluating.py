@@ -218,7 +218,7 @@ def _draw(folder, report, mistakes, model, image):
         warnings.warn(
             "Pictures need Matplotlib: only numbers were written. Install it "
             'with `pip install "keras-elastic[plots]"`.',
-            stacklevel=3,
+            stacklevel=4,
         )
         return
     pictures.draw_confusion(folder / pictures.CONFUSION, report)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import warnings
 
 import numpy as np
 
@@ -37,11 +38,13 @@ def draw_confusion(path, report) -> None:
     figure.colorbar(picture, label="share of the images of a class")
     axes.set_xlabel("taken for")
     axes.set_ylabel("class")
-    axes.set_title(f"{report.model} on {report.dataset}, {report.split}")
+    title = f"{report.model} on {report.dataset}, {report.split}"
+    # A dollar begins no formula here.
+    axes.set_title(title, parse_math=False)
     if classes <= _MOST_NAMES:
         names = [_short(name) for name in report.class_names]
-        axes.set_xticks(range(classes), names, rotation=90)
-        axes.set_yticks(range(classes), names)
+        axes.set_xticks(range(classes), names, rotation=90, parse_math=False)
+        axes.set_yticks(range(classes), names, parse_math=False)
     if classes <= _MOST_NUMBERS:
         for (row, column), count in np.ndenumerate(counts):
             color = "white" if shares[row, column] > 0.5 else "black"
@@ -107,11 +110,12 @@ def draw_map(path, image, values, title) -> None:
 
 
 def _short(name):
-    # A dollar would begin a formula, which a name is not.
-    name = name.replace("$", r"\$")
     return name if len(name) <= 20 else f"{name[:19]}…"
 
 
 def _save(figure, path):
-    figure.tight_layout()
-    figure.savefig(path, dpi=_DPI)
+    figure.set_layout_engine("constrained")
+    with warnings.catch_warnings():
+        # Of names in letters that the font lacks: boxes are drawn.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(path, dpi=_DPI)

@@ -61,6 +61,14 @@ def test_all_files(model, dataset, image, tmp_path):
     assert report.flips.top1 == (0.0, pytest.approx(0.6))
 
 
+def test_names_that_are_no_formulas(tmp_path):
+    pytest.importorskip("matplotlib")
+    odd = ("$x", "a_{b$", "\u732b")
+    dataset = colors.dataset((0, 1, 2), (0, 2, 1), names=odd)
+    evaluate(colors.model(odd), dataset, tmp_path / "report")
+    assert (tmp_path / "report" / "mistakes.png").is_file()
+
+
 def test_without_mistakes_there_is_no_sheet(model, tmp_path):
     pytest.importorskip("matplotlib")
     evaluate(model, colors.dataset(), tmp_path / "report")
