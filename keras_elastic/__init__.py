@@ -41,6 +41,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     modules=[
         "conditional",
         "data",
+        "evaluation",
         "export",
         "families",
         "layers",

@@ -247,8 +247,8 @@ def _measuring(layers):
                 mean,
                 variance,
                 axis=axis,
-                offset=layer.beta,
-                scale=layer.gamma,
+                offset=_in_float32(layer.beta),
+                scale=_in_float32(layer.gamma),
                 epsilon=layer.epsilon,
             )
             return ops.cast(outputs, layer.compute_dtype)
@@ -263,6 +263,11 @@ def _measuring(layers):
     finally:
         for layer in layers:
             vars(layer).pop("call", None)
+
+
+def _in_float32(weight):
+    """A weight that may be of half precision, or `None` where there is none."""
+    return None if weight is None else ops.cast(weight, "float32")
 
 
 def _check_all_seen(layers, seen):

@@ -16,6 +16,7 @@ from keras_elastic import export
 from keras_elastic import files
 from keras_elastic import selection
 from keras_elastic import zoo
+from keras_elastic.commands import evaluate
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
 from keras_elastic.untrusted import printable
@@ -24,7 +25,7 @@ from keras_elastic.zoo.imports.kinds import KINDS
 from keras_elastic.zoo.preset import is_preset
 from keras_elastic.zoo.preset import uncompiled
 
-FORMATS = ("saved_model", "litert", "preset", "keras")
+FORMATS = ("saved_model", "litert", "preset", "keras", "onnx", "openvino")
 BUDGETS = ("flops", "params", "memory")
 QUANTIZATIONS = ("float16", "dynamic", "int8")
 # What stands around the zoo's table in a Markdown file.
@@ -42,7 +43,7 @@ def main(argv=None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -62,6 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_load(commands)
     _add_import(commands)
+    evaluate.add(commands)
     return parser
 
 
@@ -368,6 +370,8 @@ def _calibration_images(dataset, model):
 
 def _export(model, arguments, dataset):
     """Returns what was written, and what to do with it."""
+    from keras_elastic.export import interchange
+
     folder = files.as_path(export=arguments.export)
     stem = folder / model.name
     if arguments.format == "saved_model":
@@ -386,6 +390,11 @@ def _export(model, arguments, dataset):
             "run it with ai_edge_litert.interpreter.Interpreter"
             f"({str(path)!r}).get_signature_runner('classify')"
         )
+    if arguments.format in interchange.FORMATS:
+        suffix, _, following = interchange.FORMATS[arguments.format]
+        path = stem.with_suffix(suffix)
+        written = interchange.interchange(model, path, arguments.format)
+        return written, following.format(repr(str(path)))
     if arguments.format == "preset":
         return zoo.save_preset(
             model, stem

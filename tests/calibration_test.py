@@ -58,6 +58,15 @@ def moments(images):
     return np.stack([images.mean((0, 1, 2)), images.var((0, 1, 2))])
 
 
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16"])
+def test_a_model_of_half_precision(policy):
+    inputs = keras.Input((None, None, 3))
+    norm = keras.layers.BatchNormalization(name="norm", dtype=policy)
+    model = calibrate(keras.Model(inputs, norm(inputs)), IMAGES)
+    measured = np.array(statistics_of(model)["norm"], "float32")
+    np.testing.assert_allclose(measured, moments(IMAGES), rtol=1e-3)
+
+
 def assert_equal_statistics(got, expected, rtol=1e-5):
     assert set(got) == set(expected)
     for name, value in expected.items():

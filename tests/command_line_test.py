@@ -12,6 +12,7 @@ import tensorflow as tf
 import keras_elastic as ke
 from keras_elastic import command_line
 from keras_elastic import zoo
+from keras_elastic.export import interchange
 from keras_elastic.zoo.writing import write_model
 
 NAME = "bignas_digits"
@@ -147,6 +148,32 @@ def test_a_format_of_keras(capsys, model, tmp_path, format):
     np.testing.assert_allclose(load(path)(images), model(images), atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "format, package, files",
+    [
+        ("onnx", "tf2onnx", {f"{NAME}.onnx"}),
+        ("openvino", "openvino", {f"{NAME}.xml", f"{NAME}.bin"}),
+    ],
+)
+def test_a_format_of_another_runtime(capsys, tmp_path, format, package, files):
+    pytest.importorskip(package)
+    out = export(capsys, tmp_path, f"--format={format}")
+    assert {path.name for path in tmp_path.iterdir()} == files
+    assert str(tmp_path / NAME) in out
+
+
+def test_a_format_whose_package_is_missing(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(interchange, "FORMATS", dict(interchange.FORMATS))
+    suffix, _, text = interchange.FORMATS["onnx"]
+    interchange.FORMATS["onnx"] = (suffix, ("no_such_package",), text)
+    status, _, err = run(
+        capsys, "load", NAME, f"--export={tmp_path}", "--format=onnx"
+    )
+    assert status == 1 and "keras-elastic[onnx]" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_preset_is_exported_again(capsys, tmp_path):
     export(capsys, tmp_path, "--format=preset")
     status, out, _ = run(
@@ -188,7 +215,7 @@ def test_an_export_to_a_file(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["load"], ["fly"], ["load", NAME, "--format=onnx"]]
+    "arguments", [[], ["load"], ["fly"], ["load", NAME, "--format=gif"]]
 )
 def test_a_wrong_command_shows_the_usage(capsys, arguments):
     with pytest.raises(SystemExit) as error:

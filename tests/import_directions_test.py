@@ -37,10 +37,12 @@ MAY_IMPORT = {
     "lazy": set(),
     "registration": set(),
     "scripts": {"files", "untrusted"},
+    "evaluation": CALIBRATED | {"data", "selection", "zoo"},
+    "commands": {"data", "evaluation", "untrusted", "zoo"},
     # A script that lies inside of the package.
     "command_line": {
         *("files", "selection", "spaces", "zoo", "export", "data"),
-        "untrusted",
+        *("commands", "untrusted"),
     },
     "__main__": {"command_line"},
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},

@@ -83,6 +83,7 @@ NAMES = {
         "steps_per_epoch",
         "training_batches",
     },
+    "evaluation": {"activation_map", "evaluate"},
     "export": {
         "clustered",
         "litert",
@@ -204,6 +205,7 @@ NAMES = {
 MODULES = {
     "conditional",
     "data",
+    "evaluation",
     "export",
     "families",
     "layers",

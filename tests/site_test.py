@@ -24,7 +24,10 @@ SOURCES = ("docs", ".ci", "zensical.toml", "CHANGELOG.md", "CONTRIBUTING.md")
 def namespaces():
     """Public namespaces: the package, and the packages in it."""
     found = pkgutil.iter_modules(keras_elastic.__path__, "keras_elastic.")
-    return ["keras_elastic", *(module.name for module in found if module.ispkg)]
+    names = [module.name for module in found if module.ispkg]
+    # Of the command line: nobody imports them.
+    names.remove("keras_elastic.commands")
+    return ["keras_elastic", *names]
 
 
 def public(namespace):

@@ -5,7 +5,6 @@ import pathlib
 import tempfile
 import warnings
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -20,6 +19,7 @@ from keras_elastic import scratch
 from keras_elastic.calibration import central_squares
 from keras_elastic.calibration import image_batches
 from keras_elastic.export import child_checks
+from keras_elastic.export import precision
 from keras_elastic.export.child_checks import check_child
 from keras_elastic.export.stages import Stage
 from keras_elastic.export.stages import examples_of
@@ -50,8 +50,9 @@ def litert(
     | `"dynamic"` | int8 | int8 and float32 | float32 |
     | `"int8"` | int8 | int8 | uint8 |
 
-    The normalizations are folded into the convolutions. A child in mixed
-    precision is written as one in float32. Needs Keras's TensorFlow backend.
+    The normalizations are folded into the convolutions. A child of half
+    precision is written as its twin in float32, of the same weights. Needs
+    Keras's TensorFlow backend.
 
     A model that decides image by image has a signature for each of its stages,
     all with float32 inputs, also in `"int8"`; the caller decides:
@@ -113,7 +114,7 @@ def litert(
     if calibration_images is not None:
         examples = single_images(calibration_images, resolution)
     if not child_checks.is_older(model):
-        model = _in_single_precision(model)
+        model = precision.in_float32(model)
     stages = _stages_of(model, resolution, quantization == "int8")
     content = _convert(model.name, stages, quantization, examples)
     with files.replacing(path) as temporary:
@@ -197,30 +198,6 @@ def single_images(images, resolution):
     # One step of the quantized pixels is then one level of a uint8 image.
     examples[0][0, 0, 0], examples[0][0, -1, -1] = 0.0, 255.0
     return examples
-
-
-def _in_single_precision(model):
-    """A model that computes in float32, which all of LiteRT's operations do."""
-    if all(layer.compute_dtype == "float32" for layer in model.layers):
-        return model
-    if hasattr(model, "litert_stages"):
-        single = type(model).from_config(_in_float32(model.get_config()))
-        single.set_weights(model.get_weights())
-        return single
-
-    def clone(layer):
-        return type(layer).from_config(
-            {**layer.get_config(), "dtype": "float32"}
-        )
-
-    single = keras.models.clone_model(model, clone_function=clone)
-    single.set_weights(model.get_weights())
-    return single
-
-
-def _in_float32(config):
-    policy = keras.dtype_policies.DTypePolicy("float32")
-    return {**config, "dtype": keras.dtype_policies.serialize(policy)}
 
 
 def _stages_of(model, resolution, in_integers):

@@ -13,6 +13,8 @@ from collections.abc import Set
 
 import keras
 
+from keras_elastic.models import outputs
+
 # Not that of other classes, without which no file of theirs can be read.
 PACKAGE = "elastic"
 # Where Keras has the classes that are written into files. By these names it
@@ -103,7 +105,10 @@ def revived(cls, config):
 
 
 def find(model):
-    """Returns the class names of a model, or of one that it ends in.
+    """Returns the class names of a model, or of what it ends in.
+
+    That is a model in it, or the last layer of a child, before layers without
+    weights: a softmax that was put on it.
 
     Args:
         model: `keras.Model`, or any object.
@@ -112,10 +117,37 @@ def find(model):
         Tuple of strings, or `None`.
     """
     names = getattr(model, "class_names", None)
-    layers = getattr(model, "layers", None)
-    if names is None and layers and isinstance(layers[-1], keras.Model):
-        return find(layers[-1])
-    return names
+    if names is not None or not isinstance(model, keras.Model):
+        return names
+    for layer in outputs.backwards(model):
+        if isinstance(layer, keras.Model):
+            return find(layer)
+        names = getattr(layer, "class_names", None)
+        if names is not None or getattr(layer, "weights", None):
+            return names
+    return None
+
+
+def give_names(model, names):
+    """Returns a model that has names of classes, which its copies keep.
+
+    Args:
+        model: `keras.Model`. One of a class of its own gets them; of a
+            functional one of Keras's, a child is made that shares its layers.
+        names: Tuple of strings.
+    """
+    if _is_stock(model):
+        [inputs], [scores] = model.inputs, model.outputs
+        last = NamedClasses("linear", dtype="float32", name="classes")
+        model = Child(inputs, last(scores), name=model.name)
+    model.class_names = names
+    return model
+
+
+def _is_stock(model):
+    """Whether a model is of a class of Keras, and a graph of layers."""
+    is_child = isinstance(model, Child)
+    return not is_child and type(model).__name__ in ("Functional", "Sequential")
 
 
 def check(names, classes):

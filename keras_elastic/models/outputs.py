@@ -75,7 +75,7 @@ def ending(model):
         without an activation, or else the name of the last activation or
         layer.
     """
-    for layer in _backwards(model):
+    for layer in backwards(model):
         kind = type(layer).__name__
         if isinstance(layer, keras.Model):
             return ending(layer)
@@ -92,7 +92,7 @@ def ending(model):
     return LOGITS
 
 
-def _backwards(model):
+def backwards(model):
     """Yields what a model runs, from the last operation to the first fork."""
     if not hasattr(model, "operations"):
         yield from reversed(getattr(model, "layers", None) or ())

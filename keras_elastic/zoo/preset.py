@@ -18,6 +18,7 @@ from keras_elastic import untrusted
 from keras_elastic.export import child_checks
 from keras_elastic.models import heads
 from keras_elastic.models import outputs
+from keras_elastic.models.class_names import give_names
 from keras_elastic.zoo.folder import PREPROCESSING
 from keras_elastic.zoo.places import PRESET
 from keras_elastic.zoo.places import is_name
@@ -169,7 +170,7 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
     if classes is not None:
         model = heads.with_new_classifier(model, classes)
         return heads.compile_classifier(model)
-    model.class_names = tuple(preset["class_names"])
+    model = give_names(model, tuple(preset["class_names"]))
     return heads.compile_classifier(model, preset["multi_label"])
 
 

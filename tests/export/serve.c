@@ -3,9 +3,9 @@
  *   serve FOLDER INPUT OUTPUT FILE [HEIGHT WIDTH]
  *
  * FOLDER is a SavedModel. INPUT and OUTPUT are tensors of its graph, written
- * OPERATION:INDEX. FILE holds HEIGHT * WIDTH * 3 bytes, RGB, or without these
- * numbers a JPEG or PNG, which goes in as a string. Prints the values of the
- * float32 OUTPUT, one on a line.
+ * OPERATION:INDEX. FILE holds HEIGHT * WIDTH * 3 numbers, RGB, of the type of
+ * INPUT, or without these sizes a JPEG or PNG, which goes in as a string. Prints
+ * the values of the float32 OUTPUT, one on a line.
  */
 
 #include <stdint.h>
@@ -23,6 +23,8 @@ typedef struct {
   TF_Graph* graph;
   TF_SessionOptions* options;
   TF_Session* session;
+  TF_Output from;
+  TF_Output to;
   TF_Tensor* image;
   TF_Tensor* result;
 } Server;
@@ -64,19 +66,26 @@ static int find(const Server* server, const char* name, TF_Output* found) {
   return 1;
 }
 
+static int find_both(Server* server, const char* input, const char* output) {
+  return find(server, input, &server->from) && find(server, output, &server->to);
+}
+
 static int read_image(Server* server, const char* path, int64_t height,
                       int64_t width) {
   const int64_t shape[] = {1, height, width, 3};
   if (height < 1 || width < 1) return fail(path, "height and width below 1");
-  const size_t size = (size_t)height * (size_t)width * 3;
-  server->image = TF_AllocateTensor(TF_UINT8, shape, 4, size);
+  const TF_DataType type = TF_OperationOutputType(server->from);
+  const size_t each = TF_DataTypeSize(type);
+  if (each == 0) return fail(path, "no numbers, but the input takes files");
+  const size_t size = (size_t)height * (size_t)width * 3 * each;
+  server->image = TF_AllocateTensor(type, shape, 4, size);
   if (server->image == NULL) return fail(path, "out of memory");
   FILE* file = fopen(path, "rb");
   if (file == NULL) return fail(path, "cannot be opened");
   const size_t got = fread(TF_TensorData(server->image), 1, size, file);
   const int at_end = fgetc(file) == EOF;
   fclose(file);
-  if (got != size || !at_end) return fail(path, "not height * width * 3 bytes");
+  if (got != size || !at_end) return fail(path, "not height * width * 3 numbers");
   return 1;
 }
 
@@ -102,11 +111,10 @@ static int read_encoded(Server* server, const char* path) {
   return server->image != NULL ? 1 : fail(path, "cannot be read");
 }
 
-static int run(Server* server, const char* input, const char* output) {
-  TF_Output from, to;
-  if (!find(server, input, &from) || !find(server, output, &to)) return 0;
-  TF_SessionRun(server->session, NULL, &from, &server->image, 1, &to,
-                &server->result, 1, NULL, 0, NULL, server->status);
+static int run(Server* server) {
+  TF_SessionRun(server->session, NULL, &server->from, &server->image, 1,
+                &server->to, &server->result, 1, NULL, 0, NULL,
+                server->status);
   return check(server, "run");
 }
 
@@ -146,9 +154,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   const int ok = load(&server, argv[1]) &&
+                 find_both(&server, argv[2], argv[3]) &&
                  (argc == 5 ? read_encoded(&server, argv[4])
                             : read_image(&server, argv[4], atoll(argv[5]),
                                          atoll(argv[6]))) &&
-                 run(&server, argv[2], argv[3]) && print_result(&server);
+                 run(&server) && print_result(&server);
   return release(&server, ok) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

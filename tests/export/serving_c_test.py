@@ -6,11 +6,13 @@ import subprocess
 
 import keras
 import numpy as np
+import prediction_logs
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import keras_elastic.export
+from keras_elastic.export import warmup
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 SOURCE = pathlib.Path(__file__).with_name("serve.c")
@@ -110,6 +112,35 @@ def test_c_equals_python(exported, program, tmp_path, size):
     )
 
 
+def test_c_replays_the_warm_up_requests(exported, program, tmp_path):
+    """Each as the server would send it, before it lets users in."""
+    loaded = tf.saved_model.load(str(exported))
+    path = exported / "assets.extra" / warmup.FILE
+    replayed = []
+    for request in prediction_logs.requests(path):
+        key = request.model_spec.signature_name
+        images = prediction_logs.images_of(request)
+        assert len(images) == 1
+        is_file = images.dtype == object
+        file = tmp_path / key
+        file.write_bytes(images[0] if is_file else images.tobytes())
+        size = () if is_file else images.shape[1:3]
+
+        names = tensor_names(exported, key)
+        result = serve(program, exported, *names, file, *size)
+
+        assert result.returncode == 0, result.stderr
+        expected = loaded.signatures[key](images=tf.constant(images))
+        np.testing.assert_allclose(
+            [[float(line) for line in result.stdout.split()]],
+            expected["probabilities"],
+            rtol=0,
+            atol=1e-5,
+        )
+        replayed.append(key)
+    assert set(replayed) == set(loaded.signatures)
+
+
 @pytest.mark.parametrize("extension", ["png", "jpeg"])
 def test_c_equals_python_on_files(exported, program, tmp_path, extension):
     rng = np.random.default_rng(0)
@@ -156,4 +187,4 @@ def test_c_reports_errors(exported, program, tmp_path):
     assert missing.returncode == 1
     assert "load: " in missing.stderr
     assert short.returncode == 1
-    assert "not height * width * 3 bytes" in short.stderr
+    assert "not height * width * 3 numbers" in short.stderr

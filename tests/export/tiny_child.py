@@ -37,6 +37,19 @@ def normalized(layer, features):
     return keras.layers.BatchNormalization()(layer(features))
 
 
+def of_policy(child, name):
+    """A child of the same weights whose layers have a dtype policy."""
+    policy = keras.dtype_policies.DTypePolicy(name)
+    config = child.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] != "InputLayer":
+            serialized = keras.dtype_policies.serialize(policy)
+            layer["config"]["dtype"] = serialized
+    half = type(child).from_config(config)
+    half.set_weights(child.get_weights())
+    return half
+
+
 def draw_images(count, seed=0):
     rng = np.random.default_rng(seed)
     shape = (count, RESOLUTION, RESOLUTION, 3)

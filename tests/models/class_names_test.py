@@ -69,6 +69,55 @@ def test_names_of_a_model_around_the_child(child):
     assert class_names.find(outer) == NAMES
 
 
+def softened(child):
+    return keras.Sequential(
+        [keras.Input((8, 8, 3)), child, keras.layers.Softmax()]
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        softened,
+        lambda child: keras.Model(child.inputs, child.outputs),
+        lambda child: keras.Model(
+            child.inputs, keras.layers.Softmax()(child.outputs[0])
+        ),
+    ],
+)
+def test_names_behind_layers_without_weights(child, make):
+    assert class_names.find(make(child)) == NAMES
+
+
+def test_another_classifier_has_not_the_names_of_the_one_before(child):
+    outputs = keras.layers.Dense(5)(child.outputs[0])
+    assert class_names.find(keras.Model(child.inputs, outputs)) is None
+
+
+def plain():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+
+
+@pytest.mark.parametrize(
+    "make", [saved, rebuilt, cloned, of_json, pickled, copied]
+)
+def test_a_plain_model_that_was_given_names_keeps_them(tmp_path, make):
+    model = plain()
+    named = class_names.give_names(model, NAMES)
+    again = make(named, tmp_path)
+    assert again.class_names == NAMES
+    inputs = np.ones((2, 4))
+    np.testing.assert_allclose(named(inputs), model(inputs))
+    if make is not rebuilt and make is not cloned and make is not of_json:
+        np.testing.assert_allclose(again(inputs), model(inputs))
+
+
+def test_a_child_is_given_names_as_it_is(child):
+    other = cloned(child, None)
+    assert class_names.give_names(other, ("a", "b", "c")) is other
+    assert other.class_names == ("a", "b", "c")
+
+
 def test_a_new_head_has_not_the_old_names(child):
     new = heads.with_new_classifier(child, 5)
     assert class_names.find(new) is None

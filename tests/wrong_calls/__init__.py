@@ -16,7 +16,7 @@ import importlib
 
 ROOMS = (
     *("root", "models", "families", "spaces", "layers", "training"),
-    *("selection", "data", "export", "zoo", "conditional"),
+    *("selection", "evaluation", "data", "export", "zoo", "conditional"),
 )
 
 
