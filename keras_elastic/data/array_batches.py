@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.data.array_augmentation import AUGMENTATIONS
 from keras_elastic.data.array_augmentation import none
 from keras_elastic.data.epochs import check_augmentation
@@ -138,6 +139,7 @@ def evaluation_batches(
     batch_size: int,
     patch_size: int,
     count: int | None = None,
+    crop: float | None = None,
 ) -> ArrayBatches:
     """Makes the batches of all images, once and in order.
 
@@ -149,6 +151,8 @@ def evaluation_batches(
         batch_size: Images in a batch.
         patch_size: Side of the images in the batch, in pixels.
         count: If given, only the first `count` images.
+        crop: Side of the square as a part of the image's shorter side, above
+            0 and at most 1: 0.875 is usual for ImageNet. `None` for all of it.
 
     Returns:
         `ArrayBatches` of `(images, labels)`: NumPy arrays, float32
@@ -168,11 +172,12 @@ def evaluation_batches(
     6
     """
     check_least(1, batch_size=batch_size, patch_size=patch_size)
+    (checks.CROP | checks.NONE).check("crop", crop)
     order = np.arange(checked_count(count, split))
 
     def augment(images: np.ndarray, batch: int) -> np.ndarray:
         del batch
-        return none(images, None, patch_size)
+        return none(images, None, patch_size, crop)
 
     numbers = np.split(order, np.arange(batch_size, len(order), batch_size))
     return ArrayBatches(split, numbers, augment)

@@ -147,6 +147,7 @@ def training_batches(
     batch_size=checks.POSITIVE_INTEGER,
     patch_size=checks.POSITIVE_INTEGER,
     count=checks.POSITIVE_INTEGER | checks.NONE,
+    crop=checks.CROP | checks.NONE,
 )
 def evaluation_batches(
     split: Split,
@@ -154,6 +155,7 @@ def evaluation_batches(
     batch_size: int,
     patch_size: int,
     count: int | None = None,
+    crop: float | None = None,
 ) -> tf.data.Dataset:
     """Makes the batches of all images, once and in order.
 
@@ -165,6 +167,8 @@ def evaluation_batches(
         batch_size: Images in a batch.
         patch_size: Side of the images in the batch, in pixels.
         count: If given, only the first `count` images.
+        crop: Side of the square as a part of the image's shorter side, above
+            0 and at most 1: 0.875 is usual for ImageNet. `None` for all of it.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels)`: float32
@@ -188,7 +192,7 @@ def evaluation_batches(
     records, decode = split.undecoded()
 
     def prepare(record, label):
-        return center_patch(decode(record), patch_size), label
+        return center_patch(decode(record), patch_size, crop), label
 
     examples = records.take(count)
     return _batched(examples, prepare, batch_size, drop_remainder=False)

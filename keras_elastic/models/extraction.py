@@ -3,8 +3,10 @@
 import functools
 
 from keras_elastic import layers
+from keras_elastic.models import preparation as preparations
 from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.child import build_child
+from keras_elastic.models.preparation import Preparation
 from keras_elastic.spaces import plan as primitives
 
 
@@ -42,6 +44,7 @@ def extract_child(
         for operation in block.every_operation if block.live else ():
             if operation.name not in new:
                 _copy(operation, weights, child, statistics)
+    preparations.remember(child, Preparation(interpolation=plan.resize))
     return child
 
 
