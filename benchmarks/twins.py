@@ -5,7 +5,12 @@ the child on the entry's front, without retraining; its twin, the same
 architecture trained alone; and the largest architecture with all widths scaled
 by one factor to the child's multiply-adds, trained alone, too. Those alone have
 the recipe's data, epochs and schedule. This is the question of BigNAS (Yu et
-al., ECCV 2020), Table 3.
+al., ECCV 2020), Table 3, whose two distilled variants are kinds of their own:
+"taught" learns from the soft labels of the entry's largest child alone, "pair"
+beside the largest network, in place, both from scratch.
+
+Below the table stands Kendall's tau of the children's ranking and that of each
+kind alone.
 
 Trainings that are done are not repeated, and one that was killed goes on.
 
@@ -33,6 +38,7 @@ from keras_elastic.spaces import round_channels
 from keras_elastic.training import Run
 from keras_elastic.training import Single
 from keras_elastic.zoo import evaluation
+from keras_elastic.zoo.initial import recipe_initial
 from keras_elastic.zoo.writing import remember_recipe
 
 # Widths are scaled by one of these parts of SCALE.
@@ -51,7 +57,7 @@ def main():
         "--budgets", nargs="+", type=float, help="[the recipe's]"
     )
     parser.add_argument(
-        "--kinds", nargs="+", choices=list(KINDS), default=list(KINDS)
+        "--kinds", nargs="+", choices=list(KINDS), default=["twin", "scaled"]
     )
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
@@ -72,10 +78,20 @@ def main():
     for kind in arguments.kinds:
         for flops, row in rows.items():
             alone, arch, found = KINDS[kind](recipe, row, entry.classes)
+            if kind == "taught":
+                alone = alone.replace(teacher=arguments.entry)
+            sampler = Single(arch)
+            if kind == "pair":
+                sampler = Single(entry.family.space.largest, (arch,))
             name = f"{kind} of {short(flops)}"
             accuracies = [
                 measure(
-                    alone, arch, dataset, out / f"{name}, seed {seed}", seed
+                    alone,
+                    arch,
+                    dataset,
+                    out / f"{name}, seed {seed}",
+                    seed,
+                    sampler,
                 )
                 for seed in range(arguments.seeds)
             ]
@@ -118,7 +134,24 @@ def scale_widths(recipe, row, classes):
     )
 
 
-KINDS = {"twin": same_architecture, "scaled": scale_widths}
+def taught(recipe, row, classes):
+    """As `same_architecture`, on soft labels alone."""
+    alone = recipe.replace(objective="supervised", label_weight=0.0)
+    return alone, row.arch, row.flops
+
+
+def pair(recipe, row, classes):
+    """As `same_architecture`, in place beside the largest."""
+    alone = recipe.replace(objective="in_place_distillation")
+    return alone, row.arch, row.flops
+
+
+KINDS = {
+    "twin": same_architecture,
+    "scaled": scale_widths,
+    "taught": taught,
+    "pair": pair,
+}
 
 
 def _scaled(table, part):
@@ -144,8 +177,11 @@ def _scaled(table, part):
     }
 
 
-def measure(recipe, arch, dataset, folder, seed):
-    """Trains a network alone, and returns its accuracy on the test split."""
+def measure(recipe, arch, dataset, folder, seed, sampler=None):
+    """Trains a network alone, and returns its accuracy on the test split.
+
+    Or beside another, where `sampler` draws both.
+    """
     recipe = recipe.replace(seed=seed)
     remember_recipe(folder, recipe)
     remember_architecture(folder, arch)
@@ -153,10 +189,14 @@ def measure(recipe, arch, dataset, folder, seed):
     if path.is_file():
         return json.loads(path.read_text())["test_top1"]
     print(folder, flush=True)
-    trainer = recipe.make_training(Run(dataset=dataset, folder=folder))
-    scorer = evaluation.make_scorer(
-        trainer.train(Single(arch)), recipe, dataset
+    run = Run(
+        dataset=dataset,
+        folder=folder,
+        load_teacher=zoo.load_teacher,
+        load_initial=recipe_initial,
     )
+    trained = recipe.make_training(run).train(sampler or Single(arch))
+    scorer = evaluation.make_scorer(trained, recipe, dataset)
     top1 = scorer.evaluate(
         arch, scorer.statistics(arch), evaluation.test_batches(recipe, dataset)
     ).accuracy
@@ -198,6 +238,21 @@ def print_table(rows, top1, recipe, seeds):
             found, scaled = top1["scaled", flops]
             cells[5:] = short(found), spread(scaled)
         print(f"| {' | '.join(cells)} |")
+    print_others(rows, top1)
+
+
+def print_others(rows, top1):
+    """Prints the other kinds, and how alike each kind and the children rank."""
+    for kind in dict.fromkeys(kind for kind, _ in top1):
+        alone = {f: found for (k, f), (_, found) in top1.items() if k == kind}
+        means = [np.mean(alone[flops]) for flops in rows]
+        children = [row.test_top1 for row in rows.values()]
+        cells = [f"{short(f)}: {spread(alone[f])}" for f in rows]
+        tau = evaluation.kendall_tau(children, means)
+        print(
+            f"\n{kind}: {', '.join(cells)}. Kendall's tau against the "
+            f"children: {'of too few' if tau is None else f'{tau:.2f}'}"
+        )
 
 
 if __name__ == "__main__":
