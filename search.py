@@ -25,6 +25,7 @@ import keras_elastic as ke
 from keras_elastic import files
 from keras_elastic import scratch
 from keras_elastic import scripts
+from keras_elastic.models.preparation import remember
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import EvolutionSearch
@@ -122,6 +123,12 @@ flags.DEFINE_boolean(
     False,
     "Search all children, not only those that contain the architecture.",
 )
+flags.DEFINE_multi_integer(
+    "more_resolutions",
+    [],
+    "Resolutions to search, too, that were not trained: 208, 240, ...",
+    lower_bound=1,
+)
 flags.DEFINE_string("out", None, "Folder of the child. [<run>/children/...]")
 
 
@@ -134,6 +141,8 @@ def main(argv):
 
     # ---------------------------------------------- supernet and budget
     entry = places.find_supernet_entry(FLAGS.run)
+    if FLAGS.more_resolutions:
+        entry = entry.with_resolutions(FLAGS.more_resolutions)
     family = entry.family
     budget = make_budget(family)
     budget.check_reachable(family, entry.classes)
@@ -170,6 +179,7 @@ def export(entry, home, scorer, selection, dataset, reference):
     statistics = scorer.statistics(selection.arch)
     model = supernet.child(selection.arch, statistics)
     model.class_names = entry.class_names
+    remember(model, evaluation.preparation(recipe, entry.family))
     default = home / "children" / f"{selection.costs.flops}_flops"
     out = files.as_path(out=FLAGS.out or default)
     with files.replacing(out / "architecture.json", digest=True) as temporary:
@@ -179,6 +189,9 @@ def export(entry, home, scorer, selection, dataset, reference):
     version = ke.export.next_version(out / "served")
     served = ke.export.saved_model(model, out / "served", version)
     pictures = write_front(scorer, selection, out)
+    if FLAGS.search == "query_table":
+        table, levels = out / "query_table.csv", recipe.table_levels
+        evaluation.write_query_table(table, scorer, levels)
 
     # ------------------------------------------------------------ report
     test = scorer.evaluate(

@@ -228,6 +228,9 @@ def select(supernet, recipe, run):
         budgets,
         scripts.make_progress("candidate"),
     )
+    if recipes.is_mutual(recipe):
+        table = folder / "query_table.csv"
+        evaluation.write_query_table(table, scorer, recipe.table_levels)
     front, statistics = evaluation.make_front(
         scorer, evaluation.test_batches(recipe, dataset)
     )
@@ -254,6 +257,7 @@ def select(supernet, recipe, run):
     print_table(
         [(str(budget), row) for budget, row in zip(budgets, rows, strict=True)]
     )
+    print(evaluation.describe_ranking(front))
     if FLAGS.compare:
         compare(recipe, run, scorer)
     print(

@@ -7,9 +7,12 @@ on the test split of the smallest subnet, of some in between and of the largest,
 the mean over the seeds and their range. As figures 4 to 7 of BigNAS (Yu et al.,
 ECCV 2020); nothing is chosen by the test split.
 
-Trainings that are done are not repeated.
+Trainings that are done are not repeated. With the paper's own optimizer and its
+rate, at which networks of gammas of one explode:
 
     python benchmarks/ablations.py --data_dir=DIR
+    python benchmarks/ablations.py --data_dir=DIR --optimizer=rmsprop \\
+        --initial_accumulator=1 --learning_rate=0.256 --out=runs/explosive
     python benchmarks/ablations.py --data_dir=DIR --variants=all,cosine
 """
 
@@ -66,6 +69,10 @@ def main():
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--learning_rate", type=float, default=0.05)
+    parser.add_argument(
+        "--optimizer", choices=["sgd", "rmsprop"], default="sgd"
+    )
+    parser.add_argument("--initial_accumulator", type=float, default=0.0)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first_seed", type=int, default=0)
     parser.add_argument("--variants", default=",".join(VARIANTS))
@@ -101,7 +108,8 @@ def make_recipe(arguments):
         batch_size=arguments.batch_size,
         epochs=epochs,
         num_random=1,
-        optimizer="sgd",
+        optimizer=arguments.optimizer,
+        initial_accumulator=arguments.initial_accumulator,
         learning_rate=arguments.learning_rate,
         schedule="exponential",
         # The rate reaches its ending after two thirds of the epochs, as in

@@ -7,7 +7,12 @@ factor to the child's multiply-adds ("scaled"); and the largest architecture at
 the greatest resolution at which it costs no more than the child ("resized"),
 which is what a user of a published network would take. Those alone have the
 recipe's data, initial weights, epochs and schedule, in one phase. This is the
-question of BigNAS (Yu et al., ECCV 2020), Table 3.
+question of BigNAS (Yu et al., ECCV 2020), Table 3, whose two distilled variants
+are kinds of their own: "taught" learns from the soft labels of the entry's
+largest child alone, "pair" beside the largest network, in place.
+
+Below the table stands Kendall's tau of the children's ranking and that of each
+kind alone.
 
 Trainings that are done are not repeated, and one that was killed goes on.
 
@@ -78,10 +83,20 @@ def main():
     for kind in arguments.kinds:
         for flops, row in rows.items():
             alone, arch, found = KINDS[kind](recipe, row, entry.classes)
+            if kind == "taught":
+                alone = alone.replace(teacher=arguments.entry)
+            sampler = Single(arch)
+            if kind == "pair":
+                sampler = Single(entry.family.space.largest, (arch,))
             name = f"{kind} of {short(flops)}"
             accuracies = [
                 measure(
-                    alone, arch, dataset, out / f"{name}, seed {seed}", seed
+                    alone,
+                    arch,
+                    dataset,
+                    out / f"{name}, seed {seed}",
+                    seed,
+                    sampler,
                 )
                 for seed in range(arguments.seeds)
             ]
@@ -154,10 +169,24 @@ def resize(recipe, row, classes):
     raise ValueError(f"No resolution is within {short(row.flops)}.")
 
 
+def taught(recipe, row, classes):
+    """As `same_architecture`, on soft labels alone."""
+    alone = recipe.replace(objective="supervised", label_weight=0.0)
+    return alone, row.arch, row.flops
+
+
+def pair(recipe, row, classes):
+    """As `same_architecture`, in place beside the largest."""
+    alone = recipe.replace(objective="in_place_distillation")
+    return alone, row.arch, row.flops
+
+
 KINDS = {
     "twin": same_architecture,
     "scaled": scale_widths,
     "resized": resize,
+    "taught": taught,
+    "pair": pair,
 }
 
 
@@ -184,8 +213,11 @@ def _scaled(table, part):
     }
 
 
-def measure(recipe, arch, dataset, folder, seed):
-    """Trains a network alone, and returns its accuracy on the test split."""
+def measure(recipe, arch, dataset, folder, seed, sampler=None):
+    """Trains a network alone, and returns its accuracy on the test split.
+
+    Or beside another, where `sampler` draws both.
+    """
     recipe = recipe.replace(seed=seed)
     remember_recipe(folder, recipe)
     remember_architecture(folder, arch)
@@ -193,12 +225,14 @@ def measure(recipe, arch, dataset, folder, seed):
     if path.is_file():
         return json.loads(path.read_text())["test_top1"]
     print(folder, flush=True)
-    trainer = recipe.make_training(
-        Run(dataset=dataset, folder=folder, load_initial=recipe_initial)
+    run = Run(
+        dataset=dataset,
+        folder=folder,
+        load_teacher=zoo.load_teacher,
+        load_initial=recipe_initial,
     )
-    scorer = evaluation.make_scorer(
-        trainer.train(Single(arch)), recipe, dataset
-    )
+    trained = recipe.make_training(run).train(sampler or Single(arch))
+    scorer = evaluation.make_scorer(trained, recipe, dataset)
     top1 = scorer.evaluate(
         arch, scorer.statistics(arch), evaluation.test_batches(recipe, dataset)
     ).accuracy
@@ -235,6 +269,19 @@ def print_table(rows, top1, recipe, seeds):
         print(
             f"| {short(flops)} | {short(row.flops)} | {row.test_top1:.2%} | "
             f"{kind} | {short(found)} | {spread(alone)} | {difference:+.2f} |"
+        )
+    print_rankings(rows, top1)
+
+
+def print_rankings(rows, top1):
+    """Prints how alike each kind and the children rank."""
+    children = [row.test_top1 for row in rows.values()]
+    for kind in dict.fromkeys(kind for kind, _ in top1):
+        means = [np.mean(top1[kind, flops][1]) for flops in rows]
+        tau = evaluation.kendall_tau(children, means)
+        print(
+            f"\n{kind}: Kendall's tau against the children "
+            f"{'of too few' if tau is None else f'{tau:.2f}'}"
         )
 
 

@@ -3,7 +3,7 @@
 Statistics belong to a (subnet or child, resolution). They are measured after
 training on training images, pooled exactly over all of them.
 
-Reference: BigNAS (Yu et al., ECCV 2020), section 3.2; Universally Slimmable
+Reference: BigNAS (Yu et al., ECCV 2020), section 3.1; Universally Slimmable
 Networks (Yu and Huang, ICCV 2019), section 3.2, "post-statistics".
 """
 
@@ -18,6 +18,8 @@ from keras_elastic import checks
 from keras_elastic import tracing
 from keras_elastic.checks import check_images
 from keras_elastic.layers import kernels
+from keras_elastic.models import preparation as preparations
+from keras_elastic.models.preparation import central_squares
 
 
 class PooledStatistics:
@@ -148,7 +150,7 @@ def calibrate(model, images, batch_size=256):
     measured, as in training; beyond that the result does not depend on the
     batch size. All other layers work as in inference, for which statistics
     are: nothing is dropped, and nothing augmented. Two thousand training
-    images are enough (MutualNet, section 3.3).
+    images are enough (MutualNet).
 
     Args:
         model: A `keras.Model` with `BatchNormalization` layers, of its own or
@@ -156,9 +158,9 @@ def calibrate(model, images, batch_size=256):
             `keras_elastic.load`, or one inside of an outer model. Changed in
             place.
         images: Array of shape (count, height, width, 3) with pixels in 0..255,
-            or an iterable of such batches, or of pairs (images, labels). Their
-            central squares are resized to the model's resolution, as where
-            the model is served.
+            or an iterable of such batches, or of pairs (images, labels). They
+            are cropped and resized to the model's resolution as where the
+            model is served; those that have it are taken as they are.
         batch_size: Integer. Used for an array only.
 
     Returns:
@@ -177,12 +179,12 @@ def calibrate(model, images, batch_size=256):
             f"layers. Received: {model!r}, which has none to calibrate."
         )
     pooled = PooledStatistics()
-    is_sized = _resolution(model) is not None
+    size, preparation = _resolution(model), preparations.find(model)
     with _measuring(layers) as seen:
-        measure = _child_statistics(model, layers, seen)
+        measure = _child_statistics(model, layers, seen, preparation)
         for batch in image_batches(images, batch_size):
-            if is_sized:
-                batch = central_squares(batch)
+            if size is not None:
+                batch = preparation.patches(batch, size)
             for statistics in measure(tracing.as_images(batch)):
                 pooled.add(statistics, len(batch))
     _check_not_empty(pooled.images)
@@ -193,7 +195,7 @@ def calibrate(model, images, batch_size=256):
     return model
 
 
-def _child_statistics(model, layers, seen):
+def _child_statistics(model, layers, seen, preparation):
     """Returns a function from images to the statistics of each layer.
 
     It returns a list of one dictionary, from the numbers of `layers` to
@@ -206,7 +208,7 @@ def _child_statistics(model, layers, seen):
 
     def measure(images):
         if size is not None and images.shape[1:3] != (size, size):
-            images = kernels.resize(images, size)
+            images = kernels.resize(images, size, preparation.interpolation)
         seen.clear()
         model(images, training=False)
         _check_all_seen(layers, seen)
@@ -342,18 +344,6 @@ def image_batches(images, batch_size=256):
         check_images(batch)
         _check_pixels(batch, number)
         yield batch
-
-
-def central_squares(images):
-    """Cuts out the largest central squares, which a child is shown.
-
-    Args:
-        images: Array or tensor of shape (batch, height, width, 3).
-    """
-    height, width = images.shape[1:3]
-    size = min(height, width)
-    top, left = (height - size) // 2, (width - size) // 2
-    return images[:, top : top + size, left : left + size]
 
 
 def _check_pixels(images, number):

@@ -144,6 +144,10 @@ NON_NEGATIVE = Rule(
 FRACTION = Rule(
     "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 )
+CROP = Rule(
+    "a number above 0 and at most 1",
+    lambda value: is_number(value) and 0 < value <= 1,
+)
 BELOW_ONE = Rule(
     "a number of at least 0 and below 1",
     lambda value: is_number(value) and 0 <= value < 1,

@@ -15,7 +15,10 @@ import keras
 from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.conditional.mean_front import MeanFront
+from keras_elastic.models.preparation import find
+from keras_elastic.models.preparation import remember
 from keras_elastic.selection import Budget
+from keras_elastic.zoo import evaluation
 from keras_elastic.zoo.folder import FRONT
 from keras_elastic.zoo.folder import RECIPE
 from keras_elastic.zoo.folder import EntryFolder
@@ -150,6 +153,11 @@ def write_entry(
     Returns:
         The `ConditionalEntry`.
     """
+    preparation = None
+    if recipe is not None:
+        preparation = evaluation.preparation(recipe)
+        for model in models.values():
+            remember(model, preparation)
     written = [*models, FRONT, *([] if recipe is None else [RECIPE])]
     with files.replacing_files(folder) as new:
         for file, model in models.items():
@@ -166,6 +174,7 @@ def write_entry(
             most_flops=float(most_flops),
             dataset=dataset,
             class_names=class_names,
+            preparation=preparation or find(next(iter(models.values()))),
             written=written,
         )
     return ConditionalEntry(folder)

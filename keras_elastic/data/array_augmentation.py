@@ -4,6 +4,7 @@ For machines without TensorFlow. What the augmentations are is said in
 `augmentation.py`, where TensorFlow makes them.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,10 @@ Augment = Callable[[np.ndarray, np.random.Generator, int], np.ndarray]
 
 
 def none(
-    images: np.ndarray, rng: np.random.Generator, patch_size: int
+    images: np.ndarray,
+    rng: np.random.Generator,
+    patch_size: int,
+    crop: float | None = None,
 ) -> np.ndarray:
     """Takes the central squares: no augmentation.
 
@@ -25,6 +29,8 @@ def none(
         images: uint8 array `[batch, height, width, 3]`.
         rng: Source of random numbers. Not used.
         patch_size: Side of the patches, in pixels.
+        crop: Side of the squares as a part of the shorter side, or `None` for
+            all of it.
 
     Returns:
         float32 array `[batch, patch_size, patch_size, 3]` with values in
@@ -34,6 +40,8 @@ def none(
     del rng
     height, width = images.shape[1:3]
     side = min(height, width)
+    if crop is not None:
+        side = max(1, math.floor(side * crop + 0.5))
     top, left = (height - side) // 2, (width - side) // 2
     squares = images[:, top : top + side, left : left + side]
     if side == patch_size:

@@ -132,13 +132,14 @@ def training_batches(
     return ArrayBatches(split, numbers, augment, start_batch)
 
 
-@checks.arguments(**epochs.EVALUATION, count=epochs.COUNT)
+@checks.arguments(**epochs.EVALUATION, count=epochs.COUNT, crop=epochs.CROP)
 def evaluation_batches(
     split: ArraySplit,
     *,
     batch_size: int,
     patch_size: int,
     count: int | None = None,
+    crop: float | None = None,
 ) -> ArrayBatches:
     """Makes the batches of all images, once and in order.
 
@@ -150,6 +151,8 @@ def evaluation_batches(
         batch_size: Images in a batch.
         patch_size: Side of the images in the batch, in pixels.
         count: If given, only the first `count` images.
+        crop: Side of the square as a part of the image's shorter side, above
+            0 and at most 1: 0.875 is usual for ImageNet. `None` for all of it.
 
     Returns:
         `ArrayBatches` of `(images, labels)`: NumPy arrays, float32
@@ -172,7 +175,7 @@ def evaluation_batches(
 
     def augment(images: np.ndarray, batch: int) -> np.ndarray:
         del batch
-        return none(images, None, patch_size)
+        return none(images, None, patch_size, crop)
 
     numbers = np.split(order, np.arange(batch_size, len(order), batch_size))
     return ArrayBatches(split, numbers, augment)

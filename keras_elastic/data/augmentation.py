@@ -27,8 +27,31 @@ _CROP_ATTEMPTS = 100
 _SHIFT_SHARE = 8
 
 
-@checks.arguments(patch_size=checks.POSITIVE_INTEGER)
-def center_patch(image: tf.Tensor, patch_size: int) -> tf.Tensor:
+def central_square(images: tf.Tensor, crop: float | None = None) -> tf.Tensor:
+    """Cuts the central square out of an image, or out of each of a batch.
+
+    Args:
+        images: Tensor `[..., height, width, 3]`.
+        crop: Side of the square as a part of the shorter side of the image,
+            above 0 and at most 1. `None` for all of it.
+    """
+    height, width = tf.unstack(tf.shape(images)[-3:-1])
+    side = tf.minimum(height, width)
+    if crop is not None:
+        # In double precision, as where NumPy cuts.
+        wanted = tf.floor(tf.cast(side, tf.float64) * crop + 0.5)
+        side = tf.maximum(tf.cast(wanted, tf.int32), 1)
+    top = (height - side) // 2
+    left = (width - side) // 2
+    return images[..., top : top + side, left : left + side, :]
+
+
+@checks.arguments(
+    patch_size=checks.POSITIVE_INTEGER, crop=checks.CROP | checks.NONE
+)
+def center_patch(
+    image: tf.Tensor, patch_size: int, crop: float | None = None
+) -> tf.Tensor:
     """Cuts the largest central square out and resizes it to the patch size.
 
     Resizing is bicubic with antialiasing. A square of the patch size already
@@ -37,16 +60,13 @@ def center_patch(image: tf.Tensor, patch_size: int) -> tf.Tensor:
     Args:
         image: Tensor `[height, width, 3]` with values in 0..255.
         patch_size: Side of the patch, in pixels.
+        crop: Side of the square as a part of the image's shorter side, above
+            0 and at most 1. `None` for all of it.
 
     Returns:
         A float32 tensor `[patch_size, patch_size, 3]` with values in 0..255.
     """
-    height, width = tf.unstack(tf.shape(image)[:2])
-    side = tf.minimum(height, width)
-    top = (height - side) // 2
-    left = (width - side) // 2
-    square = image[top : top + side, left : left + side]
-    return _resize(square, patch_size)
+    return _resize(central_square(image, crop), patch_size)
 
 
 def none(image: tf.Tensor, seed: tf.Tensor, patch_size: int) -> tf.Tensor:

@@ -19,6 +19,7 @@ TRAINING = {
     "start_batch": checks.COUNT,
 }
 COUNT = checks.POSITIVE_INTEGER | checks.NONE
+CROP = checks.CROP | checks.NONE
 
 
 @checks.arguments(

@@ -134,13 +134,14 @@ def training_batches(
     )
 
 
-@checks.arguments(**epochs.EVALUATION, count=epochs.COUNT)
+@checks.arguments(**epochs.EVALUATION, count=epochs.COUNT, crop=epochs.CROP)
 def evaluation_batches(
     split: Split,
     *,
     batch_size: int,
     patch_size: int,
     count: int | None = None,
+    crop: float | None = None,
 ) -> tf.data.Dataset:
     """Makes the batches of all images, once and in order.
 
@@ -152,6 +153,8 @@ def evaluation_batches(
         batch_size: Images in a batch.
         patch_size: Side of the images in the batch, in pixels.
         count: If given, only the first `count` images.
+        crop: Side of the square as a part of the image's shorter side, above
+            0 and at most 1: 0.875 is usual for ImageNet. `None` for all of it.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels)`: float32
@@ -174,7 +177,7 @@ def evaluation_batches(
     records, decode = split.undecoded()
 
     def prepare(record, label):
-        return center_patch(decode(record), patch_size), label
+        return center_patch(decode(record), patch_size, crop), label
 
     examples = records.take(count)
     return _batched(examples, prepare, batch_size, drop_remainder=False)

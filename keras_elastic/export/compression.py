@@ -11,6 +11,7 @@ from keras_elastic.export.child_checks import check_child
 from keras_elastic.export.quantization import compiled
 from keras_elastic.export.quantization import tf_keras
 from keras_elastic.export.quantization import tfmot
+from keras_elastic.models import preparation as preparations
 
 # Depthwise kernels are few weights and suffer most; the toolkit leaves them.
 _LAYERS = (tf_keras.layers.Conv2D, tf_keras.layers.Dense)
@@ -188,6 +189,7 @@ def _copy_weights(stripped_model, child):
             layer.set_weights(found[layer.name].get_weights())
     if hasattr(child, "class_names"):
         copy.class_names = child.class_names
+    preparations.remember(copy, preparations.find(child))
     if child.compiled:
         copy.compile_from_config(child.get_compile_config())
     return copy

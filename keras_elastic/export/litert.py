@@ -16,7 +16,6 @@ from tensorflow.python.framework.convert_to_constants import (
 from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic import scratch
-from keras_elastic.calibration import central_squares
 from keras_elastic.calibration import image_batches
 from keras_elastic.export import child_checks
 from keras_elastic.export import precision
@@ -24,6 +23,7 @@ from keras_elastic.export.child_checks import check_child
 from keras_elastic.export.stages import Stage
 from keras_elastic.export.stages import examples_of
 from keras_elastic.layers import kernels
+from keras_elastic.models import preparation as preparations
 
 SIGNATURE = "classify"
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
@@ -81,9 +81,10 @@ def litert(
         calibration_images: For `"int8"`, which measures the range of every
             activation on them: array of shape (count, height, width, 3) with
             pixels in 0..255, or an iterable of such batches or of pairs
-            (images, labels), whose central squares are resized to the model's
-            resolution. A hundred training images are enough. `None` for the
-            others, and for a quantization-aware model, which has learned them.
+            (images, labels), cropped and resized to the model's resolution
+            as where it is served. A hundred training images are enough. `None`
+            for the others, and for a quantization-aware model, which has
+            learned them.
 
     Returns:
         The path of the file.
@@ -112,7 +113,7 @@ def litert(
     path = _check_path(path)
     examples = None
     if calibration_images is not None:
-        examples = single_images(calibration_images, resolution)
+        examples = single_images(calibration_images, model)
     if not child_checks.is_older(model):
         model = precision.in_float32(model)
     stages = _stages_of(model, resolution, quantization == "int8")
@@ -182,13 +183,17 @@ def _check_path(path) -> pathlib.Path:
     return path
 
 
-def single_images(images, resolution):
+def single_images(images, model):
     """Returns images one by one, as a model takes them, to calibrate with."""
+    resolution = model.input_shape[1]
+    preparation = preparations.find(model)
     examples = []
     for batch in image_batches(images):
-        batch = ops.convert_to_tensor(central_squares(batch), dtype="float32")
+        batch = preparation.patches(batch, resolution)
+        batch = ops.convert_to_tensor(batch, dtype="float32")
         if batch.shape[1:3] != (resolution, resolution):
-            batch = kernels.resize(batch, resolution)
+            method = preparation.interpolation
+            batch = kernels.resize(batch, resolution, method)
         examples.extend(np.split(np.array(batch), len(batch)))
     if not examples:
         raise ValueError(

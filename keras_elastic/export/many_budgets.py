@@ -17,6 +17,7 @@ from keras_elastic.export import version_folders
 from keras_elastic.export import warmup
 from keras_elastic.export.saved_model import write_labels
 from keras_elastic.export.shared_children import SharedChildren
+from keras_elastic.models import preparation as preparations
 
 
 @checks.arguments(
@@ -153,9 +154,10 @@ def _children_of(source, budgets: Mapping):
             name: (source.front.rows[row].arch, source.statistics(row))
             for name, row in rows.items()
         }
-        class_names = source.class_names
+        class_names, preparation = source.class_names, source.preparation
     else:
         supernet, subnets, class_names = source, budgets, None
+        preparation = None
         _check_subnets(subnets)
     found = {
         # Every node of a child's graph bears its name.
@@ -163,6 +165,8 @@ def _children_of(source, budgets: Mapping):
         for name, (arch, statistics) in subnets.items()
     }
     for name, child in found.items():
+        if preparation is not None:
+            preparations.remember(child, preparation)
         if not is_calibrated(child):
             raise ValueError(
                 "`budgets` must hold measured statistics. Received: those of "
@@ -207,14 +211,14 @@ def _module(children, names, top):
     module = tf.Module()
     module.weights = shared.weights
     # The graph that prepares images for a resolution is stored once.
-    resolutions = {child.input_shape[1] for child in children.values()}
+    by_resolution = {child.input_shape[1]: child for child in children.values()}
     prepare = {
         n: tf.function(
-            signatures.preparation(n),
+            signatures.preparation(n, preparations.find(child)),
             input_signature=[signatures.images_spec()],
             autograph=False,
         )
-        for n in resolutions
+        for n, child in by_resolution.items()
     }
     module.functions = {}
     for number, (name, child) in enumerate(children.items()):

@@ -82,9 +82,9 @@ def quantization_aware(model, calibration_images):
             values 0..255, and logits. It is not changed.
         calibration_images: Training images to measure the first ranges on:
             array of shape (count, height, width, 3) with pixels in 0..255, or
-            an iterable of such batches or of pairs (images, labels), whose
-            central squares are resized to the model's resolution. A hundred
-            are enough.
+            an iterable of such batches or of pairs (images, labels), cropped
+            and resized to the model's resolution as where it is served. A
+            hundred are enough.
 
     Returns:
         A `tf_keras.Model` of the same inputs and outputs, compiled for
@@ -104,8 +104,8 @@ def quantization_aware(model, calibration_images):
     keras_elastic.export.litert(aware, "digits.tflite", "int8")
     ```
     """
-    resolution, _ = check_child(model)
-    images = np.concatenate(single_images(calibration_images, resolution))
+    check_child(model)
+    images = np.concatenate(single_images(calibration_images, model))
     plain = rebuilding.rebuild(model, tf_keras, fold_normalizations=True)
     _check_folded(plain)
     fixed = activation_ranges.fixed(plain)

@@ -12,6 +12,7 @@ from keras_elastic.export import version_folders
 from keras_elastic.export import warmup
 from keras_elastic.export.folding import fold
 from keras_elastic.export.shared_children import SharedChildren
+from keras_elastic.models import preparation as preparations
 from keras_elastic.models.outputs import check_classifier
 
 
@@ -44,10 +45,11 @@ def saved_model(
       uint8 of shape `(batch, height, width, 3)`, of any size. The largest
       central square is cut out, resized to the model's resolution (bicubic,
       antialiased) and clipped to 0..255. An image that already has the model's
-      size goes in unchanged. Outputs: `probabilities`, float32
-      `(batch, classes)`; `top_classes`, string `(batch, top)`, the names of
-      the most probable classes, best first; `top_probabilities`, float32
-      `(batch, top)`.
+      size goes in unchanged. A model that was scored on smaller squares, or
+      by way of a patch, as its entry says, is served so. Outputs:
+      `probabilities`, float32 `(batch, classes)`; `top_classes`, string
+      `(batch, top)`, the names of the most probable classes, best first;
+      `top_probabilities`, float32 `(batch, top)`.
       The probabilities of an image add up to one, unless the model is of
       several labels: then each is that of one label.
     - `serve_bytes`, for clients that hold a file. Input: `images`, string of
@@ -134,7 +136,10 @@ def saved_model(
     scores = check_classifier(model, multi_label)
     version_folders.check_version(folder, version, overwrite)
     call = _shared_call(model) if share_weights else _call(model)
-    archive = _archive(call, resolution, names, min(top, num_classes), scores)
+    prepare = signatures.preparation(resolution, preparations.find(model))
+    archive = _archive(
+        call, resolution, prepare, names, min(top, num_classes), scores
+    )
     with version_folders.writing_version(folder, version) as whole:
         archive.write_out(str(whole), verbose=False)
         extra = whole / "assets.extra"
@@ -174,7 +179,7 @@ def _shared_call(model):
     return lambda images: model.route(images, shared.call)[0]
 
 
-def _archive(call, resolution, names, top, scores):
+def _archive(call, resolution, prepare, names, top, scores):
     archive = keras.export.ExportArchive()
     # The other endpoints call the first, so that the graph of the model is
     # stored once.
@@ -183,7 +188,6 @@ def _archive(call, resolution, names, top, scores):
         signatures.tensors_signature(call, *scores),
         [signatures.images_spec(resolution, "float32")],
     )
-    prepare = signatures.preparation(resolution)
     archive.add_endpoint(
         "serving_default",
         signatures.images_signature(serve_tensors, prepare, names, top),

@@ -3,8 +3,11 @@
 import tensorflow as tf
 
 from keras_elastic.data import encoded_images
+from keras_elastic.data.augmentation import central_square
 from keras_elastic.export import image_limits
+from keras_elastic.layers import kernels
 from keras_elastic.models import outputs
+from keras_elastic.models.preparation import Preparation
 
 # Tensors of this name are what every signature takes.
 IMAGES = "images"
@@ -125,24 +128,29 @@ def bytes_signature(serve_tensors, prepare, resolution, names, top):
     return serve_bytes
 
 
-def preparation(resolution):
+def preparation(resolution, chosen=None):
     """Returns a function from uint8 images of any size to a model's pixels.
 
-    The largest central square is resized by bicubic interpolation.
+    Args:
+        resolution: Integer. The model's.
+        chosen: `Preparation`. Defaults to the largest central square, which
+            is resized by bicubic interpolation.
     """
+    chosen = chosen or Preparation()
 
     def prepare(images):
-        height, width = tf.unstack(tf.shape(images)[1:3])
-        size = tf.minimum(height, width)
-        top, left = (height - size) // 2, (width - size) // 2
-        square = images[:, top : top + size, left : left + size]
+        square = central_square(images, chosen.crop_fraction)
         # Of uint8 images, which are a quarter of the float32 ones that
         # `keras.layers.Resizing` would make of them first.
+        size = chosen.patch_size or resolution
         pixels = tf.image.resize(
-            square, (resolution, resolution), "bicubic", antialias=True
+            square, (size, size), "bicubic", antialias=True
         )
         # Bicubic interpolation overshoots at sharp edges.
-        return tf.clip_by_value(pixels, 0.0, 255.0)
+        pixels = tf.clip_by_value(pixels, 0.0, 255.0)
+        if size == resolution:
+            return pixels
+        return kernels.resize(pixels, resolution, chosen.interpolation)
 
     return prepare
 

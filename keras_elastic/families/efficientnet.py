@@ -64,7 +64,12 @@ class EfficientNet(FamilyTable):
     normalization), so that a network whose last gammas are zero is a chain of
     shortcuts.
 
-    The width genes are the stem, the stages and the head, in this order.
+    The width genes are the stem, the stages and the head, in this order. With
+    `layerwise` each block has a width and a kernel of its own: an architecture
+    whose blocks agree within each stage is then the network of the space by
+    stages, and computes with the same weights, which have the same names.
+    Blocks of a stage that differ in width have projections besides, which the
+    ends of a sandwich do not use.
 
     Args:
         name: String. Name of the space.
@@ -85,6 +90,13 @@ class EfficientNet(FamilyTable):
             shortcut. EfficientNet itself has none there.
         total_strides: Integer. Keeps the last strides that multiply to this:
             8 for images of 32 pixels, 16 for 64. `None` keeps them all.
+        always_project: Whether the shortcut of a stage's first block has its
+            projection in every network, if there is one with it. Where the
+            choices before and after are the same, as of a stem and a first
+            stage, networks with equal widths otherwise have none: the ends of
+            a sandwich never train it, and half of the random subnets use it.
+        layerwise: Whether width and kernel are chosen for each block, and not
+            for each stage.
         activation: Name of the activation of stem, blocks and head.
         scale: Float. The stem reads `pixels * scale + offset`.
         offset: Float.
@@ -101,6 +113,8 @@ class EfficientNet(FamilyTable):
     transition_shortcuts: bool = True
     total_strides: int | None = None
     activation: str = "swish"
+    always_project: bool = False
+    layerwise: bool = False
     scale: float = PIXEL_SCALE
     offset: float = PIXEL_OFFSET
 
@@ -117,20 +131,46 @@ class EfficientNet(FamilyTable):
     @property
     def space(self) -> SearchSpace:
         """The choices, as a `SearchSpace`."""
-        stages = self.stages
+        stages, units = self.stages, self._units
+        rows = [stages[number] for number, _ in units]
         return SearchSpace(
             name=self.name,
             resolution=self.resolution,
-            width=(self.stem, *(stage.width for stage in stages), self.head),
+            width=(self.stem, *(row.width for row in rows), self.head),
             depth=tuple(stage.depth for stage in stages),
-            kernel_size=tuple(stage.kernel_size for stage in stages),
+            kernel_size=tuple(row.kernel_size for row in rows),
             expand_ratio=tuple(stage.expand_ratio for stage in stages),
+            owners=self._owners(),
             labels=self._labels(),
         )
 
+    @property
+    def _units(self):
+        """What has a width and a kernel: pairs of a stage and a block.
+
+        The block is `None` where they are those of the whole stage.
+        """
+        if not self.layerwise:
+            return [(number, None) for number in range(len(self.stages))]
+        return [
+            (number, index)
+            for number, stage in enumerate(self.stages)
+            for index in range(max(stage.depth))
+        ]
+
+    def _owners(self):
+        if not self.layerwise:
+            return ()
+        units, stages = self._units, [None] * len(self.stages)
+        return (None, *units, None, *stages, *units, *stages)
+
     def _labels(self):
         stages = [f"stage {n + 1}" for n in range(len(self.stages))]
-        return ("stem", *stages, "head", *stages, *stages, *stages)
+        units = [
+            stages[number] + ("" if index is None else f" block {index + 1}")
+            for number, index in self._units
+        ]
+        return ("stem", *units, "head", *stages, *units, *stages)
 
     def _strides(self):
         """Strides of the stem and of every stage's first block."""
@@ -168,13 +208,14 @@ class EfficientNet(FamilyTable):
     def _block(self, builder, genes, number, index, strides):
         stage = self.stages[number]
         shortcut = index > 0 or self.transition_shortcuts
+        unit = self._units.index((number, index if self.layerwise else None))
         in_channels = builder.channels
         hidden = round_channels(in_channels * genes.expand_ratio[number])
         with builder.block(
             f"stage{number + 1}_block{index + 1}",
             # The first block of every choice is always there.
             live=index < min(stage.depth) or index < genes.depth[number],
-            shortcut="elastic" if shortcut else None,
+            shortcut=self._shortcut(number, index) if shortcut else None,
             strides=strides,
         ):
             if stage.expand_ratio != (1,):
@@ -182,14 +223,21 @@ class EfficientNet(FamilyTable):
                 builder.normalization("expand_norm")
                 builder.activation("expand_activation", self.activation)
             builder.depthwise_convolution(
-                "depthwise", genes.kernel_size[number], strides
+                "depthwise", genes.kernel_size[unit], strides
             )
             builder.normalization("depthwise_norm")
             builder.activation("depthwise_activation", self.activation)
             if stage.squeeze_excite:
                 self._squeeze_excite(builder, in_channels)
-            builder.convolution("project", genes.width[number + 1])
+            builder.convolution("project", genes.width[unit + 1])
             builder.normalization("project_norm", zero_gamma=shortcut)
+
+    def _shortcut(self, number, index):
+        before = self.stages[number - 1].width if number else self.stem
+        is_elastic = len({*before, *self.stages[number].width}) > 1
+        if self.always_project and index == 0 and is_elastic:
+            return "projected"
+        return "elastic"
 
     def _squeeze_excite(self, builder, in_channels):
         if self.attentive:
@@ -370,6 +418,11 @@ BIGNAS = EfficientNet(
     head=(1280, 1408),
 )
 
+# Table 1 to the letter: "kernel sizes and channels" are layer by layer there.
+BIGNAS_LAYERWISE = dataclasses.replace(
+    BIGNAS, name="bignas_layerwise", layerwise=True
+)
+
 ATTENTIVENAS = EfficientNet(
     name="attentivenas",
     resolution=(192, 224, 256, 288),
@@ -414,6 +467,7 @@ BIGNAS_CIFAR10 = EfficientNet(
     ),
     head=(320, 384),
     stem_strides=1,
+    always_project=True,
 )
 
 
@@ -491,6 +545,7 @@ NETWORKS = {
 
 FAMILIES = (
     BIGNAS,
+    BIGNAS_LAYERWISE,
     ATTENTIVENAS,
     BIGNAS_DIGITS,
     BIGNAS_CIFAR10,

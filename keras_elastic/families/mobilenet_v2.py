@@ -82,11 +82,14 @@ class MobileNetV2(WidthTable):
         scale_head: Whether the last convolution narrows below 1280 filters
             with the other layers, as BasisNet's lightweight model does. Above
             1280 it always grows with them.
+        zero_gamma: Whether the last gamma of a residual block begins at zero.
+            US-Net's release lets all begin at one.
     """
 
     total_strides: int | None = None
     dropout: float = 0.0
     scale_head: bool = False
+    zero_gamma: bool = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -246,7 +249,7 @@ def _plan(table, resolution, widths, classes):
                 kernel_size=3,
                 strides=1 if index else strides[number],
                 activation="relu6",
-                residual=index > 0,
+                residual=index > 0 and getattr(table, "zero_gamma", True),
             )
     with builder.block("head"):
         builder.convolution("conv", widths.last)

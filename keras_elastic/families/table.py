@@ -7,6 +7,7 @@ from keras_elastic import checks
 from keras_elastic.families.convention import CONVENTIONS
 from keras_elastic.families.convention import as_torch
 from keras_elastic.spaces import SearchSpace
+from keras_elastic.spaces.plan import RESIZES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +54,13 @@ class FamilyTable(Table):
         convention: `"keras"`, or `"torch"` for networks whose weights PyTorch
             has trained: other zeros around strided layers, another epsilon,
             and pixels normalized by channel. See `families/convention.py`.
+        resize: How an image, or a training patch, becomes one of a subnet's
+            resolution: `"bicubic"`, antialiased (BigNAS), or `"bilinear"`
+            between aligned corners, without antialiasing (MutualNet).
     """
 
     convention: str = dataclasses.field(default="keras", kw_only=True)
+    resize: str = dataclasses.field(default="bicubic", kw_only=True)
 
     def __init_subclass__(cls):
         super().__init_subclass__()
@@ -65,6 +70,7 @@ class FamilyTable(Table):
     def __post_init__(self):
         super().__post_init__()
         checks.one_of(CONVENTIONS, convention=self.convention)
+        checks.one_of(RESIZES, resize=self.resize)
 
 
 def _by_convention(write):
@@ -73,6 +79,8 @@ def _by_convention(write):
     @functools.wraps(write)
     def plan(self, genes, classes):
         written = write(self, genes, classes)
+        if self.resize != written.resize:
+            written = dataclasses.replace(written, resize=self.resize)
         if self.convention == "keras":
             return written
         return as_torch(written, keep_epsilon=hasattr(self, "epsilon"))

@@ -21,7 +21,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
 
     Reference:
     - Universally Slimmable Networks (Yu and Huang, ICCV 2019), section 3.2;
-      BigNAS (Yu et al., ECCV 2020), section 3.2: statistics are calibrated
+      BigNAS (Yu et al., ECCV 2020), section 3.1: statistics are calibrated
       after training.
 
     Args:

@@ -17,7 +17,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
     `ElasticConv2D` for the two modes.
 
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.1: a 3x3 kernel is the center of
+    - BigNAS (Yu et al., ECCV 2020), section 4.1: a 3x3 kernel is the center of
       the 5x5 kernel.
     - Once-for-All (Cai et al., ICLR 2020), section 3.3: it is a learned linear
       map of that center, one matrix for all channels.

@@ -7,6 +7,9 @@ from keras_elastic import checks
 from keras_elastic.layers import slicing
 from keras_elastic.layers.elastic_conv2d import ElasticConv2D
 
+# A variance of one over the input channels. He's has twice that, for a relu.
+PROJECTION_INITIALIZER = "lecun_normal"
+
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
 class ElasticShortcut(keras.layers.Layer):
@@ -18,9 +21,13 @@ class ElasticShortcut(keras.layers.Layer):
     the live widths, so an identity in the child is an identity here. See
     `ElasticConv2D` for the two modes.
 
+    The projection begins with a gain of 1: no activation follows it that would
+    halve the variance, and none of its kind may make the trunk grow.
+
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.2, initialization; the release
-      of AttentiveNAS for the order and the plain convolution.
+    - BigNAS (Yu et al., ECCV 2020), section 3.1, initialization: residual
+      blocks keep the variance; the release of AttentiveNAS for the order and
+      the plain convolution.
 
     Args:
         filters: Integer. The largest number of output channels.
@@ -82,6 +89,7 @@ class ElasticShortcut(keras.layers.Layer):
         self.projection = ElasticConv2D(
             self.filters,
             kernel_size=1,
+            kernel_initializer=PROJECTION_INITIALIZER,
             mode=self.mode,
             dtype=self.dtype_policy,
             name="projection",

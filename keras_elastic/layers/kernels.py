@@ -113,16 +113,24 @@ def outlined(function, *shapes):
     )
 
 
-def resize(images, size):
-    """Resizes square images by antialiased bicubic interpolation.
+def resize(images, size, method="bicubic"):
+    """Resizes square images.
 
     Args:
         images: float32 tensor of shape (batch, height, width, 3).
         size: Integer, or a scalar tensor on TensorFlow.
+        method: `"bicubic"`, antialiased, or `"bilinear"` between aligned
+            corners and without antialiasing.
 
     Returns:
         Tensor of shape (batch, size, size, 3), in the range of the images.
+
+    Reference:
+    - The release of MutualNet (Yang et al., ECCV 2020): `F.interpolate(...,
+      mode="bilinear", align_corners=True)`.
     """
+    if method == "bilinear":
+        return _resize_bilinearly(images, size)
     height, width = images.shape[1:3]
     known = all(isinstance(n, int) for n in (height, width, size))
     if known:
@@ -140,6 +148,24 @@ def _resize_by_matrices(images, height, width, size):
     columns = ops.convert_to_tensor(resize_matrix(width, size), "float32")
     images = ops.einsum("rh,bhwc->brwc", rows, images)
     return ops.einsum("sw,brwc->brsc", columns, images)
+
+
+def _resize_bilinearly(images, size):
+    shape = ops.shape(images)
+    rows = _bilinear_matrix(shape[1], size)
+    columns = _bilinear_matrix(shape[2], size)
+    images = ops.einsum("rh,bhwc->brwc", rows, images)
+    return ops.einsum("sw,brwc->brsc", columns, images)
+
+
+def _bilinear_matrix(in_size, out_size):
+    """The matrix of `resampling.resize_matrix`, of sizes known or not."""
+    sources = ops.cast(ops.arange(in_size), "float32")
+    wanted = ops.cast(ops.arange(out_size), "float32")
+    intervals = ops.maximum(ops.cast(out_size, "float32") - 1, 1)
+    places = wanted * (ops.cast(in_size, "float32") - 1) / intervals
+    distances = ops.abs(places[:, None] - sources[None])
+    return ops.maximum(1 - distances, 0)
 
 
 def _resize_to_any(images, size):

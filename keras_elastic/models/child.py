@@ -5,6 +5,7 @@ import functools
 import keras
 
 from keras_elastic import checks
+from keras_elastic.layers.elastic_shortcut import PROJECTION_INITIALIZER
 from keras_elastic.layers.elastic_squeeze_excite import ONE_PLUS_TANH
 from keras_elastic.models import class_names
 from keras_elastic.spaces import plan as primitives
@@ -210,6 +211,10 @@ def _(operation: primitives.Shortcut, inputs, layers):
         )(features)
     if operation.project:
         features = layers.Conv2D(
-            operation.filters, 1, use_bias=False, name=operation.name
+            operation.filters,
+            1,
+            use_bias=False,
+            kernel_initializer=PROJECTION_INITIALIZER,
+            name=operation.name,
         )(features)
     return features

@@ -3,8 +3,9 @@
 An attribute of a Keras model is lost by each copy, `.keras` file and pickle,
 for a copy is made of the configurations of its layers. So the names are kept
 in the configuration of the last layer, which is otherwise a stock
-`Activation`. Files name the stock classes beside those of this module: Keras
-without this library reads the same model, without the names.
+`Activation`, and so is how images are prepared (see `preparation.py`). Files
+name the stock classes beside those of this module: Keras without this library
+reads the same model, without the names.
 """
 
 import collections
@@ -24,25 +25,29 @@ _FUNCTIONAL = ("keras.src.models.functional", "Functional")
 
 
 class NamedClasses(keras.layers.Activation):
-    """The last layer of a child, which may hold the names of its classes."""
+    """The last layer of a child, which may hold the names of its classes.
+
+    And what becomes of an image before, a dictionary.
+    """
 
     class_names = None
+    preparation = None
 
     def get_config(self):
         config = super().get_config()
-        if self.class_names is None:
+        held = described(self)
+        if not held:
             return config
         # Of a function's description, Keras reads what it knows.
         function = keras.saving.serialize_keras_object(self.activation)
-        named = {**function, "class_names": list(self.class_names)}
-        return {**config, "activation": named}
+        return {**config, "activation": {**function, **held}}
 
     @classmethod
     def from_config(cls, config):
         activation = config.get("activation")
         layer = super().from_config(config)
-        if isinstance(activation, dict) and "class_names" in activation:
-            layer.class_names = tuple(activation["class_names"])
+        if isinstance(activation, dict):
+            _hold(layer, activation)
         return layer
 
 
@@ -68,6 +73,15 @@ class Child(keras.Model):
     def class_names(self, names):
         self._last.class_names = None if names is None else tuple(names)
 
+    @property
+    def preparation(self):
+        """What becomes of an image before, a dictionary, or `None`."""
+        return getattr(self._last, "preparation", None)
+
+    @preparation.setter
+    def preparation(self, values):
+        self._last.preparation = values
+
     def __reduce__(self):
         # By the class that everybody has: files say which one it is.
         _, made_of = super().__reduce__()
@@ -90,18 +104,29 @@ _register(Child, _FUNCTIONAL)
 
 
 def described(model):
-    """What the configuration of a model of its own class says of names."""
+    """What the configuration of a model, or a last layer, holds besides."""
     names = getattr(model, "class_names", None)
-    return {} if names is None else {"class_names": list(names)}
+    preparation = getattr(model, "preparation", None)
+    return {
+        **({} if names is None else {"class_names": list(names)}),
+        **({} if preparation is None else {"preparation": {**preparation}}),
+    }
 
 
 def revived(cls, config):
     """Makes a model of a class of its own of what `described` is a part of."""
-    names = config.get("class_names")
-    model = cls(**{k: v for k, v in config.items() if k != "class_names"})
-    if names is not None:
-        model.class_names = tuple(names)
+    held = ("class_names", "preparation")
+    model = cls(**{k: v for k, v in config.items() if k not in held})
+    _hold(model, config)
     return model
+
+
+def _hold(model, config):
+    """Lets a model or a layer hold what `described` has said of another."""
+    if config.get("class_names") is not None:
+        model.class_names = tuple(config["class_names"])
+    if config.get("preparation") is not None:
+        model.preparation = dict(config["preparation"])
 
 
 def find(model):

@@ -6,8 +6,10 @@ from keras_elastic import layers
 from keras_elastic.layers.elastic_group_normalization import (
     ElasticGroupNormalization,
 )
+from keras_elastic.models import preparation as preparations
 from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.child import build_child
+from keras_elastic.models.preparation import Preparation
 from keras_elastic.spaces import plan as primitives
 
 
@@ -45,6 +47,7 @@ def extract_child(
         for operation in block.every_operation if block.live else ():
             if operation.name not in new:
                 _copy(operation, weights, child, statistics)
+    preparations.remember(child, Preparation(interpolation=plan.resize))
     return child
 
 

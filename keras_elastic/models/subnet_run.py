@@ -82,6 +82,10 @@ class SubnetRun:
         seen = {}
         features = self._run_chain(block.operations, inputs, seen)
         if block.shortcut is not None:
+            mask = self.dropout_masks.get(block.name)
+            if mask is not None:
+                mask = ops.cast(mask, features.dtype)
+                features = features * mask[:, None, None]
             shortcut = self._run_chain(block.shortcut, inputs, seen)
             features = features + shortcut
         return self._run_chain(block.after, features, seen), seen

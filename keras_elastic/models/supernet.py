@@ -50,14 +50,16 @@ class Supernet(keras.Model):
 
     Call arguments:
         images: Tensor of pixels in 0..255, of any size: they are resized to
-            the architecture's resolution by bicubic interpolation.
+            the architecture's resolution, by bicubic interpolation unless the
+            family has another.
         arch: `Architecture`, or its encoding: an int32 vector.
         statistics: Dictionary from the names of normalizations to tensors of
             shape (2, channels), or `None` for those of the batch.
         dropout_masks: Dictionary from the names of `dropouts` to tensors of
-            shape (batch, features) that multiply the features there, or
-            `None`. A call draws nothing at random, so a step can be repeated
-            exactly.
+            shape (batch, features) that multiply the features there, and from
+            the names of residual blocks to tensors of shape (batch, 1) that
+            multiply what is added to the shortcut; or `None`. A call draws
+            nothing at random, so a step can be repeated exactly.
         return_statistics: Boolean. Whether to return the batch's statistics.
         resolution: Integer, the resolution of an `arch` that is a tensor, if
             sizes must be constants of the trace, or `None`.
@@ -211,7 +213,7 @@ class Supernet(keras.Model):
     def _preprocess(self, images, plan):
         images = ops.cast(images, "float32")
         if images.shape[1:3] != (plan.resolution, plan.resolution):
-            images = kernels.resize(images, plan.resolution)
+            images = kernels.resize(images, plan.resolution, plan.resize)
         images = images * plan.scale + plan.offset
         return ops.cast(images, self.compute_dtype)
 

@@ -191,6 +191,8 @@ class Block:
 # Pixels in 0..255 become numbers in -1..1, unless a family says otherwise.
 PIXEL_SCALE = 1 / 127.5
 PIXEL_OFFSET = -1.0
+# How images are brought to a resolution.
+RESIZES = ("bicubic", "bilinear")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,13 +200,15 @@ class Plan:
     """The network of an architecture: a chain of blocks.
 
     The first block reads `pixels * scale + offset`, of pixels in 0..255; each
-    is a number, or a tuple with one for each channel.
+    is a number, or a tuple with one for each channel. Images of another size
+    are resized first, by the interpolation `resize`: "bicubic" or "bilinear".
     """
 
     resolution: Any
     blocks: tuple[Block, ...]
     scale: float | tuple[float, ...] = PIXEL_SCALE
     offset: float | tuple[float, ...] = PIXEL_OFFSET
+    resize: str = "bicubic"
 
     @property
     def classifier(self) -> str:
@@ -305,6 +309,7 @@ class PlanBuilder:
                 - `"identity"`: the input;
                 - `"elastic"`: the input, pooled where the block is strided,
                   through a 1x1 convolution where the widths differ (BigNAS);
+                - `"projected"`: the same, with the convolution everywhere;
                 - `"projection"`: the input through a strided 1x1 convolution
                   and a normalization (ResNet);
                 - `"pooled_projection"`: the same, but pooled and not strided
@@ -339,8 +344,11 @@ class PlanBuilder:
         self.size = where(live, self.size, in_size)
 
     def _shortcut(self, kind, in_channels, in_size, strides):
-        if kind == "elastic":
-            return (self._elastic_shortcut(in_channels, in_size, strides),)
+        if kind in ("elastic", "projected"):
+            project = kind == "projected"
+            return (
+                self._elastic_shortcut(in_channels, in_size, strides, project),
+            )
         out_channels, out_size = self.channels, self.size
         self.channels, self.size = in_channels, in_size
         if kind == "pooled_projection" and strides > 1:
@@ -355,15 +363,17 @@ class PlanBuilder:
         operations, self._operations = tuple(self._operations), []
         return operations
 
-    def _elastic_shortcut(self, in_channels, size, strides):
-        # Widths that are one object are one gene: no choice can part them.
-        same = in_channels is self.channels
+    def _elastic_shortcut(self, in_channels, size, strides, project):
+        if not project:
+            # Widths that are one object are one gene: no choice parts them.
+            same = in_channels is self.channels
+            project = False if same else in_channels != self.channels
         return Shortcut(
             name=f"{self._prefix}_shortcut",
             in_channels=in_channels,
             filters=self.channels,
             strides=strides,
-            project=False if same else in_channels != self.channels,
+            project=project,
             size=size,
         )
 

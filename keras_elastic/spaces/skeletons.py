@@ -20,7 +20,7 @@ def skeletons(space: SearchSpace) -> Iterator[Architecture]:
     the last none, third, two thirds or all have the largest.
 
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.3.
+    - BigNAS (Yu et al., ECCV 2020), section 3.2.
 
     Args:
         space: `SearchSpace`.

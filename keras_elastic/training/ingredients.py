@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 
 from keras_elastic.spaces import skeletons
 from keras_elastic.training.objectives import DIVERGENCES
@@ -16,7 +17,15 @@ from keras_elastic.training.settings import DECAYED
 
 # Fields of a recipe that name one of several things.
 NAMES = {
-    "sampler": ("sandwich", "mutual", "best_up", "worst_up", "random"),
+    "sampler": (
+        "sandwich",
+        "mutual",
+        "mutual_all",
+        "best_up",
+        "worst_up",
+        "random",
+        "fair",
+    ),
     "objective": tuple(OBJECTIVES),
     "divergence": tuple(DIVERGENCES),
     "optimizer": ("rmsprop", "sgd"),
@@ -63,10 +72,12 @@ def make_sampler(recipe, archs=None):
         "space": space,
         "archs": _drawn_from(recipe, space, archs),
     }
-    if recipe.sampler == "random":
-        return RandomSubnets(**common)
+    if recipe.sampler in ("random", "fair"):
+        return RandomSubnets(fair=recipe.sampler == "fair", **common)
     # Who is taught by the largest is neither it nor, once more, the smallest.
     common["apart"] = recipe.objective == "ensemble_bootstrapping"
+    # The smallest learns from those before it.
+    common["smallest_last"] = recipe.objective == "prioritized_distillation"
     if recipe.sampler in ("best_up", "worst_up"):
         return AttentiveSandwich(
             num_candidates=recipe.num_candidates,
@@ -74,7 +85,8 @@ def make_sampler(recipe, archs=None):
             **common,
         )
     return Sandwich(
-        mutual=recipe.sampler == "mutual",
+        mutual=recipe.sampler in ("mutual", "mutual_all"),
+        largest_too=recipe.sampler == "mutual_all",
         same_resolution=recipe.same_resolution,
         **common,
     )
@@ -113,6 +125,7 @@ def make_objective(recipe, teacher):
         teacher=teacher,
         teacher_weight=recipe.teacher_weight,
         temperature=recipe.temperature,
+        label_weight=recipe.label_weight,
     )
 
 
@@ -120,7 +133,7 @@ def make_optimizer(recipe, steps_per_epoch):
     """Returns the optimizer of a recipe.
 
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.2: RMSProp. Once-for-All,
+    - BigNAS (Yu et al., ECCV 2020), section 4.2: RMSProp. Once-for-All,
       US-Net, MutualNet and AttentiveNAS: SGD with Nesterov momentum.
     """
     schedule = _make_schedule(recipe, steps_per_epoch)
@@ -131,9 +144,36 @@ def make_optimizer(recipe, steps_per_epoch):
         return keras.optimizers.SGD(
             schedule, momentum=0.9, nesterov=True, **average
         )
-    return keras.optimizers.RMSprop(
-        schedule, rho=0.9, momentum=0.9, epsilon=1e-3, **average
-    )
+    settings = {"rho": 0.9, "momentum": 0.9, "epsilon": 1e-3, **average}
+    if not recipe.initial_accumulator:
+        return keras.optimizers.RMSprop(schedule, **settings)
+    return _RMSpropFrom(recipe.initial_accumulator, schedule, **settings)
+
+
+class _RMSpropFrom(keras.optimizers.RMSprop):
+    """RMSProp whose mean squares of gradients begin at a number.
+
+    TensorFlow's, which BigNAS was trained with, begins at 1. From Keras's 0
+    the first step is 1 / sqrt(1 - rho) times the learning rate whatever the
+    gradient: here some 20 times as large.
+
+    Args:
+        initial_accumulator: Float.
+        *arguments: Those of `keras.optimizers.RMSprop`.
+        **settings: As `arguments`.
+    """
+
+    def __init__(self, initial_accumulator, *arguments, **settings):
+        super().__init__(*arguments, **settings)
+        self._initial_accumulator = initial_accumulator
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        for mean_square in self._velocities:
+            begin = np.full(mean_square.shape, self._initial_accumulator)
+            mean_square.assign(begin.astype("float32"))
 
 
 def _make_schedule(recipe, steps_per_epoch):

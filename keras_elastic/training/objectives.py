@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_elastic import checks
@@ -37,6 +38,9 @@ class Supervised:
         teacher: Function from images, pixels in 0..255, to logits, or `None`.
             See `teachers`.
         teacher_weight: Float. Weight of the teacher's loss beside the labels'.
+        label_weight: Float. Weight of the labels' loss. With 0 a teacher is
+            all there is to learn from: BigNAS (Yu et al., ECCV 2020), Table
+            3, "scratch + distill (A)".
         temperature: Float. What all that teaches, and who learns from it, is
             divided by before the softmax. The loss is multiplied by its
             square, so that the gradients stay as large (Hinton et al., 2015).
@@ -44,14 +48,15 @@ class Supervised:
             temperature of 4 costs the slimmest subnet 10 points.
 
     Raises:
-        ValueError: The divergence is unknown, the weight negative, or the
-            temperature not positive.
+        ValueError: The divergence is unknown, a weight negative, the
+            temperature not positive, or there is nothing to learn from.
     """
 
     divergence: Any = "kl"
     teacher: Callable | None = None
     teacher_weight: float = 1.0
     temperature: float = 1.0
+    label_weight: float = 1.0
 
     # Whether the weights' moving average takes part.
     needs_average = False
@@ -61,7 +66,13 @@ class Supervised:
             self,
             teacher_weight=checks.NON_NEGATIVE,
             temperature=checks.RATE,
+            label_weight=checks.NON_NEGATIVE,
         )
+        if not self.label_weight and self.teacher is None:
+            raise ValueError(
+                "`label_weight` must be positive without a teacher. Received: "
+                "label_weight=0, which leaves nothing to learn. Pass a teacher."
+            )
         if callable(self.divergence):
             return
         known = isinstance(self.divergence, str)
@@ -75,10 +86,10 @@ class Supervised:
 
     def chance(self, classes):
         """Loss of a first subnet that guesses."""
-        if self.teacher is None:
-            return math.log(classes)
-        taught = self.teacher_weight * self.temperature**2
-        return math.log(classes) * (1 + taught)
+        taught = 0.0
+        if self.teacher is not None:
+            taught = self.teacher_weight * self.temperature**2
+        return math.log(classes) * (self.label_weight + taught)
 
     def begin(self, images, targets, archs, average):
         """Prepares what the subnets of a step learn from.
@@ -116,6 +127,8 @@ class Supervised:
 
     def _label_loss(self, lessons, logits):
         loss = soft_cross_entropy(lessons["targets"], logits)
+        if self.label_weight != 1:
+            loss = self.label_weight * loss
         if self.teacher is None:
             return loss
         taught = self._divergence(lessons["teacher"], logits)
@@ -148,6 +161,7 @@ class InPlaceDistillation(Supervised):
         teacher: As `Supervised`.
         teacher_weight: As `Supervised`.
         temperature: As `Supervised`. Of the others from the first, too.
+        label_weight: As `Supervised`, of the first.
     """
 
     def begin(self, images, targets, archs, average):
@@ -166,6 +180,47 @@ class InPlaceDistillation(Supervised):
             ops.equal(index, 0), ops.stop_gradient(logits), lessons["first"]
         )
         return {**lessons, "first": first}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PrioritizedDistillation(InPlaceDistillation):
+    """Students learn from whichever subnet before them does best.
+
+    The first subnet learns from the labels. Every other learns each image from
+    that one of the subnets before it in the step whose loss on the image's
+    label is the least: the largest where nothing is better. A small student
+    thus has teachers nearer to its own size. Needs the smallest to come last:
+    `Sandwich(smallest_last=True)`.
+
+    Reference:
+    - Cream of the Crop: Distilling Prioritized Paths for One-Shot Neural
+      Architecture Search (Peng et al., NeurIPS 2020), section 3.2. There a
+      board of paths outlives the step, and a network learns which path suits
+      which student; here the board is the step, and the labels decide.
+
+    Args:
+        divergence: As `Supervised`.
+        teacher: As `Supervised`. Teaches the first.
+        teacher_weight: As `Supervised`.
+        temperature: As `Supervised`.
+        label_weight: As `Supervised`, of the first.
+    """
+
+    def begin(self, images, targets, archs, average):
+        lessons = super().begin(images, targets, archs, average)
+        # Of whoever comes first anything is better than that.
+        worst = ops.full_like(targets[:, 0], np.finfo("float32").max)
+        return {**lessons, "least": worst}
+
+    def learn(self, lessons, index, logits):
+        logits = ops.stop_gradient(logits)
+        loss = soft_cross_entropy(lessons["targets"], logits)
+        better = ops.less(loss, lessons["least"])
+        return {
+            **lessons,
+            "first": ops.where(better[:, None], logits, lessons["first"]),
+            "least": ops.where(better, loss, lessons["least"]),
+        }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -191,6 +246,7 @@ class EnsembleBootstrapping(Supervised):
         teacher_weight: As `Supervised`.
         temperature: As `Supervised`. The ensemble is the mean of softened
             probabilities.
+        label_weight: As `Supervised`, of the first.
     """
 
     ensemble: bool = True
@@ -232,5 +288,6 @@ class EnsembleBootstrapping(Supervised):
 OBJECTIVES = {
     "in_place_distillation": InPlaceDistillation,
     "supervised": Supervised,
+    "prioritized_distillation": PrioritizedDistillation,
     "ensemble_bootstrapping": EnsembleBootstrapping,
 }

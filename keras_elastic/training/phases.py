@@ -10,6 +10,7 @@ from keras_elastic.models.supernet import Supernet
 from keras_elastic.training.ingredients import trained_space
 from keras_elastic.training.task import SubnetTask
 from keras_elastic.training.task import check_compilable
+from keras_elastic.training.task import path_rates
 from keras_elastic.training.teachers import SubnetTeacher
 from keras_elastic.training.teachers import check_classes
 
@@ -124,10 +125,14 @@ class PhaseTrainer:
             print(f"Phase {phase.name!r}")
 
         def make_task():
+            supernet = self._make_supernet(phase, before, weights)
             return SubnetTask(
-                self._make_supernet(phase, before, weights),
+                supernet,
                 sampler or phase.make_sampler(self._archs.get(phase.front)),
                 phase.make_objective(self._teacher_of(phase)),
+                paths=path_rates(
+                    supernet, phase.drop_path, phase.drop_path_stages
+                ),
             )
 
         return self.run.train(name, phase, make_task)

@@ -31,8 +31,10 @@ class Recipe(TrainingRecipe):
         upscale: Boolean. Whether subnets may have a higher resolution than
             the patch, which is then enlarged.
         sampler: String. `"sandwich"`; `"mutual"`, where the smallest draws
-            its resolution too; `"best_up"` or `"worst_up"` of some candidates;
-            `"random"` subnets only.
+            its resolution too, and `"mutual_all"`, where the largest does as
+            well; `"best_up"` or `"worst_up"` of some candidates; `"random"`
+            subnets only, with one a step single paths; `"fair"`, random ones
+            that share out the choices of each gene.
         num_random: Integer. Random subnets of a step.
         num_candidates: Integer. Of those that are chosen among, for each.
         training_resolutions: Tuple of the resolutions to train at, or `None`
@@ -45,11 +47,19 @@ class Recipe(TrainingRecipe):
             `"skeletons"` for the coarse grid that BigNAS selects in first, or
             a front: a `front.csv`, a run or a zoo entry. `None` for the whole
             space. For a last phase, which trains what will be selected.
-        objective: String. `"in_place_distillation"`, `"supervised"` or
-            `"ensemble_bootstrapping"`.
+        objective: String. `"in_place_distillation"`, `"supervised"`,
+            `"prioritized_distillation"`, where students learn from the best
+            of those before them, or `"ensemble_bootstrapping"`.
         teacher_weight: Float. Weight of the teacher beside the labels.
+        label_weight: Float. Weight of the labels; 0 with a teacher for its
+            soft labels alone.
         temperature: Float. Of the distillation, from the teacher and in
             place: above 1 it softens what is learned.
+        drop_path: Float. How often an image does without what the last
+            residual block of the first subnet adds; blocks before it drop
+            less, linearly. 0 for never.
+        drop_path_stages: Integer. Drops paths in so many of the last stages,
+            or `None` in all.
         initial: String. The weights to begin with: a `.keras` file, a preset,
             a run or a zoo entry; `"imagenet:NAME"`, as
             `"imagenet:efficientnet_lite0"`; `"keras.applications:NAME"`, with
@@ -67,6 +77,8 @@ class Recipe(TrainingRecipe):
         mutants: Integer. Candidates of the fine search for each budget.
         band: Float. Part of a budget that a candidate of the coarse search may
             leave unspent, or `None` for all of it.
+        table_levels: Integer. Levels of width in a query table, evenly apart,
+            which is how a mutual recipe selects, or `None` for every width.
         selection_images: Integer. Held-out images to select with, or `None`
             for all.
 
@@ -85,6 +97,10 @@ class Recipe(TrainingRecipe):
         "num_random": (0, math.inf),
         "num_candidates": (1, math.inf),
         "teacher_weight": (0, math.inf),
+        "label_weight": (0, math.inf),
+        "drop_path": (0, 0.99),
+        "drop_path_stages": (1, math.inf),
+        "table_levels": (1, math.inf),
         "mutants": (0, math.inf),
         "band": (0, 1),
         "selection_images": (1, math.inf),
@@ -94,6 +110,7 @@ class Recipe(TrainingRecipe):
         "budgets",
         "mutants",
         "band",
+        "table_levels",
         "selection_images",
     )
 
@@ -110,13 +127,17 @@ class Recipe(TrainingRecipe):
     drawn_from: str | None = None
     objective: str = "in_place_distillation"
     teacher_weight: float = 1.0
+    label_weight: float = 1.0
     temperature: float = 1.0
+    drop_path: float = 0.0
+    drop_path_stages: int | None = None
     initial: str | None = None
     trained: str = "all"
     phases: tuple[dict[str, Any], ...] = ()
     sort_channels: bool = False
     mutants: int = 32
     band: float | None = None
+    table_levels: int | None = None
     selection_images: int | None = None
 
     def __post_init__(self) -> None:
@@ -189,7 +210,9 @@ class Recipe(TrainingRecipe):
                 phase.make_sampler()
             optimizer = phase.make_optimizer(steps_per_epoch=1)
             StepSettings(**phase.step_settings())
-            check_average(phase.make_objective(), optimizer)
+            # What a teacher would say is not asked here.
+            teacher = None if phase.teacher is None else len
+            check_average(phase.make_objective(teacher), optimizer)
 
     def smoke_changes(self) -> dict[str, Any]:
         """As `TrainingRecipe.smoke_changes`, with few candidates."""

@@ -13,6 +13,7 @@ from keras_elastic import checks
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import costs
+from keras_elastic.spaces.genes import GeneTable
 
 # Random architectures among which those near a target are looked for.
 _POOL = 512
@@ -20,10 +21,16 @@ _POOL = 512
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RandomSubnets:
-    """Random architectures only: Once-for-All's phases.
+    """Random architectures only: Once-for-All's phases, single paths.
 
-    Reference:
+    References:
     - Once-for-All (Cai et al., ICLR 2020), section 3.3: up to four a step.
+    - Single Path One-Shot Neural Architecture Search with Uniform Sampling
+      (Guo et al., ECCV 2020), section 3.2: one a step, each of its genes drawn
+      uniformly, and trained on the labels alone (`Supervised`).
+    - FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural
+      Architecture Search (Chu et al., ICCV 2021), section 3.2, strict
+      fairness.
 
     Args:
         num_random: Integer. Subnets of a step. Defaults to 1.
@@ -32,19 +39,33 @@ class RandomSubnets:
         archs: Tuple of `Architecture` of the space to draw from, or `None`
             for the whole space: a last phase may train those that will be
             selected among.
+        fair: Boolean. Whether the subnets of a step share out the choices of
+            each gene: each choice is trained as often as every other, which
+            is strict where `num_random` is a multiple of their number, and
+            else as near as can be. `num_random` must be as many as the gene
+            with the most choices has. FairNAS's genes have equally many.
 
     Raises:
-        ValueError: `num_random` is not a positive integer, or `archs` is
-            empty.
+        ValueError: `num_random` is not a positive integer, or too small with
+            `fair`; `archs` is empty, or given with `fair`.
     """
 
     num_random: int = 1
     space: SearchSpace | None = None
     archs: tuple[Architecture, ...] | None = None
+    fair: bool = False
 
     def __post_init__(self):
         checks.fields(self, num_random=checks.POSITIVE_INTEGER)
         _check_archs(self.archs)
+        if self.fair and self.archs is not None:
+            raise ValueError(
+                "`archs` must be None with `fair`, which shares out the "
+                f"choices of a space. Received: {len(self.archs)} "
+                "architectures. Leave one out."
+            )
+        if self.fair and self.space is not None:
+            _check_turns(self.space, self.num_random)
 
     def draw(self, supernet, seed, step, losses=None):
         """Draws the architectures of a step.
@@ -61,6 +82,8 @@ class RandomSubnets:
         """
         rng = np.random.default_rng((seed, step))
         space = self.space or supernet.space
+        if self.fair:
+            return _share_out(rng, space, self.num_random)
         return _sample(rng, space, self.archs, self.num_random)
 
     def names(self):
@@ -91,14 +114,18 @@ class Sandwich:
             too, have one resolution, which is drawn anew each step. So the
             largest learns every resolution, and teaches each at its own
             (Once-for-All draws its resolutions so).
+        largest_too: Boolean. Whether with `mutual` the largest draws its
+            resolution, too. MutualNet tried it, and found it worse.
+        smallest_last: Boolean. Whether the smallest comes after the random
+            subnets, which can teach it then; see `PrioritizedDistillation`.
         apart: Boolean. Whether no random subnet is as large as the largest or
             as small as the smallest, at any resolution: DS-Net draws random
             ones among the others, and its largest teaches only.
 
     Raises:
         ValueError: `num_random` is negative, `archs` is empty, both `mutual`
-            and `same_resolution` are set, or there is nothing to draw with
-            `apart`.
+            and `same_resolution` are set, `largest_too` without `mutual`, or
+            there is nothing to draw with `apart`.
     """
 
     num_random: int = 2
@@ -107,6 +134,8 @@ class Sandwich:
     mutual: bool = False
     same_resolution: bool = False
     apart: bool = False
+    largest_too: bool = False
+    smallest_last: bool = False
 
     def __post_init__(self):
         checks.fields(self, num_random=checks.COUNT)
@@ -118,6 +147,11 @@ class Sandwich:
                 "`same_resolution` must be False with `mutual`, whose subnets "
                 "draw a resolution each. Received: both. Leave one out."
             )
+        if self.largest_too and not self.mutual:
+            raise ValueError(
+                "`largest_too` must be False without `mutual`. Received: "
+                "largest_too=True. Pass `mutual=True`, too."
+            )
 
     def draw(self, supernet, seed, step, losses=None):
         """As `RandomSubnets.draw`: the largest and the smallest come first."""
@@ -127,7 +161,11 @@ class Sandwich:
         largest, smallest = map(space.encode, (space.largest, space.smallest))
         if self.mutual:
             smallest[0] = rng.choice(space.resolution)
+        if self.largest_too:
+            largest[0] = rng.choice(space.resolution)
         archs = np.stack([largest, smallest, *chosen])
+        if self.smallest_last:
+            archs = np.concatenate([archs[:1], archs[2:], archs[1:2]])
         if self.same_resolution:
             archs[:, 0] = rng.choice(space.resolution)
         return archs
@@ -142,7 +180,10 @@ class Sandwich:
 
     def names(self):
         """Returns the name of each subnet of a step, for the logs."""
-        return ("largest", "smallest", *_random_names(self.num_random))
+        others = _random_names(self.num_random)
+        if self.smallest_last:
+            return ("largest", *others, "smallest")
+        return ("largest", "smallest", *others)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,6 +207,7 @@ class AttentiveSandwich(Sandwich):
         archs: As `Sandwich`.
         mutual: As `Sandwich`.
         apart: As `Sandwich`.
+        smallest_last: As `Sandwich`.
         num_candidates: Integer. Architectures to choose one of. Defaults to 3.
         prefer: `"best"` or `"worst"`.
     """
@@ -214,22 +256,37 @@ class AttentiveSandwich(Sandwich):
 class Single:
     """One architecture in every step: ordinary training of that network.
 
+    Or of it and its students: with `InPlaceDistillation` a pair learns as the
+    largest and one other subnet of a sandwich do.
+
+    Reference:
+    - BigNAS (Yu et al., ECCV 2020), Table 3, "scratch + distill (B)": a child
+      beside its teacher, both from scratch.
+
     Args:
         arch: `Architecture`.
+        students: Tuple of `Architecture` that are trained beside it.
+
+    Raises:
+        ValueError: One of them is no `Architecture`; when drawn, it is not in
+            the space.
     """
 
     arch: Architecture
+    students: tuple[Architecture, ...] = ()
 
     def __post_init__(self):
         checks.fields(self)
 
     def draw(self, supernet, seed, step, losses=None):
-        """Returns the architecture as an int32 array of shape (1, genes)."""
-        return supernet.space.encode(self.arch)[None]
+        """Returns the architectures as an int32 array, (subnets, genes)."""
+        archs = (self.arch, *self.students)
+        return np.stack([supernet.space.encode(arch) for arch in archs])
 
     def names(self):
-        """Returns the name of the only subnet."""
-        return ("subnet",)
+        """Returns the name of each subnet of a step, for the logs."""
+        count = len(self.students)
+        return ("subnet", *(f"student_{n + 1}" for n in range(count)))
 
 
 def _sample(rng, space, archs, count):
@@ -237,6 +294,31 @@ def _sample(rng, space, archs, count):
     if archs is None:
         return space.sample_encoded(rng, count)
     return _encode(space, archs)[rng.integers(len(archs), size=count)]
+
+
+def _share_out(rng, space, count):
+    """Architectures whose genes have their choices equally often."""
+    _check_turns(space, count)
+    columns = []
+    for _, choices in space.genes:
+        turns = [
+            rng.permutation(choices) for _ in range(-(-count // len(choices)))
+        ]
+        # All whole turns, and a part of the last; then in any order.
+        columns.append(rng.permutation(np.concatenate(turns)[:count]))
+    encoded = np.stack(columns, axis=1).astype("int32")
+    return GeneTable(space).canonical(encoded)
+
+
+def _check_turns(space, count):
+    """Raises a `ValueError` if not each choice gets its turn in a step."""
+    most = max(len(choices) for _, choices in space.genes)
+    if count < most:
+        raise ValueError(
+            f"`num_random` must be {most} at least with `fair`, the most "
+            f"choices that a gene of the space '{space.name}' has. Received: "
+            f"num_random={count}."
+        )
 
 
 def _sample_others(rng, space, archs, count):

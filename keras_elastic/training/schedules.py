@@ -16,7 +16,7 @@ class ExponentialWithConstantEnding(
     reached after 98.35 decays.
 
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.2, "Exponentially decaying with
+    - BigNAS (Yu et al., ECCV 2020), section 3.1, "Exponentially decaying with
       constant ending": small subnets learn on while the largest has converged.
 
     Args:

@@ -132,8 +132,8 @@ class Task:
 class SubnetTask(Task):
     """Trains the subnets of a supernet that a sampler draws for each step.
 
-    A pass is a subnet. Only the first has dropout. The attention that a gate
-    of DS-Net will replace has no weight decay.
+    A pass is a subnet. Only the first has dropout and drops paths. The
+    attention that a gate of DS-Net will replace has no weight decay.
 
     Reference:
     - BigNAS (Yu et al., ECCV 2020), section 3: sandwich rule, regularizing
@@ -146,12 +146,16 @@ class SubnetTask(Task):
         sampler: See `samplers`.
         objective: What the subnets learn from; see `objectives`.
         statistics: Fixed statistics of the normalizations, or `None`.
+        paths: Dictionary from the names of residual blocks to how often an
+            image does without what they add; see `path_rates`.
 
     Raises:
         ValueError: The objective's teacher knows other classes.
     """
 
-    def __init__(self, supernet, sampler, objective, statistics=None):
+    def __init__(
+        self, supernet, sampler, objective, statistics=None, paths=None
+    ):
         teachers.check_classes(objective.teacher, supernet.classes)
         self.model = supernet
         self.sampler = sampler
@@ -159,7 +163,8 @@ class SubnetTask(Task):
         self.statistics = statistics
         self.classes = supernet.classes
         self.variables = supernet.trainable_variables
-        self.dropouts = supernet.dropouts
+        masked_paths = {n: (rate, 1) for n, rate in (paths or {}).items()}
+        self.dropouts = {**supernet.dropouts, **masked_paths}
         self.cases = supernet.space.resolution
         gates = getattr(supernet.family, "gates", ())
         self.spared = tuple(gate.operation for gate in gates)
@@ -234,6 +239,39 @@ class SubnetTask(Task):
             for metric, values in logs.items():
                 named[f"{name}_{metric}"] = float(values[place])
         return named
+
+
+def path_rates(supernet, rate, stages=None):
+    """Rates of drop path, by the names of residual blocks.
+
+    They grow linearly from the first block on, to `rate` in the last.
+
+    References:
+    - Deep Networks with Stochastic Depth (Huang et al., ECCV 2016), section 3:
+      linear decay.
+    - The release of AttentiveNAS: 0.2, in the last two stages, of the largest
+      subnet alone.
+
+    Args:
+        supernet: `Supernet`.
+        rate: Float. 0 for none.
+        stages: Integer. Drops in so many of the last stages, `None` in all.
+
+    Returns:
+        Dictionary of floats.
+    """
+    if not rate:
+        return {}
+    plan = supernet.family.plan(supernet.space.largest, supernet.classes)
+    names = [block.name for block in plan.blocks if block.shortcut is not None]
+    rates = {n: rate * (i + 1) / len(names) for i, n in enumerate(names)}
+    in_order = dict.fromkeys(map(_stage_of, names))
+    kept = [*in_order][-stages if stages else 0 :]
+    return {n: value for n, value in rates.items() if _stage_of(n) in kept}
+
+
+def _stage_of(block):
+    return block.rpartition("_")[0]
 
 
 def check_average(objective, optimizer):

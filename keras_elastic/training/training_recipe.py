@@ -38,6 +38,8 @@ class TrainingRecipe:
             largest subnet that an earlier phase has trained, or `None`.
         optimizer: String. `"rmsprop"` (decay and momentum 0.9) or `"sgd"`
             (Nesterov momentum 0.9).
+        initial_accumulator: Float. What RMSProp's mean squares of gradients
+            begin at: 0 as in Keras, 1 as in TensorFlow's of BigNAS.
         schedule: String. `"exponential"` with a constant ending, `"cosine"`
             or `"linear"` to zero.
         decay_epochs: Float. Epochs between two decays of "exponential".
@@ -56,6 +58,10 @@ class TrainingRecipe:
         dtype: String. `"float32"`, or `"mixed_bfloat16"` to compute in
             bfloat16.
         calibration_images: Integer. Training images for the statistics.
+        evaluation_crop: Float. Side of the central square that statistics,
+            scores and reports are measured on, as a part of the shorter side
+            of an image, and that exports cut out: 0.875 is usual for
+            ImageNet. `None` for all of it.
         seed: Integer.
 
     Raises:
@@ -74,6 +80,7 @@ class TrainingRecipe:
         "decay_epochs",
         "accumulation_steps",
         "calibration_images",
+        "evaluation_crop",
     )
 
     # Those that name one of several things.
@@ -85,17 +92,22 @@ class TrainingRecipe:
         "mixup": (0, math.inf),
         "decay_rate": (0, 1),
         "ending": (0, 1),
+        "initial_accumulator": (0, math.inf),
         "warmup_epochs": (0, math.inf),
         "weight_decay": (0, math.inf),
         "clip_norm": (0, math.inf),
         "clip_value": (0, math.inf),
         "ema_momentum": (0, 1),
         "label_smoothing": (0, 1),
+        "evaluation_crop": (0, 1),
         "seed": (0, math.inf),
     }
 
     # Fields that the training does not depend on.
-    selecting: ClassVar[tuple[str, ...]] = ("calibration_images",)
+    selecting: ClassVar[tuple[str, ...]] = (
+        "calibration_images",
+        "evaluation_crop",
+    )
 
     name: str
     dataset: str
@@ -110,6 +122,7 @@ class TrainingRecipe:
     divergence: str = "kl"
     teacher: str | None = None
     optimizer: str = "rmsprop"
+    initial_accumulator: float = 0.0
     schedule: str = "exponential"
     decay_epochs: float = 2.4
     decay_rate: float = 0.97
@@ -124,6 +137,7 @@ class TrainingRecipe:
     accumulation_steps: int = 1
     dtype: str = "float32"
     calibration_images: int = 2000
+    evaluation_crop: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -134,7 +148,8 @@ class TrainingRecipe:
         self._check_names()
 
     def _check_numbers(self) -> None:
-        wrong = [f for f in self.positive if not getattr(self, f) > 0]
+        values = {f: getattr(self, f) for f in self.positive}
+        wrong = [f for f, v in values.items() if v is not None and not v > 0]
         if wrong:
             raise ValueError(
                 f"The recipe '{self.name}' needs positive {wrong}. "

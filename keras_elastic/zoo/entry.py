@@ -12,6 +12,7 @@ An entry without weights has `model.json` only. Entries of other kinds are
 read by the classes that `registration.ENTRIES` names.
 """
 
+import dataclasses
 import functools
 import pathlib
 import zipfile
@@ -86,6 +87,29 @@ class Entry(EntryFolder):
         # Each takes two bytes at least.
         self._check_params(counted.params, path.stat().st_size // 2)
         return path
+
+    @checks.arguments(resolutions=checks.each(checks.POSITIVE_INTEGER))
+    def with_resolutions(self, resolutions) -> "Entry":
+        """Returns the entry with more resolutions to choose from.
+
+        The weights are those of every resolution, and statistics are measured
+        at each.
+
+        Reference:
+        - BigNAS (Yu et al., ECCV 2020), section 3.2: 208, 240, 256, 272, 304
+          and 336 pixels, which were not trained, are searched too.
+
+        Args:
+            resolutions: Sequence of integers, in pixels.
+        """
+        entry = type(self)(self.folder)
+        family = self.family
+        both = sorted({*family.space.resolution, *resolutions})
+        # In place of the property that would read the family.
+        vars(entry)["family"] = dataclasses.replace(
+            family, resolution=tuple(both)
+        )
+        return entry
 
     @functools.cached_property
     def front(self) -> Front:

@@ -2,16 +2,20 @@
 
 import numpy as np
 from keras import ops
+from scipy.stats import kendalltau
 
 from keras_elastic import data
 from keras_elastic import files
 from keras_elastic.models import Supernet
 from keras_elastic.models import build_child
+from keras_elastic.models.preparation import Preparation
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
 from keras_elastic.selection import Scorer
+from keras_elastic.selection.front import write_rows
 from keras_elastic.selection.latency.runtimes import get_runtime
 from keras_elastic.selection.score_cache import OtherScores
+from keras_elastic.selection.searches.query_table import configurations
 from keras_elastic.spaces import costs
 from keras_elastic.training.validation import SubnetValidation
 from keras_elastic.training.validation import watched
@@ -149,12 +153,74 @@ def time_front(front, family, classes, runs=50) -> Front:
     return front.with_latency(timing.median_ms for timing in timings)
 
 
+def preparation(recipe, family=None) -> Preparation:
+    """Returns what becomes of an image where a recipe's networks are used.
+
+    The same that becomes of those that statistics and scores are measured on.
+
+    Args:
+        recipe: `TrainingRecipe`.
+        family: The family of a supernet, which says how patches are resized.
+    """
+    method = getattr(family, "resize", "bicubic")
+    return Preparation(recipe.evaluation_crop, recipe.patch_size, method)
+
+
 def _batches(split, recipe, count=None):
     return data.evaluation_batches(
         split,
         batch_size=_BATCH,
         patch_size=recipe.patch_size,
         count=count,
+        crop=recipe.evaluation_crop,
+    )
+
+
+def write_query_table(path, scorer, levels=None) -> None:
+    """Writes all rows of a query table, also those that others beat.
+
+    Args:
+        path: Path of the .csv file, with the columns of a front.
+        scorer: `Scorer`, which scores what it has not.
+        levels: Integer. As `configurations`.
+    """
+    archs = configurations(scorer.supernet.space, levels)
+    for arch in archs:
+        scorer(arch)
+    rows = [row for row in scored_rows(scorer) if row.arch in archs]
+    write_rows(path, sorted(rows, key=lambda row: row.flops))
+
+
+def kendall_tau(first, second) -> float | None:
+    """How alike two sequences of accuracies rank: from -1 to 1.
+
+    `None` where one of them ranks nothing: fewer than two are different.
+    """
+    if min(len({*first}), len({*second})) < 2:
+        return None
+    return float(kendalltau(first, second).statistic)
+
+
+def describe_ranking(front) -> str:
+    """Says how well the supernet ranks what it was selected by.
+
+    Kendall's tau between the accuracies on held-out images, by which
+    architectures are ranked, and those on the test split: 1 for the same
+    order. Of the front alone, whose architectures are near to one another in
+    accuracy. How a supernet ranks networks that are trained alone is measured
+    by `benchmarks/twins.py`.
+
+    Args:
+        front: `Front` with test accuracies.
+    """
+    held_out = [row.held_out_top1 for row in front.rows]
+    test = [row.test_top1 for row in front.rows]
+    tau = kendall_tau(held_out, test)
+    if tau is None:
+        return "The front has too few architectures for a Kendall's tau."
+    return (
+        f"Kendall's tau of the front's ranking, held out against test: "
+        f"{tau:.2f} ({len(test)} architectures)."
     )
 
 

@@ -8,6 +8,7 @@ from keras_elastic import files
 from keras_elastic import registration
 from keras_elastic import scratch
 from keras_elastic import untrusted
+from keras_elastic.models.preparation import Preparation
 
 MODEL = "model.json"
 FRONT = "front.csv"
@@ -23,6 +24,17 @@ PREPROCESSING = {
     "crop": "largest central square",
     "resize": "bicubic, antialiased",
 }
+
+
+def describe_preparation(preparation) -> dict:
+    """Returns what `preprocessing` says, in words and in numbers."""
+    described = {**PREPROCESSING, **preparation.to_dict()}
+    fraction, patch = preparation.crop_fraction, preparation.patch_size
+    if fraction is not None:
+        described["crop"] = f"central square, {fraction:.4g} of the least side"
+    if patch is not None:
+        described["resize"] += f", to {patch} pixels"
+    return described
 
 
 class EntryFolder:
@@ -96,6 +108,11 @@ class EntryFolder:
     def preprocessing(self) -> dict:
         """What becomes of an image before a network takes it."""
         return self._model["preprocessing"]
+
+    @property
+    def preparation(self) -> Preparation:
+        """The same, as exports and calibration follow it."""
+        return Preparation.from_dict(self.preprocessing)
 
     @property
     def is_trained(self) -> bool:
@@ -193,6 +210,7 @@ def _are_strings(values) -> bool:
 _KINDS = {
     "name": lambda model: isinstance(model["name"], str),
     "dataset": lambda model: isinstance(model["dataset"], str),
+    "preprocessing": lambda model: isinstance(model["preprocessing"], dict),
     "classes": lambda model: checks.is_integer(model["classes"]),
     "class_names": lambda model: (
         _are_strings(model["class_names"])

@@ -8,6 +8,7 @@ from keras_elastic import checks
 from keras_elastic.calibration import calibrate
 from keras_elastic.models import heads
 from keras_elastic.models.outputs import is_multi_label
+from keras_elastic.models.preparation import remember
 from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.spaces import costs
@@ -126,6 +127,7 @@ def load(
             )
         if classes is None:
             model.class_names = entry.class_names
+            remember(model, entry.preparation)
     if calibration_images is not None:
         calibrate(model, calibration_images)
     if not include_top:

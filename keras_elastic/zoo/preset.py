@@ -18,8 +18,10 @@ from keras_elastic import untrusted
 from keras_elastic.export import child_checks
 from keras_elastic.models import heads
 from keras_elastic.models import outputs
+from keras_elastic.models import preparation as preparations
 from keras_elastic.models.class_names import give_names
-from keras_elastic.zoo.folder import PREPROCESSING
+from keras_elastic.models.preparation import Preparation
+from keras_elastic.zoo.folder import describe_preparation
 from keras_elastic.zoo.places import PRESET
 from keras_elastic.zoo.places import is_name
 
@@ -110,14 +112,15 @@ def save_preset(
         # A copy, because the optimizer would be saved, too.
         uncompiled(model).save(whole / MODEL)
         (whole / LABELS).write_text("\n".join(names) + "\n", "utf-8")
-        about = _describe(model, card, resolution, names)
+        described = describe_preparation(preparations.find(model))
+        about = _describe(model, card, resolution, names, described)
         (whole / CARD).write_text(about, "utf-8")
         preset = {
             "format": FORMAT,
             "name": model.name,
             "class_names": list(names),
             "multi_label": multi_label,
-            "preprocessing": {**PREPROCESSING, "resolution": resolution},
+            "preprocessing": {**described, "resolution": resolution},
             # Not of the card, which is for its readers to change.
             "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},
         }
@@ -171,6 +174,9 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
         model = heads.with_new_classifier(model, classes)
         return heads.compile_classifier(model)
     model = give_names(model, tuple(preset["class_names"]))
+    # A model that is no child does not say so itself.
+    prepared = preset.get("preprocessing", {})
+    preparations.remember(model, Preparation.from_dict(prepared))
     return heads.compile_classifier(model, preset["multi_label"])
 
 
@@ -209,17 +215,17 @@ def uncompiled(model) -> keras.Model:
     return copy
 
 
-def _describe(model, card, resolution, names):
+def _describe(model, card, resolution, names, prepared):
     shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
     return _CARD.format(
         name=model.name,
         card=card.strip() or "Nothing was said of this network yet.",
-        channels=PREPROCESSING["channels"],
-        low=PREPROCESSING["values"][0],
-        high=PREPROCESSING["values"][1],
+        channels=prepared["channels"],
+        low=prepared["values"][0],
+        high=prepared["values"][1],
         size=resolution,
-        crop=PREPROCESSING["crop"],
-        resize=PREPROCESSING["resize"],
+        crop=prepared["crop"],
+        resize=prepared["resize"],
         classes=f"{len(names)}: {shown}",
         params=model.count_params(),
         keras=keras.__version__,

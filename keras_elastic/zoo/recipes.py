@@ -8,6 +8,8 @@ from keras_elastic import files
 from keras_elastic.models.converting.named import find_family
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
+from keras_elastic.selection import QueryTableSearch
+from keras_elastic.selection.searches.candidates import Search
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
 from keras_elastic.training.training_recipe import TrainingRecipe
@@ -99,8 +101,19 @@ def check_recipe(recipe, run) -> None:
     run.batches(recipe, epoch=0, start_batch=0)
 
 
-def make_search(recipe) -> CoarseToFineSearch:
-    """Returns how the children of a recipe are selected."""
+def is_mutual(recipe) -> bool:
+    """Whether a recipe trains widths at resolutions, for a query table."""
+    return recipe.sampler in ("mutual", "mutual_all")
+
+
+def make_search(recipe) -> Search:
+    """Returns how the children of a recipe are selected.
+
+    Those of a mutual recipe from the whole query table, as in MutualNet (Yang
+    et al., ECCV 2020), section 3.2 of the first version.
+    """
+    if is_mutual(recipe):
+        return QueryTableSearch(levels=recipe.table_levels, whole=True)
     return CoarseToFineSearch(
         mutants=recipe.mutants, seed=recipe.seed, band=recipe.band
     )

@@ -9,6 +9,7 @@ from keras_elastic import families
 from keras_elastic import files
 from keras_elastic import untrusted
 from keras_elastic.data import fingerprint
+from keras_elastic.models.preparation import Preparation
 from keras_elastic.training.training_recipe import recipe_from_json
 from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import half_weights
@@ -19,8 +20,8 @@ from keras_elastic.zoo.entry import Entry
 from keras_elastic.zoo.folder import FORMAT
 from keras_elastic.zoo.folder import FRONT
 from keras_elastic.zoo.folder import MODEL
-from keras_elastic.zoo.folder import PREPROCESSING
 from keras_elastic.zoo.folder import RECIPE
+from keras_elastic.zoo.folder import describe_preparation
 
 
 def remember_recipe(folder, recipe) -> None:
@@ -150,6 +151,7 @@ def write_entry(
             family=supernet.family,
             dataset=recipe.dataset,
             class_names=class_names,
+            preparation=evaluation.preparation(recipe, supernet.family),
             written=(WEIGHTS, FRONT, STATISTICS, RECIPE),
         )
     return Entry(folder)
@@ -167,7 +169,15 @@ def _check_finite(arrays):
 
 
 def write_model(
-    folder, *, name, dataset, class_names, family=None, written=(), **described
+    folder,
+    *,
+    name,
+    dataset,
+    class_names,
+    family=None,
+    preparation=None,
+    written=(),
+    **described,
 ) -> None:
     """Writes `model.json`, with the SHA-256 of the files that are there.
 
@@ -177,6 +187,7 @@ def write_model(
         dataset: String. Name of the data set.
         class_names: As `write_entry`.
         family: The family of a supernet. `None` for other kinds.
+        preparation: `Preparation` of images, or `None` for the usual one.
         written: Names of the files that make up the entry.
         **described: What else is to be said, such as `kind`.
     """
@@ -192,7 +203,7 @@ def write_model(
         "classes": len(names),
         "class_names": names,
         **({} if names == labels else {"labels": labels}),
-        "preprocessing": PREPROCESSING,
+        "preprocessing": describe_preparation(preparation or Preparation()),
         "files": {file: files.sha256(folder / file) for file in written},
     }
     with files.replacing(folder / MODEL, digest=True) as temporary:

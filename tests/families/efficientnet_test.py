@@ -13,6 +13,7 @@ from keras_elastic import families
 from keras_elastic.families.efficientnet import EfficientNet
 from keras_elastic.families.efficientnet import Stage
 from keras_elastic.models import build_child
+from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 from keras_elastic.spaces import plan as primitives
@@ -437,3 +438,146 @@ def test_efficientnet_b0_is_the_network_of_keras():
     np.testing.assert_allclose(
         ours(images, training=False), expected, atol=1e-4
     )
+
+
+# Layer by layer
+
+LAYERWISE = variant(name="layerwise", layerwise=True)
+
+
+def by_layers(arch, family=SMALL, layerwise=LAYERWISE):
+    """What an architecture of a space by stages is in one by layers."""
+    stages = [
+        n for n, s in enumerate(family.stages) for _ in range(max(s.depth))
+    ]
+    stem, *widths, head = arch.width
+    return layerwise.space.canonical(
+        Architecture(
+            arch.resolution,
+            (stem, *(widths[n] for n in stages), head),
+            arch.depth,
+            tuple(arch.kernel_size[n] for n in stages),
+            arch.expand_ratio,
+        )
+    )
+
+
+def test_the_layerwise_space_is_as_large_as_printed():
+    # BigNAS (Yu et al., ECCV 2020), Table 1: more than 10^12 architectures.
+    bignas, layerwise = map(families.get, ("bignas", "bignas_layerwise"))
+    assert bignas.space.size < 1e12 < layerwise.space.size
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        arch = bignas.space.sample(rng)
+        same = by_layers(arch, bignas, layerwise)
+        assert costs(layerwise.plan(same, 1000)) == costs(
+            bignas.plan(arch, 1000)
+        )
+
+
+def test_genes_of_left_out_blocks_mean_nothing():
+    space = LAYERWISE.space
+    arch = space.largest
+    shallow = dict(arch.to_dict(), depth=(1, 2))
+    shallow = space.canonical(Architecture(**shallow))
+    assert shallow.width == (24, 24, 16, 40, 40, 24, 128)
+    assert shallow.kernel_size == (3, 3, 5, 5, 3)
+    assert space.labels[1:3] == ("stage 1 block 1", "stage 1 block 2")
+
+
+def test_weights_by_stages_are_weights_by_layers():
+    stages = keras_elastic.Supernet(SMALL, 3)
+    contracts.randomize(stages)
+    layers = keras_elastic.Supernet(LAYERWISE, 3)
+    InitialWeights.of_supernet("stages", stages).give(layers)
+    images = contracts.random_images(2, 12)
+    rng = np.random.default_rng(1)
+    for arch in (SMALL.space.largest, SMALL.space.sample(rng)):
+        np.testing.assert_allclose(
+            layers(images, by_layers(arch)), stages(images, arch), atol=1e-5
+        )
+    # Blocks of a stage may differ, and the child is what the subnet is.
+    arch = LAYERWISE.space.sample(rng)
+    assert len(set(arch.width[3:6])) > 1
+    images = contracts.random_images(4, arch.resolution)
+    child = keras_elastic.calibrate(layers.child(arch), images)
+    statistics = keras_elastic.SubnetCalibrator(layers).measure(arch, images)
+    expected = layers(images, arch, statistics=statistics)
+    np.testing.assert_allclose(child(images), expected, atol=1e-4)
+
+
+# One rule for the shortcuts of first blocks
+
+
+def first_of(family, arch=None):
+    """The shortcut of the first block."""
+    return blocks_of(family, arch)["stage1_block1"].shortcut[0]
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_first_blocks_have_one_rule_or_two(always):
+    family = variant(always_project=always)
+    space, rng = family.space, np.random.default_rng(0)
+    archs = [space.smallest, space.largest]
+    archs += [space.sample(rng) for _ in range(20)]
+    projects = [first_of(family, arch).project for arch in archs]
+    # Where widths agree at both ends, half of the others differ.
+    assert projects[:2] == [always] * 2
+    assert set(projects[2:]) == ({True} if always else {False, True})
+    # Blocks within a stage have none, and neither has a stage without choice.
+    assert not blocks_of(family)["stage1_block2"].shortcut[0].project
+    fixed = variant(
+        always_project=always,
+        stem=(16,),
+        stages=(Stage((16,), (1,), expand_ratio=(1,)),),
+    )
+    assert not first_of(fixed).project
+
+
+def test_no_projection_is_trained_by_random_subnets_alone():
+    family = families.get("bignas_cifar10")
+    space = family.space
+
+    def projections(arch):
+        plan = family.plan(arch, 10)
+        return {
+            shortcut.name
+            for block in plan.blocks
+            for shortcut in block.shortcut or ()
+            if block.live and shortcut.project
+        }
+
+    rng = np.random.default_rng(0)
+    ends = projections(space.largest) & projections(space.smallest)
+    for _ in range(50):
+        assert projections(space.sample(rng)) <= ends
+
+
+def test_the_subnet_with_a_projection_is_the_child():
+    family = variant(always_project=True)
+    supernet = keras_elastic.Supernet(family, 3)
+    contracts.randomize(supernet)
+    arch = family.space.smallest
+    images = contracts.random_images(4, arch.resolution)
+    child = supernet.child(arch)
+    keras_elastic.calibrate(child, images)
+    statistics = keras_elastic.SubnetCalibrator(supernet).measure(arch, images)
+    expected = supernet(images, arch, statistics=statistics)
+    np.testing.assert_allclose(child(images), expected, atol=1e-4)
+    assert "stage1_block1_shortcut" in [layer.name for layer in child.layers]
+
+
+def test_a_family_says_how_images_are_resized():
+    family = families.get("mobilenet_v1", resize="bilinear")
+    plan = family.plan(family.space.smallest, 10)
+    assert plan.resize == "bilinear"
+    assert (
+        families.get("mobilenet_v1").plan(family.space.smallest, 10).resize
+        == "bicubic"
+    )
+    again = families.deserialize(
+        json.loads(json.dumps(families.serialize(family)))
+    )
+    assert again == family
+    with pytest.raises(ValueError, match="`resize` must be"):
+        families.get("mobilenet_v1", resize="nearest")

@@ -356,3 +356,17 @@ def test_a_layer_of_autoslim_is_named():
     message = "`width[13]` (stage 4 block 1 hidden) must be one of (24, 48"
     assert message in str(error.value)
     assert "is 250, between 240 and 264" in str(error.value)
+
+
+@pytest.mark.parametrize("zero_gamma", [True, False])
+def test_the_last_gamma_begins_where_the_recipe_says(zero_gamma):
+    family = families.get("mobilenet_v2", zero_gamma=zero_gamma)
+    plan = family.plan(family.space.largest, 10)
+    zeros = [
+        operation.zero_gamma
+        for block in plan.blocks
+        for operation in block.operations
+        if getattr(operation, "zero_gamma", None) is not None
+    ]
+    # Ten of the seventeen blocks are residual.
+    assert sum(zeros) == (10 if zero_gamma else 0)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_elastic import families
 from keras_elastic.layers import ElasticShortcut
+from keras_elastic.models import elastic_operations
 
 
 def choice(live, filters, project):
@@ -109,3 +111,23 @@ def test_sizes_must_be_positive_integers(name):
     sizes = {"filters": 3, "strides": 1, name: 0}
     with pytest.raises(ValueError, match=f"`{name}` must be a positive"):
         ElasticShortcut(**sizes)
+
+
+def test_projections_keep_the_variance_of_the_trunk():
+    # With zero gammas the trunk of a new supernet is its chain of shortcuts.
+    keras.utils.set_random_seed(0)
+    family = families.get("bignas")
+    plan = family.plan(family.space.largest, 10)
+    # As large as the last map is small, so that pooling averages little away.
+    rng = np.random.default_rng(0)
+    coarse = rng.normal(size=(8, 2, 2, plan.blocks[0].out_channels))
+    features = coarse.repeat(16, axis=1).repeat(16, axis=2).astype("float32")
+    variances = [features.var()]
+    for block in plan.blocks:
+        for operation in block.shortcut or ():
+            layer, channels = elastic_operations.make_layer(operation)
+            layer.build((None, None, None, channels))
+            features = elastic_operations.run(operation, layer, features)
+            variances.append(np.var(features))
+    assert len(variances) == 27
+    assert max(variances) < 2 * min(variances)

@@ -173,3 +173,17 @@ def test_an_outlined_function_is_one_node():
     calls = [o for o in graph.get_operations() if "PartitionedCall" in o.type]
     assert len(calls) == 1
     assert not [o for o in graph.get_operations() if o.type == "Exp"]
+
+
+@pytest.mark.parametrize("size,target", SIZES)
+def test_bilinear_resizing_aligns_corners(size, target):
+    images = contracts.random_images(2, size)
+    expected = tf.compat.v1.image.resize_bilinear(
+        images, (target, target), align_corners=True
+    )
+    for wanted in (target, tf.constant(target)):
+        resized = kernels.resize(images, wanted, "bilinear")
+        np.testing.assert_allclose(resized, expected, atol=1e-3)
+    np.testing.assert_allclose(
+        kernels.resize(images, size, "bilinear"), images, atol=1e-3
+    )

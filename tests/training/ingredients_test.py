@@ -12,6 +12,7 @@ from keras_elastic.training import Recipe
 from keras_elastic.training import Sandwich
 from keras_elastic.training import Supervised
 from keras_elastic.training.ingredients import NAMES
+from keras_elastic.training.objectives import PrioritizedDistillation
 from keras_elastic.training.settings import StepSettings
 
 RECIPE = Recipe(
@@ -38,7 +39,12 @@ STEPS = 10
     [
         ("sandwich", Sandwich(num_random=3, space=SPACE)),
         ("mutual", Sandwich(num_random=3, space=SPACE, mutual=True)),
+        (
+            "mutual_all",
+            Sandwich(num_random=3, space=SPACE, mutual=True, largest_too=True),
+        ),
         ("random", RandomSubnets(num_random=3, space=SPACE)),
+        ("fair", RandomSubnets(num_random=3, space=SPACE, fair=True)),
         (
             "best_up",
             AttentiveSandwich(num_random=3, space=SPACE, num_candidates=5),
@@ -105,6 +111,12 @@ def test_bootstrapped_subnets_are_apart_from_the_ends(name):
     assert recipe.make_sampler().apart
 
 
+def test_the_smallest_comes_last_where_others_teach_it():
+    assert not RECIPE.make_sampler().smallest_last
+    recipe = RECIPE.replace(objective="prioritized_distillation")
+    assert recipe.make_sampler().smallest_last
+
+
 # Objectives
 
 
@@ -113,6 +125,7 @@ def test_bootstrapped_subnets_are_apart_from_the_ends(name):
     [
         ("in_place_distillation", InPlaceDistillation),
         ("supervised", Supervised),
+        ("prioritized_distillation", PrioritizedDistillation),
         ("ensemble_bootstrapping", EnsembleBootstrapping),
     ],
 )
@@ -125,12 +138,14 @@ def test_objectives(name, kind):
         divergence="alpha",
         teacher_weight=0.5,
         temperature=4.0,
+        label_weight=0.25,
     )
     objective = recipe.make_objective(teacher)
     assert type(objective) is kind
     assert objective.divergence == AdaptiveAlphaDivergence()
     assert objective.teacher is teacher
     assert (objective.teacher_weight, objective.temperature) == (0.5, 4.0)
+    assert objective.label_weight == 0.25
     assert recipe.make_objective().teacher is None
 
 
@@ -152,6 +167,33 @@ def test_rmsprop():
     assert not optimizer.use_ema
     # Weight decay is the step's.
     assert not optimizer.weight_decay
+
+
+def test_the_accumulators_of_rmsprop():
+    gradient, steps = np.array([0.5, -2.0], "float32"), 3
+    moved = {}
+    for begin in (0.0, 1.0):
+        recipe = RECIPE.replace(
+            initial_accumulator=begin, decay_rate=1.0, warmup_epochs=0.0
+        )
+        optimizer = recipe.make_optimizer(STEPS)
+        weight = keras.Variable(np.zeros(2, "float32"))
+        optimizer.build([weight])
+        for _ in range(steps):
+            optimizer.apply([gradient], [weight])
+        # As TensorFlow's RMSPropOptimizer does it.
+        square, momentum = np.full(2, begin), np.zeros(2)
+        expected = np.zeros(2)
+        for _ in range(steps):
+            square = 0.9 * square + 0.1 * gradient**2
+            step = 0.1 * gradient / np.sqrt(square + 1e-3)
+            momentum = 0.9 * momentum + step
+            expected -= momentum
+        moved[begin] = keras.ops.convert_to_numpy(weight)
+        np.testing.assert_allclose(moved[begin], expected, rtol=1e-4)
+    assert (np.abs(moved[0.0]) > 1.4 * np.abs(moved[1.0])).all()
+    with pytest.raises(ValueError, match="`initial_accumulator`.*at least 0"):
+        RECIPE.replace(initial_accumulator=-1.0)
 
 
 def test_sgd():

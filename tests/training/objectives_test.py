@@ -72,6 +72,51 @@ def test_supervised_learns_from_a_teacher_too(weight):
     np.testing.assert_allclose(run(objective), expected, rtol=1e-5)
 
 
+def test_soft_labels_alone():
+    objective = Supervised(teacher=teacher, label_weight=0.0)
+    taught = softmax(teacher(IMAGES).numpy())
+    expected = [cross_entropy(taught, logits) for logits in LOGITS]
+    np.testing.assert_allclose(run(objective), expected, rtol=1e-5)
+    assert objective.chance(CLASSES) == pytest.approx(np.log(CLASSES))
+    with pytest.raises(ValueError, match="`label_weight` must be positive"):
+        Supervised(label_weight=0.0)
+    with pytest.raises(ValueError, match="`label_weight` must be a number of"):
+        Supervised(label_weight=-1.0)
+
+
+def test_labels_may_weigh_less():
+    expected = [0.5 * cross_entropy(TARGETS, logits) for logits in LOGITS]
+    losses = run(Supervised(label_weight=0.5))
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+
+
+# Prioritized distillation
+
+
+def test_students_learn_from_the_best_before_them_image_by_image():
+    losses = np.stack([cross_entropy(TARGETS, logits) for logits in LOGITS])
+    expected = [losses[0]]
+    for index in range(1, SUBNETS):
+        best = losses[:index].argmin(axis=0)
+        taught = softmax(LOGITS[best, np.arange(BATCH)])
+        expected.append(cross_entropy(taught, LOGITS[index]))
+    found = run(OBJECTIVES["prioritized_distillation"]())
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # Who teaches differs from image to image.
+    assert len(set(losses[:3].argmin(axis=0))) > 1
+
+
+def test_no_gradient_reaches_the_best():
+    objective = OBJECTIVES["prioritized_distillation"]()
+    logits = tf.constant(LOGITS[0])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        lessons = objective.begin(IMAGES, TARGETS, ARCHS, refuse)
+        lessons = objective.learn(lessons, 0, logits)
+        loss = tf.reduce_sum(objective.loss(lessons, 1, LOGITS[1]))
+    assert tape.gradient(loss, logits) is None
+
+
 # In-place distillation
 
 

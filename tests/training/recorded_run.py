@@ -34,8 +34,13 @@ SETTINGS = {"weight_decay": 1e-3, "mixup": 0.2, "clip_norm": 1.0, "seed": 3}
 
 
 def make_supernet():
+    supernet = tiny.make_supernet()
+    for variable in supernet.trainable_variables:
+        # Projections began with a gain of 2 when the runs were recorded.
+        if variable.path.endswith("projection/kernel"):
+            variable.assign(np.sqrt(2) * ops.convert_to_numpy(variable))
     return Trainer(
-        tiny.make_supernet(),
+        supernet,
         keras.optimizers.SGD(
             0.05, momentum=0.9, use_ema=True, ema_momentum=0.9
         ),

@@ -314,3 +314,90 @@ def test_wrong_candidates_and_preferences_are_refused():
 def test_arguments_have_names():
     with pytest.raises(TypeError):
         Sandwich(2)
+
+
+# Fair, and several of one architecture
+
+
+@pytest.mark.parametrize("count, strict", [(30, True), (7, False)])
+def test_fair_subnets_share_out_the_choices(count, strict):
+    # Most genes have 2, 3 or 5 choices, which divide 30.
+    space = families.get("bignas", resolution=(192, 224)).space
+    sampler = RandomSubnets(num_random=count, fair=True, space=space)
+    archs = sampler.draw(SUPERNET, 0, 3)
+    assert len(archs) == len(sampler.names()) == count
+    for column, (_, choices) in zip(archs.T, space.genes, strict=True):
+        found = [int((column == choice).sum()) for choice in choices]
+        exact = strict and count % len(choices) == 0
+        assert max(found) - min(found) <= (0 if exact else 1)
+    np.testing.assert_array_equal(archs, sampler.draw(SUPERNET, 0, 3))
+    assert not np.array_equal(archs, sampler.draw(SUPERNET, 0, 4))
+
+
+def test_genes_are_shared_out_apart_from_one_another():
+    # The order of one gene must say nothing of that of another.
+    drawn = {
+        tuple(archs[:, :2].ravel())
+        for archs in (
+            RandomSubnets(num_random=5, fair=True).draw(SUPERNET, 0, step)
+            for step in range(20)
+        )
+    }
+    assert len(drawn) > 15
+
+
+def test_fair_sampling_needs_a_turn_for_each_choice():
+    with pytest.raises(ValueError, match="`num_random` must be 5 at least"):
+        RandomSubnets(num_random=4, fair=True, space=SPACE)
+    with pytest.raises(ValueError, match="`num_random` must be 5 at least"):
+        RandomSubnets(num_random=4, fair=True).draw(SUPERNET, 0, 0)
+    with pytest.raises(ValueError, match="`archs` must be None with `fair`"):
+        RandomSubnets(num_random=5, fair=True, archs=LIST)
+
+
+def test_a_single_path_draws_each_gene_uniformly():
+    sampler = RandomSubnets(num_random=1)
+    draws = np.concatenate(
+        [sampler.draw(SUPERNET, 0, step) for step in range(2000)]
+    )
+    for column, (_, choices) in zip(draws.T, SPACE.genes, strict=True):
+        share = 2000 / len(choices)
+        for choice in choices:
+            assert abs((column == choice).sum() - share) < 5 * share**0.5
+
+
+def test_an_arbitrary_pair():
+    sampler = Single(SPACE.largest, (LIST[3],))
+    assert sampler.names() == ("subnet", "student_1")
+    archs = sampler.draw(SUPERNET, 0, 9)
+    assert [SPACE.decode(row) for row in archs] == [SPACE.largest, LIST[3]]
+    outside = families.get("bignas_digits").space.smallest
+    with pytest.raises(ValueError, match="of another family"):
+        Single(SPACE.largest, (outside,)).draw(SUPERNET, 0, 0)
+    with pytest.raises(ValueError, match="`students` must be"):
+        Single(SPACE.largest, ("largest",))
+
+
+# Orders and resolutions of a sandwich
+
+
+def test_the_largest_may_draw_its_resolution_too():
+    sampler = Sandwich(mutual=True, largest_too=True)
+    drawn = [sampler.draw(SUPERNET, 0, step) for step in range(60)]
+    for place in range(4):
+        assert {a[place][0] for a in drawn} == set(SPACE.resolution)
+    for draw in drawn:
+        np.testing.assert_array_equal(
+            draw[0][1:], SPACE.encode(SPACE.largest)[1:]
+        )
+    with pytest.raises(ValueError, match="`largest_too` must be False"):
+        Sandwich(largest_too=True)
+
+
+@pytest.mark.parametrize("kind", [Sandwich, AttentiveSandwich])
+def test_the_smallest_may_come_last(kind):
+    sampler = kind(smallest_last=True)
+    assert sampler.names() == ("largest", "random_1", "random_2", "smallest")
+    archs = sampler.draw(SUPERNET, 0, 5, flops)
+    usual = kind().draw(SUPERNET, 0, 5, flops)
+    np.testing.assert_array_equal(archs, usual[[0, 2, 3, 1]])

@@ -15,6 +15,7 @@ from keras_elastic.training import Sandwich
 from keras_elastic.training import Supervised
 from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.task import SubnetTask
+from keras_elastic.training.task import path_rates
 from keras_elastic.training.tensorflow_step import TensorFlowStep
 
 BATCH = 8
@@ -396,3 +397,31 @@ def test_two_replicas_sum_what_each_computes_alone():
     )
     assert run.returncode == 0, run.stderr[-3000:]
     assert "equal" in run.stdout
+
+
+def test_drop_path_is_of_the_first_subnet_alone():
+    supernet = tiny.make_supernet()
+    paths = path_rates(supernet, 0.5, stages=1)
+    # Linear in depth, to the full rate in the last of three blocks.
+    assert path_rates(supernet, 0.6) == pytest.approx(
+        {"stage1_block1": 0.2, "stage2_block1": 0.4, "stage2_block2": 0.6}
+    )
+    assert list(paths) == ["stage2_block1", "stage2_block2"]
+    assert path_rates(supernet, 0.0) == {}
+    task = SubnetTask(supernet, Sandwich(), InPlaceDistillation(), paths=paths)
+    assert task.dropouts["stage2_block2"] == (0.5, 1)
+    step = TensorFlowStep(task, keras.optimizers.SGD(), StepSettings())
+    masks = step._dropout_masks(64, 3)
+    assert set(np.unique(masks["stage2_block2"])) == {0.0, 2.0}
+    others = task.masks({"masks": masks}, tf.constant(1))
+    assert (others["stage2_block2"].numpy() == 1).all()
+    images, _ = tiny.make_batch()
+    space = supernet.space
+    dropped = {n: tf.zeros((8, 1)) for n in ("stage2_block2",)}
+    shallow = dataclasses.replace(space.largest, depth=(1, 1))
+    # A block whose path is dropped is its shortcut, here the identity.
+    np.testing.assert_allclose(
+        supernet(images, space.largest, dropout_masks=dropped),
+        supernet(images, shallow),
+        atol=1e-5,
+    )

@@ -7,14 +7,18 @@ import pathlib
 import re
 import shutil
 
+import contracts
 import numpy as np
 import pytest
 from tiny_entry import CLASS_NAMES
 from tiny_entry import FAMILY
 from tiny_entry import RECIPE
 
+import keras_elastic
 from keras_elastic import files
 from keras_elastic import scratch
+from keras_elastic.models.preparation import Preparation
+from keras_elastic.models.preparation import find
 from keras_elastic.selection import Front
 from keras_elastic.zoo import Entry
 from keras_elastic.zoo import entry as entries
@@ -480,3 +484,30 @@ def test_a_recipe_of_before_fields_were_added_is_gone_on_with(tmp_path):
         del values[field]
     (tmp_path / "recipe.json").write_text(json.dumps(values))
     remember_recipe(tmp_path, RECIPE)
+
+
+def test_more_resolutions_than_were_trained(written):
+    entry = written.entry.with_resolutions([10, 12, 14])
+    assert entry.family.space.resolution == (8, 10, 12, 14)
+    assert written.entry.family.space.resolution == (8, 12)
+    arch = dataclasses.replace(entry.family.space.largest, resolution=10)
+    supernet = entry.supernet()
+    images = contracts.random_images(8, 8)
+    statistics = keras_elastic.SubnetCalibrator(supernet).measure(arch, images)
+    child = supernet.child(arch, statistics)
+    assert child.input_shape[1] == 10
+    for one, other in zip(
+        supernet.get_weights(), written.supernet.get_weights(), strict=True
+    ):
+        # Written in half precision where that holds them.
+        np.testing.assert_allclose(one, other, atol=1e-2)
+    with pytest.raises(ValueError, match="`resolutions` must be"):
+        written.entry.with_resolutions([0])
+
+
+def test_an_entry_says_how_images_are_prepared(written):
+    assert written.entry.preparation == Preparation(
+        patch_size=RECIPE.patch_size
+    )
+    child = keras_elastic.load(written.folder, params=1e9)
+    assert find(child) == written.entry.preparation

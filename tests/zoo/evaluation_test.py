@@ -9,6 +9,7 @@ from tiny_entry import RECIPE
 
 from keras_elastic import data
 from keras_elastic.selection.front import Score
+from keras_elastic.selection.searches.query_table import configurations
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import evaluation
 
@@ -105,3 +106,54 @@ def test_the_networks_of_a_front_are_timed(monkeypatch):
     assert [row.latency_ms for row in found.rows] == [0.0, 1.0, 2.0]
     assert timed == sorted(timed)
     assert [row.arch for row in found.rows] == [row.arch for row in front.rows]
+
+
+class Counted(FakeScorer):
+    """Scores what it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores = {}
+
+    def __call__(self, arch):
+        return self.scores.setdefault(arch, Score(0.5, -arch.resolution))
+
+
+def test_a_query_table_has_all_rows(tmp_path):
+    scorer, path = Counted(), tmp_path / "query_table.csv"
+    scorer(MIDDLE)
+    scorer.supernet = types.SimpleNamespace(
+        family=FAMILY, classes=len(CLASS_NAMES), space=SPACE
+    )
+    evaluation.write_query_table(path, scorer)
+    rows = path.read_text().splitlines()[1:]
+    # Two resolutions with two levels, whether others beat them or not.
+    archs = configurations(SPACE)
+    assert len(rows) == len(archs) == 4
+    assert len(scorer.scores) == len(archs) + (MIDDLE not in archs)
+    flops = [int(row.split(",")[0]) for row in rows]
+    assert flops == sorted(flops)
+
+
+def test_the_tau_of_a_ranking():
+    assert evaluation.kendall_tau([1, 2, 3], [0.1, 0.2, 0.3]) == 1
+    assert evaluation.kendall_tau([1, 2, 3], [3, 2, 1]) == -1
+    assert evaluation.kendall_tau([1], [3]) is None
+    assert evaluation.kendall_tau([1, 2], [3, 3]) is None
+    front, _ = evaluation.make_front(FakeScorer(), "batches")
+    assert "tau" in evaluation.describe_ranking(front)
+    assert "1.00 (3 arch" in evaluation.describe_ranking(front)
+
+
+def test_the_preparation_of_a_recipe():
+    recipe = RECIPE.replace(evaluation_crop=0.875)
+    family = dataclasses.replace(FAMILY, resize="bilinear")
+    chosen = evaluation.preparation(recipe, family)
+    assert chosen.to_dict() == {
+        "crop_fraction": 0.875,
+        "patch_size": RECIPE.patch_size,
+        "interpolation": "bilinear",
+    }
+    for wrong in (0.0, 1.5):
+        with pytest.raises(ValueError, match="evaluation_crop"):
+            RECIPE.replace(evaluation_crop=wrong)

@@ -4,7 +4,11 @@ from keras_elastic import families
 from keras_elastic import zoo
 from keras_elastic.data import load_dataset
 from keras_elastic.selection import Budget
+from keras_elastic.selection import QueryTableSearch
+from keras_elastic.selection.searches.query_table import configurations
+from keras_elastic.spaces import costs
 from keras_elastic.training import Run
+from keras_elastic.training.training_recipe import TrainingRecipe
 from keras_elastic.zoo import places
 from keras_elastic.zoo import recipes
 
@@ -61,6 +65,10 @@ def test_budgets_are_spread_over_the_range():
     [
         ({"sampler": "mutual", "same_resolution": True}, "`same_resolution`"),
         ({"num_random": -1}, "`num_random`"),
+        ({"sampler": "fair", "num_random": 2}, "`num_random`.*`fair`"),
+        ({"label_weight": 0.0}, "`label_weight`"),
+        ({"evaluation_crop": 1.5}, "`evaluation_crop`"),
+        ({"drop_path": 1.0}, "`drop_path`"),
         ({"mutants": -1}, "`mutants`"),
         ({"band": 3.0}, "`band`"),
         ({"clip_norm": -1.0}, "`clip_norm`"),
@@ -74,3 +82,49 @@ def test_what_is_wrong_shows_before_the_training(changes, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         recipe = zoo.read_recipe("bignas_digits", changes)
         recipes.check_recipe(recipe, run)
+
+
+def test_a_mutual_recipe_selects_from_the_whole_query_table():
+    recipe = zoo.read_recipe("mutualnet_mobilenet_v1_imagenet", {})
+    assert recipes.is_mutual(recipe)
+    search = recipes.make_search(recipe)
+    assert search == QueryTableSearch(levels=16, whole=True)
+    family = recipe.make_family()
+    archs = configurations(family.space, search.levels)
+    assert len(archs) == 64 < family.space.size
+    assert family.plan(archs[0], 1000).resize == "bilinear"
+    assert not recipes.is_mutual(zoo.read_recipe("bignas_digits", {}))
+
+
+@pytest.mark.parametrize(
+    "name, flops, rows",
+    [
+        ("us_mobilenet_v1_imagenet", 568.74e6, 76),
+        ("mutualnet_mobilenet_v1_imagenet", 568.74e6, 64),
+        ("mutualnet_mobilenet_v2_imagenet", 300.77e6, 28),
+        ("mutualnet_mobilenet_v1_wide_imagenet", 4.521e9, 84),
+        ("mutualnet_vgg16_imagenet", 15.37e9, 64),
+    ],
+)
+def test_recipes_of_mutualnet_and_what_it_is_measured_by(name, flops, rows):
+    recipe = zoo.read_recipe(name, {})
+    family = recipe.make_family()
+    recipe.check(1000, None)
+    largest = family.plan(family.space.largest, 1000)
+    assert costs(largest).flops == pytest.approx(flops, rel=1e-3)
+    assert len(configurations(family.space, recipe.table_levels)) == rows
+    for budget in recipe.budgets:
+        Budget(budget).check_reachable(family, 1000)
+
+
+def test_recipes_for_imagenet_crop_what_they_evaluate_on():
+    found = [
+        TrainingRecipe.from_file(path)
+        for path in places.recipe_file("bignas_imagenet").parent.glob("*.py")
+    ]
+    of_imagenet = [r for r in found if r.dataset == "imagenet2012"]
+    assert len(of_imagenet) > 10
+    assert {r.evaluation_crop for r in of_imagenet} == {0.875}
+    assert "zero_gamma" in str(
+        [r.family_changes for r in found if r.name.startswith("us_")]
+    )

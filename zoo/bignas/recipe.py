@@ -1,6 +1,6 @@
 r"""BigNAS on Tiny ImageNet, from the ImageNet weights of EfficientNet-Lite0.
 
-Paper: BigNAS (Yu et al., ECCV 2020), sections 3.1 and 3.3. Different: the space
+Paper: BigNAS (Yu et al., ECCV 2020), sections 3.1 and 3.2. Different: the space
 is that of Lite0's kind (`bignas_lite`), whose weights it begins with; one
 random subnet a step instead of two; all subnets of a step have one resolution,
 which is drawn anew each step, so that the largest is trained at each of them;

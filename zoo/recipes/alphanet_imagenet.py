@@ -1,7 +1,6 @@
 """AlphaNet on ImageNet: AttentiveNAS's space, another divergence.
 
 Paper: AlphaNet (Wang et al., ICML 2021), sections 3 and 4, and the release.
-Different: residual branches are never dropped.
 
 Command: python train.py --recipe=alphanet_imagenet --data_dir=DIR \
     --strategy=mirrored
@@ -19,6 +18,7 @@ recipe = Recipe(
     dataset="imagenet2012",
     augmentation="auto_augment",
     patch_size=224,
+    evaluation_crop=0.875,
     upscale=True,
     divergence="alpha",
     batch_size=2048,
@@ -27,6 +27,9 @@ recipe = Recipe(
     schedule="cosine",
     learning_rate=0.8,
     clip_value=1.0,
+    # Of the largest subnet, in its last two stages.
+    drop_path=0.2,
+    drop_path_stages=2,
     budgets=(210e6, 320e6, 450e6, 710e6),
     mutants=200,
 )

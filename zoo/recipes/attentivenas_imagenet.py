@@ -2,8 +2,7 @@
 
 Paper: AttentiveNAS (Wang et al., CVPR 2021), section 4, and the release.
 Different: candidates near a target of multiply-adds are the nearest of random
-ones, and residual branches are never dropped (the release drops up to 20 % of
-those of the largest subnet).
+ones.
 
 Command: python train.py --recipe=attentivenas_imagenet --data_dir=DIR \
     --strategy=mirrored
@@ -22,6 +21,7 @@ recipe = Recipe(
     dataset="imagenet2012",
     augmentation="auto_augment",
     patch_size=224,
+    evaluation_crop=0.875,
     upscale=True,
     sampler="best_up",
     num_candidates=3,
@@ -32,6 +32,9 @@ recipe = Recipe(
     # 0.1 for each 256 images.
     learning_rate=0.8,
     clip_value=1.0,
+    # Of the largest subnet, in its last two stages.
+    drop_path=0.2,
+    drop_path_stages=2,
     budgets=(210e6, 320e6, 450e6, 710e6),
     mutants=200,
 )

@@ -20,6 +20,7 @@ recipe = BasisNetRecipe(
     dataset="imagenet2012",
     augmentation="auto_augment",
     patch_size=224,
+    evaluation_crop=0.875,
     batch_size=16384,
     epochs=5115,
     learning_rate=0.006,

@@ -19,6 +19,7 @@ recipe = Recipe(
     dataset="imagenet2012",
     augmentation="auto_augment",
     patch_size=224,
+    evaluation_crop=0.875,
     # The patch is enlarged for the subnets of 288 and 320 pixels.
     upscale=True,
     # 256 pixels are left out, and selected among nonetheless.
@@ -26,6 +27,8 @@ recipe = Recipe(
     batch_size=4096,
     epochs=360,
     learning_rate=0.256,
+    # As TensorFlow's RMSProp, which the paper trained with.
+    initial_accumulator=1.0,
     budgets=(250e6, 420e6, 590e6, 1040e6),
     mutants=200,
 )

@@ -29,6 +29,7 @@ recipe = DSNetRecipe(
     dataset="imagenet2012",
     augmentation="auto_augment",
     patch_size=224,
+    evaluation_crop=0.875,
     objective="ensemble_bootstrapping",
     ema_momentum=0.997,
     batch_size=512,

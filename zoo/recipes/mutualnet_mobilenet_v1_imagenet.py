@@ -1,6 +1,8 @@
 """MutualNet on ImageNet: MobileNet v1 of any width at four resolutions.
 
 Paper: MutualNet (Yang et al., ECCV 2020), sections 3 and 4.1, and the release.
+With --sampler=mutual_all the largest draws its resolution, too, which the paper
+found worse.
 
 Command: python train.py --recipe=mutualnet_mobilenet_v1_imagenet \
     --data_dir=DIR --strategy=mirrored
@@ -15,9 +17,13 @@ from keras_elastic.training import Recipe
 recipe = Recipe(
     name="mutualnet_mobilenet_v1_imagenet",
     family="mobilenet_v1",
+    # Any width, of which every fifth is in the query table.
+    family_changes={"width": tuple(range(25, 101)), "resize": "bilinear"},
+    table_levels=16,
     dataset="imagenet2012",
     augmentation="jitter_flip",
     patch_size=224,
+    evaluation_crop=0.875,
     sampler="mutual",
     batch_size=1024,
     epochs=250,

@@ -17,7 +17,13 @@ from keras_elastic.training import Recipe
 recipe = Recipe(
     name="mutualnet_mobilenet_v1_tiny_imagenet",
     family="mobilenet_v1",
-    family_changes={"resolution": (96, 128, 160, 192)},
+    # Any width, of which every fifth is in the query table.
+    family_changes={
+        "resolution": (96, 128, 160, 192),
+        "width": tuple(range(25, 101)),
+        "resize": "bilinear",
+    },
+    table_levels=16,
     dataset="tiny_imagenet200",
     augmentation="crop_flip",
     patch_size=128,

@@ -24,6 +24,7 @@ recipe = Recipe(
     dataset="imagenet2012",
     augmentation="jitter_flip",
     patch_size=224,
+    evaluation_crop=0.875,
     batch_size=2048,
     # Of the phases; see there.
     epochs=605,

@@ -16,14 +16,16 @@ from keras_elastic.training import Recipe
 recipe = Recipe(
     name="us_mobilenet_v2_imagenet",
     family="mobilenet_v2",
-    # One resolution, and widths from 35 %.
+    # One resolution, any width from 35 %, and no gamma that begins at zero.
     family_changes={
         "resolution": (224,),
-        "width": tuple(range(35, 101, 5)),
+        "width": tuple(range(35, 101)),
+        "zero_gamma": False,
     },
     dataset="imagenet2012",
     augmentation="jitter_flip",
     patch_size=224,
+    evaluation_crop=0.875,
     batch_size=1024,
     epochs=250,
     optimizer="sgd",

@@ -92,6 +92,7 @@ def with_new_classifier(model, classes):
     """Returns a copy of a BasisNet; see `BasisNet.with_new_classifier`."""
     config = model.get_config()
     config.pop("class_names", None)
+    config.pop("preparation", None)
     config["exit_threshold"] = None
     for name in ("light", "specialist"):
         plan = stages.with_classes(getattr(model, name), classes)

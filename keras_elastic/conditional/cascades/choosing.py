@@ -15,6 +15,7 @@ from keras_elastic.conditional.cascades.curve import CascadeRow
 from keras_elastic.conditional.cascades.model import Cascade
 from keras_elastic.layers import kernels
 from keras_elastic.models import heads
+from keras_elastic.models.preparation import remember
 from keras_elastic.selection.budget import short
 from keras_elastic.zoo.places import find_supernet_entry
 
@@ -143,6 +144,7 @@ def cascade(
         name=f"{entry.name}_cascade",
     )
     model.class_names = entry.class_names
+    remember(model, entry.preparation)
     model.report = report
     return heads.compile_classifier(model)
 

@@ -12,6 +12,8 @@ from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.layers import BasisPreview
 from keras_elastic.layers import kernels
 from keras_elastic.models import class_names
+from keras_elastic.models.preparation import find
+from keras_elastic.models.preparation import remember
 
 _NOT_AS_A_WHOLE = (
     "A cascade is not trained as a whole: its networks must be fine-tuned one "
@@ -271,6 +273,7 @@ class Cascade(keras.Model):
         )
         if hasattr(self, "class_names"):
             model.class_names = self.class_names
+        remember(model, find(self))
         return model
 
     def get_config(self):

@@ -151,6 +151,7 @@ def with_new_classifier(model, classes):
     """Returns a copy of a DS-Net; see `DSNet.with_new_classifier`."""
     config = {**model.get_config(), "classes": classes}
     config.pop("class_names", None)
+    config.pop("preparation", None)
     new = type(model).from_config(config)
     for layer in new.layers:
         if layer.name not in new.head_layers:

@@ -13,6 +13,9 @@ from keras_elastic.conditional.dsnet.task import HARD_SAMPLES
 from keras_elastic.training.recipe import Recipe
 from keras_elastic.training.settings import StepSettings
 
+# What the statistics depend on that the gates learn with.
+_OF_STATISTICS = ("calibration_images", "evaluation_crop")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DSNetRecipe(Recipe):
@@ -52,7 +55,7 @@ class DSNetRecipe(Recipe):
     # The gates learn with the statistics of the calibration images; each
     # window has a training of its own.
     selecting: ClassVar[tuple[str, ...]] = (
-        *(f for f in Recipe.selecting if f != "calibration_images"),
+        *(f for f in Recipe.selecting if f not in _OF_STATISTICS),
         "windows",
     )
 

@@ -26,7 +26,7 @@ class CoarseToFineSearch(Search):
     takes its place.
 
     Reference:
-    - BigNAS (Yu et al., ECCV 2020), section 3.3. The number of mutants and
+    - BigNAS (Yu et al., ECCV 2020), section 3.2. The number of mutants and
       their rate are not printed; AttentiveNAS mutates a gene with 0.1.
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.front import Front
 from keras_elastic.selection.front import FrontRow
@@ -18,29 +19,35 @@ from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 
 
-def configurations(space: SearchSpace) -> list[Architecture]:
+def configurations(
+    space: SearchSpace, levels: int | None = None
+) -> list[Architecture]:
     """Lists every resolution with every network-wide level.
 
     A level is a place between the least and the most that all genes but the
     resolution share; there are as many as the gene with the most choices has.
     In a space of one width for all layers these are its widths, and the
-    configurations are the whole space.
+    configurations are the whole space. A space of finer widths, of which a
+    training may draw any, has a table of fewer levels.
 
     Reference:
-    - MutualNet (Yang et al., ECCV 2020), section 3.3: 16 widths and 4
-      resolutions.
+    - MutualNet (Yang et al., ECCV 2020), section 3.2 of the first version: 16
+      widths and 4 resolutions.
 
     Args:
         space: `SearchSpace`.
+        levels: Integer. Number of levels, evenly apart, or `None` for all.
 
     Returns:
         List of `Architecture`, by resolution, then by level.
     """
     counts = [len(choices) for _, choices in space.genes[1:]]
+    most = max(counts, default=1)
+    count = most if levels is None else min(levels, most)
     rows = [
         [resolution, *_level(space, level)]
         for resolution in space.resolution
-        for level in np.linspace(0, 1, max(counts, default=1))
+        for level in np.linspace(0, 1, count)
     ]
     encoded = [space.encode(space.decode(row)) for row in rows]
     return [space.decode(row) for row in unique_rows(np.stack(encoded))]
@@ -61,7 +68,7 @@ class QueryTable(Front):
     changes: a `Front` whose rows are configurations.
 
     Reference:
-    - MutualNet (Yang et al., ECCV 2020), section 3.3.
+    - MutualNet (Yang et al., ECCV 2020), section 3.2 of the first version.
 
     Args:
         rows: Iterable of `FrontRow`. Those that are beaten are left out.
@@ -107,21 +114,37 @@ class QueryTable(Front):
 class QueryTableSearch(Search):
     """Selects from every resolution and network-wide level of a family.
 
-    Each configuration that fits one of the budgets is scored. There is no
-    seed: nothing is random.
+    Each configuration that fits one of the budgets is scored, or each of all.
+    There is no seed: nothing is random.
 
     Reference:
-    - MutualNet (Yang et al., ECCV 2020), section 3.3.
+    - MutualNet (Yang et al., ECCV 2020), section 3.2 of the first version.
+
+    Args:
+        levels: Integer. As `configurations`.
+        whole: Boolean. Whether those beyond the budgets are scored, too, so
+            that the table is there for every budget.
+
+    Raises:
+        ValueError: `levels` is not a positive integer, or `None`.
     """
 
+    levels: int | None = None
+    whole: bool = False
+
+    def __post_init__(self):
+        checks.fields(self, levels=checks.POSITIVE_INTEGER | checks.NONE)
+
     def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
-        _score_all(candidates, *budgets)
+        within = () if self.whole else budgets
+        _score_all(candidates, *within, levels=self.levels)
 
 
-def _score_all(candidates, *budgets):
+def _score_all(candidates, *budgets, levels=None):
     """Scores the configurations that fit one of the budgets, or all."""
     space = candidates.space
-    rows = np.stack([space.encode(arch) for arch in configurations(space)])
+    archs = configurations(space, levels)
+    rows = np.stack([space.encode(arch) for arch in archs])
     rows = rows[candidates.fits(rows, *budgets or [Budget()])]
     candidates.expect(len(rows))
     return candidates.add(rows)

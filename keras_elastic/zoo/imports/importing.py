@@ -237,8 +237,8 @@ The accuracies of `front.csv` are those that the authors print for networks of
 these architectures. Those of Once-for-All were fine-tuned for 25 or 75 epochs
 before: without that, expect less. `search.py` measures them on ImageNet.
 Where the authors crop the middle of an image, this library takes its whole
-central square, and where they enlarge or shrink by bilinear interpolation, it
-does by bicubic.
+central square. It resizes patches by bicubic interpolation, those of MutualNet
+by bilinear as its authors do.
 
 | network | top-1, as printed |
 |---|---|

@@ -85,7 +85,7 @@ def _slimmable(family, networks, **changes):
 
 def _mutualnet(family, networks, **changes):
     return dataclasses.replace(
-        _slimmable(family, networks, **changes),
+        _slimmable(family, networks, resize="bilinear", **changes),
         source="MutualNet (Yang et al., ECCV 2020), "
         "github.com/taoyang1122/MutualNet",
         license="MIT",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from selection.searches import search_checks
 
@@ -88,6 +90,23 @@ def test_levels_of_a_general_space_are_network_wide():
     assert {arch.depth for arch in archs} == {(2,) * 5, (3,) * 5, (4,) * 5}
 
 
+def test_finer_widths_have_a_table_of_fewer_levels():
+    # MutualNet draws any width, and has every fifth in its table.
+    fine = families.get("mobilenet_v1", width=tuple(range(25, 101)))
+    assert fine.space.size == 4 * 76
+    assert len(configurations(fine.space)) == 4 * 76
+    table = configurations(fine.space, levels=16)
+    assert table == configurations(FAMILY.space)
+    assert len(configurations(FAMILY.space, levels=99)) == 64
+    # They are other networks: layers are rounded to multiples of 8.
+    widths = range(25, 101)
+    archs = [replace(fine.space.largest, width=(w,)) for w in widths]
+    flops = [costs(fine.plan(arch, CLASSES)).flops for arch in archs]
+    assert len(set(flops)) > 70
+    with pytest.raises(ValueError, match="`levels` must be"):
+        QueryTableSearch(levels=0)
+
+
 # Tables
 
 
@@ -116,6 +135,25 @@ def test_rows_grow_in_flops_and_accuracy():
     assert flops == sorted(flops)
     assert top1 == sorted(set(top1))
     assert len(table.rows) < 64
+
+
+def test_the_whole_table_is_scored_if_wanted():
+    fitting = [
+        arch
+        for arch in configurations(FAMILY.space)
+        if costs(FAMILY.plan(arch, CLASSES)).flops <= 1.2e8
+    ]
+    for whole, count in ((False, len(fitting)), (True, 64)):
+        asked = []
+        search = QueryTableSearch(whole=whole)
+
+        def score(arch, asked=asked):
+            asked.append(arch)
+            return published_score(arch)
+
+        [found] = search.search(FAMILY, CLASSES, score, [Budget(flops=1.2e8)])
+        assert len(asked) == count
+        assert found.costs.flops <= 1.2e8
 
 
 def test_out_of_reach():
