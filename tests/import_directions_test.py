@@ -37,11 +37,12 @@ MAY_IMPORT = {
     "lazy": set(),
     "registration": set(),
     "scripts": {"files", "untrusted"},
-    # A script that lies inside of the package.
-    "command_line": {
-        *("files", "selection", "spaces", "zoo", "export", "data"),
-        "untrusted",
-    },
+    "startup": set(),
+    # Scripts that lie inside of the package, and links to the others.
+    "commands": CALIBRATED
+    | {"conditional", "data", "export", "scripts", "selection", "startup"}
+    | {"training", "zoo"},
+    "command_line": {"commands", "untrusted"},
     "__main__": {"command_line"},
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
     # The wing: nothing but the package itself imports it.
@@ -59,13 +60,15 @@ MAY_IMPORT_LIBRARIES = {
     "scratch": set(),
     "untrusted": set(),
     "lazy": set(),
-    "registration": {"keras"},
+    "registration": set(),
+    "startup": set(),
 }
 
 # Libraries that a module may import inside its functions.
 MAY_IMPORT_LATER = {
     f"{PACKAGE}.spaces.arithmetic": {"keras"},
     f"{PACKAGE}.layers.kernels": {"tensorflow"},
+    f"{PACKAGE}.registration": {"keras"},
 }
 
 # Libraries that one module alone may import.

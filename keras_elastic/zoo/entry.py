@@ -12,23 +12,27 @@ An entry without weights has `model.json` only. Entries of other kinds are
 read by the classes that `registration.ENTRIES` names.
 """
 
+from __future__ import annotations
+
 import functools
 import pathlib
+import typing
 import zipfile
 
-import keras
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic import families
-from keras_elastic.models.extraction import extract_child
-from keras_elastic.models.weights_file import read_weights
 from keras_elastic.selection import Front
 from keras_elastic.spaces import costs
 from keras_elastic.zoo.folder import FRONT
 from keras_elastic.zoo.folder import MODEL
 from keras_elastic.zoo.folder import EntryFolder
 from keras_elastic.zoo.folder import damaged
+
+if typing.TYPE_CHECKING:
+    # Whoever lists entries has no use for what runs networks.
+    import keras
 
 WEIGHTS = "supernet.weights.h5"
 STATISTICS = "statistics.npz"
@@ -130,6 +134,9 @@ class Entry(EntryFolder):
             ValueError: The entry has no weights, they are damaged, or `arch`
                 is not in the space.
         """
+        from keras_elastic.models.extraction import extract_child
+        from keras_elastic.models.weights_file import read_weights
+
         path = self._weights()
         weights = read_weights(path, self.family, self.classes)
         return extract_child(
