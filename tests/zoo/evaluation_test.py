@@ -105,3 +105,23 @@ def test_the_networks_of_a_front_are_timed(monkeypatch):
     assert [row.latency_ms for row in found.rows] == [0.0, 1.0, 2.0]
     assert timed == sorted(timed)
     assert [row.arch for row in found.rows] == [row.arch for row in front.rows]
+
+
+def test_progress_of_the_test_split():
+    told = []
+    evaluation.make_front(FakeScorer(), "test", lambda *some: told.append(some))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    "top1, images, text",
+    [
+        # One image of 360 is wrong, and three.
+        (359 / 360, 360, "99.72% ± 0.28%"),
+        (357 / 360, 360, "99.17% ± 0.48%"),
+        (0.5, 10_000, "50.00% ± 0.50%"),
+        (1.0, 360, "100.00% ± 0.00%"),
+    ],
+)
+def test_an_accuracy_has_its_standard_error(top1, images, text):
+    assert evaluation.with_error(top1, images) == text

@@ -74,3 +74,13 @@ def test_what_is_wrong_shows_before_the_training(changes, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         recipe = zoo.read_recipe("bignas_digits", changes)
         recipes.check_recipe(recipe, run)
+
+
+def test_a_name_that_is_nearly_right():
+    with pytest.raises(ValueError, match="Did you mean 'bignas_cifar10'?"):
+        recipes.read_recipe("bignas_cifr10", {})
+
+
+def test_the_next_command_fits_what_was_trained(tmp_path):
+    # A CondConv net is no entry; it is one model.
+    assert "keras.saving.load_model" in recipes.next_command(tmp_path)
