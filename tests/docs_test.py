@@ -203,8 +203,9 @@ def test_the_flags_of_commands_exist(flags_of):
 def test_commands_of_the_zoo_are_understood():
     found = [
         shlex.split(arguments)
-        for script, arguments, _ in commands()
-        if script == "keras-elastic"
+        for script, arguments, page in commands()
+        # Which names commands, and gives none.
+        if script == "keras-elastic" and page != "CHANGELOG.md"
     ]
     assert {"train", "search", "list", "info", "load", "import"} <= {
         arguments[0] for arguments in found
