@@ -21,23 +21,13 @@ field of a recipe is a flag too: see --help.
 import contextlib
 import dataclasses
 import functools
-import importlib.util
 import os
 import sys
 
-# Before Keras and TensorFlow are imported: the backend, and silence about
-# this machine's processor and drivers, which would bury the progress bar.
-for place, argument in enumerate(sys.argv):
-    flag, is_whole, backend = argument.partition("=")
-    backend = backend if is_whole else "".join(sys.argv[place + 1 : place + 2])
-    # What else is given is refused with the other flags.
-    if flag in ("-backend", "--backend") and backend in ("tensorflow", "torch"):
-        if importlib.util.find_spec(backend) is None:
-            sys.exit(
-                f"error: --backend={backend} needs `pip install {backend}`"
-            )
-        os.environ["KERAS_BACKEND"] = backend
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from keras_elastic import startup
+
+# Before the rest, which imports Keras on a backend.
+startup.begin(sys.argv)
 
 import keras
 from absl import flags
@@ -48,6 +38,7 @@ from keras_elastic import files
 from keras_elastic import scratch
 from keras_elastic import scripts
 from keras_elastic import zoo
+from keras_elastic.commands import train_flags
 from keras_elastic.conditional import BasisNetRecipe
 from keras_elastic.conditional import CondConvRecipe
 from keras_elastic.conditional import DSNetRecipe
@@ -61,10 +52,12 @@ from keras_elastic.training import provenance
 from keras_elastic.training import strategies
 from keras_elastic.training.epoch_log import EpochLog
 from keras_elastic.training.phases import PhaseTrainer
+from keras_elastic.training.time_left import TellTimeLeft
 from keras_elastic.untrusted import printable
 from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import half_weights
 from keras_elastic.zoo import recipes
+from keras_elastic.zoo import stages
 from keras_elastic.zoo.entry import WEIGHTS
 from keras_elastic.zoo.fronts import load_archs
 from keras_elastic.zoo.initial import recipe_initial
@@ -74,74 +67,11 @@ from keras_elastic.zoo.writing import remember_data
 from keras_elastic.zoo.writing import remember_recipe
 from keras_elastic.zoo.writing import write_entry
 
-TOP1 = "test top-1"
 NO_LOCK = contextlib.nullcontext()
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
-    "recipe", "bignas_digits", "Name of a recipe of the zoo, or a recipe file."
-)
-flags.register_validator("recipe", bool, "It must name a recipe, or a file.")
-flags.DEFINE_string("run_dir", None, "Folder of the run. [runs/<recipe>]")
-flags.DEFINE_string(
-    "data_dir", None, "Folder of data sets, packed or in TFDS form."
-)
-flags.DEFINE_enum(
-    "backend",
-    keras.backend.backend(),
-    ["tensorflow", "torch"],
-    "The Keras backend. torch trains on one device; without TensorFlow, on "
-    "digits and packed data sets.",
-)
-flags.DEFINE_enum(
-    "strategy",
-    "none",
-    ["none", "mirrored", "multi_worker", "tpu"],
-    "The tf.distribute strategy: one device, all GPUs of the machine, several "
-    "machines (each with its TF_CONFIG), or a TPU.",
-)
-flags.DEFINE_string("tpu", "", "Name or address of the TPU. [this host's]")
-flags.DEFINE_enum(
-    "mode",
-    None,
-    ["sliced", "masked"],
-    "How the supernet runs a subnet. [masked for XLA and TPU, else sliced]",
-)
-flags.DEFINE_boolean("jit_compile", False, "Compile the step with XLA.")
-flags.DEFINE_integer(
-    "checkpoint_every",
-    None,
-    "Steps between checkpoints, besides each epoch's.",
-    lower_bound=1,
-)
-flags.DEFINE_integer(
-    "validate_every",
-    0,
-    "Epochs between validations of the smallest, the largest and two random "
-    "subnets on held-out images. 0 for none.",
-    lower_bound=0,
-)
-flags.DEFINE_boolean(
-    "skip_corrupt", False, "Leave out the files of a folder that do not decode."
-)
-flags.DEFINE_boolean(
-    "check_images",
-    True,
-    "Decode every image once before the run begins, so that one that cannot "
-    "be decoded is named then. Takes as long as reading the data set.",
-)
-flags.DEFINE_boolean(
-    "compare", False, "Train the largest architecture alone, too."
-)
-flags.DEFINE_boolean(
-    "latency", False, "Time the networks of the front, for front.csv."
-)
-flags.DEFINE_boolean("smoke", False, "Two epochs, few candidates: a test.")
-flags.DEFINE_boolean(
-    "tensorboard", False, "Write logs for TensorBoard. Needs the extra of it."
-)
-recipe_flags = scripts.define_flags(
-    Recipe, BasisNetRecipe, CondConvRecipe, DSNetRecipe, skip=("name",)
+recipe_flags = train_flags.define(
+    Recipe, BasisNetRecipe, CondConvRecipe, DSNetRecipe
 )
 
 
@@ -149,9 +79,9 @@ def main(argv):
     if len(argv) > 1:
         raise ValueError(f"Unknown arguments: {argv[1:]}. See --help.")
     logging.set_verbosity(logging.WARNING)
-    check_needs()
+    train_flags.check_needs(keras.backend.backend())
     # Before anything else of TensorFlow.
-    make_strategy()
+    strategy = train_flags.make_strategy(keras.backend.backend())
 
     # ----------------------------------------------------- recipe and data
     recipe = zoo.read_recipe(FLAGS.recipe, recipe_flags(), smoke=FLAGS.smoke)
@@ -159,15 +89,20 @@ def main(argv):
     dataset = ke.data.load_dataset(
         recipe.dataset, FLAGS.data_dir, limit=recipe.limit, **options
     )
-    run = make_run(recipe, dataset)
+    run = make_run(recipe, dataset, strategy)
 
     # ------------------------ what is wrong shows before anything is written
-    check_flags(recipe)
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    train_flags.check_use(recipe, replicas)
     for below in ("training", "served"):
         files.try_writing(run.folder / below)
     check_recipe(run.folder, recipe)
     has_begun = check_data(run.folder, dataset)
     recipes.check_recipe(recipe, run)
+    left = stages.time_left(recipe, run, FLAGS.compare)
+    run = dataclasses.replace(
+        run, make_callbacks=functools.partial(make_callbacks, recipe, run, left)
+    )
     training = recipe.make_training(run)
     # Of a run that goes on they were decoded, and are the same.
     if FLAGS.check_images and run.is_chief and not has_begun:
@@ -177,7 +112,7 @@ def main(argv):
     # One process at a time: the others would write over its checkpoints.
     with scratch.locked(run.folder) if run.is_chief else NO_LOCK:
         begin(recipe, run)
-        train(training, recipe, run)
+        train(training, recipe, run, left)
 
 
 def begin(recipe, run):
@@ -198,19 +133,19 @@ def begin(recipe, run):
     )
 
 
-def train(training, recipe, run):
+def train(training, recipe, run, left):
     """Trains what the run has not, selects, reports and exports."""
     with ke.data.naming_corrupt_files():
         trained = training.train()
         if not run.is_chief:
             return
         if isinstance(trained, ke.Supernet):
-            select(trained, recipe, run)
+            select(trained, recipe, run, left)
         else:
             export_conditional(trained, run)
 
 
-def select(supernet, recipe, run):
+def select(supernet, recipe, run, left):
     """Selects children of a supernet for the budgets, and exports one."""
     dataset, folder = run.dataset, run.folder
     budgets = [Budget(flops=flops) for flops in recipe.budgets]
@@ -226,13 +161,16 @@ def select(supernet, recipe, run):
         dataset.num_classes,
         scorer,
         budgets,
-        scripts.make_progress("candidate"),
+        scripts.make_progress("candidate", left, stages.SELECTION),
     )
     if recipes.is_mutual(recipe):
         table = folder / "query_table.csv"
         evaluation.write_query_table(table, scorer, recipe.table_levels)
+    print("Measuring the front on the test split")
     front, statistics = evaluation.make_front(
-        scorer, evaluation.test_batches(recipe, dataset)
+        scorer,
+        evaluation.test_batches(recipe, dataset),
+        scripts.make_progress("network", left, stages.TEST),
     )
     if FLAGS.latency:
         front = evaluation.time_front(
@@ -254,17 +192,16 @@ def select(supernet, recipe, run):
     served = export_model(child, folder)
 
     # ------------------------------------------------------------- report
-    print_table(
-        [(str(budget), row) for budget, row in zip(budgets, rows, strict=True)]
-    )
+    print_table(budgets, rows, dataset.test.size)
     print(evaluation.describe_ranking(front))
     if FLAGS.compare:
         compare(recipe, run, scorer)
     print(
         f"\nWrote {folder}/front.csv ({len(front.rows)} architectures), "
-        f"{folder}/{WEIGHTS} and {served}.\n"
+        f"{folder}/{WEIGHTS} and {served}: the child for {budgets[0]}, of "
+        f"{short(rows[0].flops)} flops and {rows[0].arch.resolution} pixels.\n"
         "Next, take a child for your own budget:\n\n"
-        f"    python search.py --run={folder} "
+        f"    keras-elastic search --run={folder} "
         f"--flops={short(recipe.budgets[-1])}"
         + (f" --data_dir={FLAGS.data_dir}" if FLAGS.data_dir else "")
         + "\n"
@@ -274,20 +211,20 @@ def select(supernet, recipe, run):
 def export_conditional(trained, run):
     """Exports the models of a conditional run, and says what they do."""
     served = [
-        export_model(model, run.folder / name)
+        f"{export_model(model, run.folder / name)}: {model.name}"
         for name, model in trained.models.items()
     ]
     print(
         f"\n{trained.table}\n\nWrote {run.folder}/results.csv, what it was "
-        f"measured with, and {', '.join(served)}."
+        f"measured with, and {', '.join(served)}.\n"
+        f"Next:\n\n    {recipes.next_command(run.folder)}\n"
     )
 
 
-def make_run(recipe, dataset):
+def make_run(recipe, dataset, strategy):
     """Returns the run that the flags describe."""
     compiled = FLAGS.jit_compile or FLAGS.strategy == "tpu"
-    strategy = make_strategy()
-    run = Run(
+    return Run(
         dataset=dataset,
         folder=FLAGS.run_dir or f"runs/{recipe.name}",
         mode=FLAGS.mode or ("masked" if compiled else "sliced"),
@@ -299,90 +236,16 @@ def make_run(recipe, dataset):
         load_initial=recipe_initial,
         load_archs=load_archs,
     )
-    return dataclasses.replace(
-        run, make_callbacks=functools.partial(make_callbacks, recipe, run)
-    )
 
 
-@functools.cache
-def make_strategy():
-    """Returns the `tf.distribute` strategy of the flags; none on torch."""
-    if keras.backend.backend() == "tensorflow":
-        try:
-            return strategies.make_strategy(FLAGS.strategy, FLAGS.tpu)
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(
-                f"--strategy={FLAGS.strategy} cannot be made: {error}"
-            ) from error
-    if FLAGS.strategy != "none":
-        raise ValueError(
-            "With --backend=torch training runs on one device. Received: "
-            f"--strategy={FLAGS.strategy}. Use the TensorFlow backend."
-        )
-    return None
-
-
-def check_needs():
-    """Raises a `ValueError` for flags that need what is not there."""
-    backend = keras.backend.backend()
-    if FLAGS.backend != backend:
-        raise ValueError(
-            "--backend must be on the command line, where it is read before "
-            f"Keras is imported. Received: --backend={FLAGS.backend} from "
-            f"elsewhere, and Keras on {backend!r}."
-        )
-    for flag, package, needed in (
-        ("tensorboard", "tensorboard", FLAGS.tensorboard),
-        ("latency", "tensorflow", FLAGS.latency),
-    ):
-        if needed and importlib.util.find_spec(package) is None:
-            raise ValueError(
-                f"--{flag} needs `pip install {package}`. Received: --{flag}, "
-                "which is not installed. Install it, or leave the flag out."
-            )
-    if FLAGS.tpu and FLAGS.strategy != "tpu":
-        raise ValueError(
-            "--tpu is of --strategy=tpu. Received: "
-            f"--strategy={FLAGS.strategy}. Leave one of them out."
-        )
-
-
-def check_flags(recipe):
-    """Raises a `ValueError` for flags that would do nothing."""
-    unused = {
-        "basisnet": ("mode", "validate_every", "compare"),
-        "condconv": ("mode", "validate_every", "compare"),
-        "dsnet": ("compare",),
-    }
-    given = [f for f in unused.get(recipe.kind, ()) if FLAGS[f].value]
-    if given:
-        raise ValueError(
-            f"A recipe of kind {recipe.kind!r} has no use for {given}. "
-            f"Received: --recipe={FLAGS.recipe}. Leave the flags out."
-        )
-    strategy = make_strategy()
-    replicas = strategy.num_replicas_in_sync if strategy else 1
-    if recipe.batch_size % (replicas * recipe.accumulation_steps):
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {replicas} replicas of "
-            f"--strategy={FLAGS.strategy} times the `accumulation_steps`. "
-            f"Received: batch_size={recipe.batch_size}, accumulation_steps="
-            f"{recipe.accumulation_steps}. Pass another --batch_size."
-        )
-    if recipe.mixup and (recipe.batch_size // replicas) % 2:
-        raise ValueError(
-            f"With `mixup` the part of each of the {replicas} replicas in a "
-            f"batch must be even. Received: batch_size={recipe.batch_size}. "
-            "Pass another --batch_size."
-        )
-
-
-def make_callbacks(recipe, run, name, trainer):
+def make_callbacks(recipe, run, left, name, trainer):
     """Keras callbacks: a CSV file, and what the flags ask for."""
     if not trainer.is_chief:
         return []
-    log = run.folder / f"{name}.csv"
-    callbacks = [EpochLog(log)]
+    callbacks = [
+        TellTimeLeft(left, name),
+        EpochLog(run.folder / f"{name}.csv"),
+    ]
     if FLAGS.validate_every:
         # First, because the logs hold what it measures.
         validation = evaluation.make_validation(
@@ -404,23 +267,27 @@ def export_model(model, folder):
     return f"the SavedModel {served}"
 
 
-def print_table(rows):
+def print_table(budgets, rows, images):
     """Prints budgets and what was selected for them."""
-    head = ("budget", "flops", "params", "resolution", TOP1)
-    print("\n{:<18}{:>10}{:>10}{:>12}{:>12}".format(*head))
-    for label, row in rows:
+    head = ("budget", "flops", "params", "resolution", "test top-1")
+    print("\n{:<18}{:>10}{:>10}{:>12}{:>18}".format(*head))
+    for budget, row in zip(budgets, rows, strict=True):
+        top1 = evaluation.with_error(row.test_top1, images)
         print(
-            f"{label:<18}{short(row.flops):>10}{short(row.params):>10}"
-            f"{row.arch.resolution:>12}{row.test_top1:>12.2%}"
+            f"{str(budget):<18}{short(row.flops):>10}{short(row.params):>10}"
+            f"{row.arch.resolution:>12}{top1:>18}"
         )
-    print("flops: multiply-adds of one image. top-1: on the test split.")
+    print(
+        "flops: multiply-adds of one image. top-1: on the test split, and its "
+        f"standard error with {images} images."
+    )
 
 
 def compare(recipe, run, scorer):
     """Prints the largest child beside the same network trained alone."""
     dataset = run.dataset
     arch = scorer.supernet.space.largest
-    alone = PhaseTrainer(recipe, run, "alone").train(Single(arch))
+    alone = PhaseTrainer(recipe, run, stages.ALONE).train(Single(arch))
     print("\nThe largest architecture, test top-1:")
     for label, supernet in (
         ("child of the supernet", scorer.supernet),
@@ -432,7 +299,8 @@ def compare(recipe, run, scorer):
             judge.statistics(arch),
             evaluation.test_batches(recipe, dataset),
         ).accuracy
-        print(f"  {label:<28}{top1:>8.2%}")
+        top1 = evaluation.with_error(top1, dataset.test.size)
+        print(f"  {label:<28}{top1:>18}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seconds until a network is there: importing, and loading from a folder.
+"""Seconds until a network is there: commands, importing, loading.
 
 Each figure is of a process of its own; the median of several. Loading is of a
 preset, of a network of `bignas` within 400 M multiply-adds, and of the digits
@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
@@ -49,6 +50,8 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
     loading = "import tensorflow, keras, keras_elastic as ke"
+    for arguments in (["--help"], ["train", "--help"], ["list"]):
+        report_command(arguments, runs)
     report("import keras", "", "import keras", runs)
     report("import keras_elastic after it", "import keras", IMPORT, runs)
     budget = f"{FLOPS / 1e6:.0f} M multiply-adds"
@@ -86,6 +89,25 @@ def report(label, before, timed, runs):
         flush=True,
     )
     return median
+
+
+def report_command(arguments, runs):
+    """Prints the median of the seconds of a whole process."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "keras_elastic", *arguments],
+            capture_output=True,
+            check=True,
+        )
+        seconds.append(time.perf_counter() - start)
+    print(
+        f"{'keras-elastic ' + ' '.join(arguments):<46}"
+        f"{statistics.median(seconds):>7.2f} s "
+        f"({min(seconds):.2f} to {max(seconds):.2f})",
+        flush=True,
+    )
 
 
 def make_child():

@@ -251,6 +251,9 @@ def search_lines():
         ("--memory=1", "memory"),
         ("--latency_ms=3", "latency_table"),
         ("--latency_table=x", "latency_ms"),
+        ("--latency_table=x --measure", "measure"),
+        ("--runtime=litert", "measure"),
+        ("--runtime=abc", "runtime"),
         ("--latency_table=absent --latency_ms=3", "absent"),
         ("--latency_table=text.json --latency_ms=3", "text.json"),
         ("--reference=absent", "reference"),
@@ -272,12 +275,17 @@ BUDGETS = ("flops", "params", "memory")
 
 
 def package_lines():
-    """Wrong lines of `python -m keras_elastic`."""
+    """Wrong lines of `keras-elastic`."""
     load = ("load", "bignas_digits")
     for arguments, named in (
         *(((*load, f"--{f}={v}"), f) for f in BUDGETS for v in WRONG[float]),
         *(((*load, f"--resolution={v}"), "resolution") for v in WRONG[int]),
         *(((*load, f"--{f}=1"), f) for f in BUDGETS),
+        *(((*load, f"--latency_ms={v}"), "latency_ms") for v in WRONG[float]),
+        ((*load, "--latency_ms=3"), "latency_table"),
+        ((*load, "--latency_table=absent"), "latency_ms"),
+        ((*load, "--latency_ms=3", "--latency_table=absent"), "absent"),
+        ((*load, "--latency_ms=3", "--latency_table=text.json"), "text.json"),
         ((*load, "--resolution=7"), "resolution"),
         ((*load, "--format=onnx"), "format"),
         ((*load, "--quantization=int4"), "quantization"),

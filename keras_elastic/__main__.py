@@ -1,4 +1,4 @@
-"""`python -m keras_elastic`: the zoo on the command line."""
+"""`python -m keras_elastic`: what `keras-elastic` runs, too."""
 
 import sys
 

@@ -9,6 +9,7 @@ What is peculiar to one thing, such as "calibrated", is checked beside it.
 
 import collections.abc
 import dataclasses
+import difflib
 import functools
 import inspect
 import math
@@ -56,23 +57,26 @@ class Rule:
         expected: String that goes on after "must be": "a positive integer".
         fits: Function from a value to whether it will do.
         fix: String. A sentence that says what to pass.
+        guess: Function from a value that does not fit to such a sentence.
     """
 
     expected: str
     fits: Callable[[Any], bool]
     fix: str = ""
+    guess: Callable[[Any], str] = lambda value: ""
 
     def __or__(self, other: "Rule") -> "Rule":
         return Rule(
             f"{self.expected} or {other.expected}",
             lambda value: self.fits(value) or other.fits(value),
             self.fix or other.fix,
+            lambda value: self.guess(value) or other.guess(value),
         )
 
     def check(self, name: str, value: Any) -> None:
         """Raises a `ValueError` that names an argument that does not fit."""
         if not self.fits(value):
-            _refuse(name, value, self.expected, self.fix)
+            _refuse(name, value, self.expected, self.fix or self.guess(value))
 
 
 def integer(least: int) -> Rule:
@@ -91,7 +95,36 @@ def choice(choices: Collection) -> Rule:
         # Equal only where the types are: an array would be compared in parts.
         return any(isinstance(value, type(c)) and value == c for c in choices)
 
-    return Rule(f"one of {', '.join(map(repr, choices))}", fits)
+    return Rule(
+        f"one of {', '.join(map(repr, choices))}",
+        fits,
+        guess=lambda value: nearest(value, choices),
+    )
+
+
+def nearest(name: Any, names: Collection) -> str:
+    """Asks whether a known name was meant: "Did you mean 'bignas'?".
+
+    Args:
+        name: What was received.
+        names: Collection of what is known.
+
+    Returns:
+        String, empty where no name is near.
+    """
+    known = [other for other in names if isinstance(other, str)]
+    if not isinstance(name, str) or name in known:
+        return ""
+    found = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7)
+    return f"Did you mean {found[0]!r}?" if found else ""
+
+
+def install(extra: str) -> str:
+    """Says how the packages of an extra are installed."""
+    return (
+        f'Install it with `pip install "keras-elastic[{extra}]"`, or in a '
+        f'checkout of the repository with `pip install -e ".[{extra}]"`.'
+    )
 
 
 def instance(*kinds: type) -> Rule:

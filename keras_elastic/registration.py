@@ -2,15 +2,17 @@
 
 Keras loads what is registered, and a class is registered when its module is
 imported. So that `import keras_elastic` need not import them all, a stand-in
-takes the place of each, until its module is imported.
+takes the place of each, until its module is imported. Nor is Keras imported
+for it: what is to be registered waits until somebody else imports Keras.
 """
 
 import importlib
+import importlib.abc
+import importlib.util
+import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
-
-import keras
 
 PACKAGE = "keras_elastic"
 # Kinds of recipes and of entries, and networks that `build` makes besides a
@@ -41,6 +43,8 @@ def register_late(
 ) -> None:
     """Registers classes by name, without importing their modules.
 
+    Where Keras is not imported yet, they are registered right after it is.
+
     Args:
         package: The `__name__` of the package that holds the modules.
         names: The names of the classes, by module. Each is registered in its
@@ -48,6 +52,56 @@ def register_late(
             does.
         registered_in: What files call the package.
     """
+    if "keras" in sys.modules:
+        _register(package, names, registered_in)
+        return
+    if _AFTER_KERAS not in sys.meta_path:
+        sys.meta_path.insert(0, _AFTER_KERAS)
+    _AFTER_KERAS.waiting.append((package, names, registered_in))
+
+
+class _AfterKeras(importlib.abc.MetaPathFinder):
+    """Registers what waits for Keras, once Keras is imported.
+
+    It finds Keras as all others do, and adds a step to its loading.
+    """
+
+    def __init__(self):
+        self.waiting: list[tuple] = []
+        self._is_asked = False
+
+    def find_spec(self, name, path=None, target=None):
+        """Finds Keras; anything else is left to the others."""
+        if name != "keras" or self._is_asked:
+            return None
+        self._is_asked = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._is_asked = False
+        if spec is not None and spec.loader is not None:
+            self._extend(spec.loader)
+        return spec
+
+    def _extend(self, loader):
+        execute = loader.exec_module
+
+        def execute_and_register(module):
+            execute(module)
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            while self.waiting:
+                _register(*self.waiting.pop(0))
+
+        loader.exec_module = execute_and_register
+
+
+_AFTER_KERAS = _AfterKeras()
+
+
+def _register(package, names, registered_in):
+    import keras
+
     for module, held in names.items():
         for name in held:
             # A module that was imported has registered its own.

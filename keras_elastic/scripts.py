@@ -7,7 +7,6 @@ import re
 import sys
 import typing
 
-import keras
 from absl import app
 from absl import flags
 
@@ -86,18 +85,27 @@ def check_of_no_use(is_useless, names, needed):
         )
 
 
-def make_progress(unit):
+def make_progress(unit, left=None, stage=None):
     """Returns a function of what is done and all, which draws a bar.
 
     Args:
         unit: String. What is counted, in the singular.
+        left: `TimeLeft` of the run, which is told and printed, or `None`.
+        stage: String. The stage of the run that is counted.
     """
+    import keras
+
     bar = None
+    if left is not None:
+        left.begin(stage)
+        left.tell()
 
     def progress(done, total):
         nonlocal bar
         bar = bar or keras.utils.Progbar(total, unit_name=unit)
         bar.update(done)
+        if left is not None:
+            left.update(stage, done / total)
 
     return progress
 
@@ -203,10 +211,22 @@ def _helps_of(table):
 
 
 def _own_helps_of(table):
-    section = inspect.getdoc(table).split("\nArgs:\n")[1].split("\n\n")[0]
-    entries = re.split(r"^    (\w+): ", section, flags=re.MULTILINE)[1:]
     return {
         # The type is beside the flag already.
-        name: _TYPE.sub("", " ".join(text.split()))
+        name: _TYPE.sub("", text)
+        for name, text in arguments_of(inspect.getdoc(table)).items()
+    }
+
+
+def arguments_of(docstring):
+    """The texts of the arguments in a docstring, by name.
+
+    Args:
+        docstring: String with a section `Args`, not indented.
+    """
+    section = docstring.split("\nArgs:\n")[1].split("\n\n")[0]
+    entries = re.split(r"^    (\w+): ", section, flags=re.MULTILINE)[1:]
+    return {
+        name: " ".join(text.split())
         for name, text in zip(entries[::2], entries[1::2], strict=True)
     }

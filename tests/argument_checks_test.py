@@ -164,3 +164,27 @@ def test_fields_that_are_not(wrong):
     [name] = wrong
     with pytest.raises(ValueError, match=f"`{name}` must be.*Received: {name}"):
         Table(**{"sizes": (1,), **wrong})
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [
+        ("bignas_cifr10", "Did you mean 'bignas_cifar10'?"),
+        ("BigNAS", "Did you mean 'bignas'?"),
+        ("resnet", ""),
+        ("bignas", ""),
+        (3, ""),
+        ("", ""),
+    ],
+)
+def test_the_nearest_name(name, meant):
+    names = ("bignas", "bignas_cifar10", None)
+    assert checks.nearest(name, names) == meant
+
+
+def test_a_choice_that_is_nearly_right():
+    with pytest.raises(ValueError, match="Did you mean 'random'?"):
+        checks.one_of(("evolution", "random"), search="randon")
+    rule = checks.choice(("evolution", "random")) | checks.NONE
+    with pytest.raises(ValueError, match="Did you mean 'random'?"):
+        rule.check("search", "randon")

@@ -16,7 +16,9 @@ SOURCES = sorted(
     path.relative_to(PACKAGE).as_posix()
     for path in PACKAGE.rglob("*.py")
     if not path.name.startswith("__")
+    # Links to what lies in the root.
     and PACKAGE / "zoo" / "entries" not in path.parents
+    and not path.is_symlink()
 )
 
 

@@ -79,6 +79,30 @@ def test_a_wheel_carries_the_zoo(tmp_path):
             name = path.relative_to(ROOT / "zoo").as_posix()
             assert f"keras_elastic/zoo/entries/{name}" in names
     assert "keras_elastic/layers/elastic_conv2d.py" in names
+    installed = tmp_path / "installed"
+    zipfile.ZipFile(wheel).extractall(installed)
+    # As in a fresh environment, far from the checkout.
+    help_of_train = (
+        f"import sys; sys.path.insert(0, {str(installed)!r}); "
+        "from keras_elastic import command_line; "
+        "command_line.main(['list']); command_line.main(['train', '--help'])"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", help_of_train],
+        cwd=tmp_path,
+        env={key: v for key, v in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "bignas_digits" in shown and "--smoke" in shown
+    for script in ("train.py", "search.py"):
+        copy = installed / "keras_elastic" / "commands" / "scripts" / script
+        assert copy.read_text("utf-8") == (ROOT / script).read_text("utf-8")
+    [points] = installed.glob("*.dist-info/entry_points.txt")
+    assert "keras-elastic = keras_elastic.command_line:main" in (
+        points.read_text("utf-8")
+    )
 
 
 @pytest.mark.slow
@@ -109,6 +133,9 @@ def _copy(source):
     """The sources without what building would leave among them."""
     for folder in ("keras_elastic", "zoo"):
         shutil.copytree(ROOT / folder, source / folder, symlinks=True)
-    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for file in (
+        *("setup.cfg", "pyproject.toml", "README.md", "LICENSE"),
+        *("train.py", "search.py"),
+    ):
         shutil.copy(ROOT / file, source)
     return source

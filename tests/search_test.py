@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import contracts
@@ -7,14 +8,20 @@ import numpy as np
 import pytest
 import script_runs
 import tensorflow as tf
+from selection.latency.latency_fakes import CALL
+from selection.latency.latency_fakes import FakeRuntime
+from selection.latency.latency_fakes import work
 
 from keras_elastic import data
 from keras_elastic import families
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.calibration import is_calibrated
 from keras_elastic.models import Supernet
+from keras_elastic.models import build_child
 from keras_elastic.selection import Front
 from keras_elastic.selection import FrontRow
+from keras_elastic.selection import LatencyTable
+from keras_elastic.selection.latency import runtimes
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
@@ -235,6 +242,62 @@ def again(reference):
     return ("--flops=300e3", f"--reference={reference}")
 
 
+# A table of this machine
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """A device whose latencies are known takes the place of this machine."""
+    fake = FakeRuntime()
+    monkeypatch.setitem(runtimes.RUNTIMES, "tensorflow", lambda threads: fake)
+    return fake
+
+
+@pytest.mark.slow
+def test_a_table_of_this_machine_is_made(run, tmp_path, device):
+    path = tmp_path / "here.json"
+    printed = script_runs.call_main(
+        "search.py", f"--run={run}", f"--measure={path}"
+    )
+    table = LatencyTable.load(path, FAMILY)
+    assert f"--latency_table={path}" in printed
+    # A bound that it names can be met: nothing else was done.
+    [bound] = re.findall(r"--latency_ms=(\S+)", printed)
+    assert table.predict(FAMILY.space.smallest) <= float(bound)
+    assert not (run / "children").exists()
+    timed = len(device.timed)
+    script_runs.call_main("search.py", f"--run={run}", f"--measure={path}")
+    assert len(device.timed) == timed
+
+
+@pytest.mark.slow
+def test_a_search_within_a_latency(run, printed, tmp_path, device):
+    bound = 1.2 * truth(FAMILY.space.smallest)
+    out = tmp_path / "child"
+    shown = script_runs.call_main(
+        "search.py",
+        f"--run={run}",
+        "--measure",
+        f"--latency_ms={bound}",
+        "--mutants=2",
+        f"--out={out}",
+    )
+    table = LatencyTable.load(run / "latency.json", FAMILY)
+    arch = Architecture.from_json((out / "architecture.json").read_text())
+    assert table.predict(arch) <= bound
+    assert "latency in ms <=" in shown
+    refuse(
+        "smallest needs",
+        f"--run={run}",
+        "--latency_ms=0.001",
+        f"--latency_table={run / 'latency.json'}",
+    )
+
+
+def truth(arch):
+    return CALL + work(build_child(FAMILY.plan(arch, len(DIGITS))))
+
+
 # Wrong flags
 
 
@@ -247,7 +310,8 @@ def again(reference):
         ("--data_dir=absent", "`data_dir` must be an existing directory"),
         ("--run=absent", "a name of the zoo.*Received: 'absent'"),
         ("unexpected", "Unknown arguments: .'unexpected'"),
-        ("--latency_ms=3", "must be given together"),
+        ("--latency_ms=3", "--latency_table=FILE or --measure"),
+        ("--measure --latency_table=a", "--measure makes a"),
         ("--latency_table=absent.json --latency_ms=3", "absent.json"),
         ("--reference=absent.json", "`reference` must be a file"),
         (

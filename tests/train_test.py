@@ -16,6 +16,8 @@ from PIL import Image
 import keras_elastic
 from keras_elastic import scratch
 from keras_elastic import zoo
+from keras_elastic.selection import Budget
+from keras_elastic.selection.budget import short
 
 BUDGETS = ("flops <= 130e3", "flops <= 250e3")
 FILES = ("model.json", "recipe.json", "front.csv", "supernet.weights.h5")
@@ -141,14 +143,29 @@ def test_prints_a_row_for_each_budget(finished):
     for line, budget in zip(table[1:3], BUDGETS, strict=True):
         assert line.startswith(budget)
         assert re.fullmatch(
-            r"[\d.]+e3 +[\d.]+e3 +\d+ +[\d.]+%", line[18:].strip()
+            r"[\d.]+e3 +[\d.]+e3 +\d+ +[\d.]+% ± [\d.]+%", line[18:].strip()
         )
 
 
 @pytest.mark.slow
+def test_says_which_child_is_served(run, finished):
+    row = zoo.find_entry(run).front.best(Budget(flops=130e3), "small")
+    assert (
+        f"served/1: the child for {BUDGETS[0]}, of {short(row.flops)} flops "
+        f"and {row.arch.resolution} pixels"
+    ) in finished
+
+
+@pytest.mark.slow
+def test_says_how_long_it_takes_yet(finished):
+    left = re.findall(r"^Time left: about \d+ (?:s|min)\b.*", finished, re.M)
+    assert any("selection" in line and "test" in line for line in left)
+
+
+@pytest.mark.slow
 def test_the_command_that_it_prints_runs(finished):
-    [line] = re.findall(r"python (search\.py .*)", finished)
-    printed = script_runs.run(*shlex.split(line), "--mutants=1")
+    [line] = re.findall(r"keras-elastic search (.*)", finished)
+    printed = script_runs.run("search.py", *shlex.split(line), "--mutants=1")
     assert "Selected: the best of" in printed
 
 

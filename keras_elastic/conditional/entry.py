@@ -10,8 +10,6 @@ A row of the front is a file and the threshold of its exits: see `MeanRow`.
 
 import functools
 
-import keras
-
 from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.conditional.mean_front import MeanFront
@@ -23,8 +21,6 @@ from keras_elastic.zoo.folder import FRONT
 from keras_elastic.zoo.folder import RECIPE
 from keras_elastic.zoo.folder import EntryFolder
 from keras_elastic.zoo.folder import damaged
-from keras_elastic.zoo.preset import uncompiled
-from keras_elastic.zoo.writing import write_model
 
 MODEL = "model.keras"
 LABELS = {"basisnet": "BasisNet", "dsnet": "DS-Net", "cascade": "cascade"}
@@ -117,6 +113,8 @@ class ConditionalEntry(EntryFolder):
         return model.with_exit_threshold(row.threshold)
 
     def _read(self, file):
+        import keras
+
         path = self._verified(file)
         try:
             # Lambda layers and the like are refused.
@@ -153,6 +151,10 @@ def write_entry(
     Returns:
         The `ConditionalEntry`.
     """
+    # Whoever lists entries has no use for what writes them.
+    from keras_elastic.zoo.preset import uncompiled
+    from keras_elastic.zoo.writing import write_model
+
     preparation = None
     if recipe is not None:
         preparation = evaluation.preparation(recipe)

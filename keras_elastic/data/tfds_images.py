@@ -1,8 +1,11 @@
 """Data sets of TensorFlow Datasets (TFDS): found, downloaded and read."""
 
+import contextlib
 import fnmatch
 import re
+import socket
 import typing
+import urllib.request
 
 import numpy as np
 import tensorflow as tf
@@ -91,7 +94,8 @@ def find_registered(name: str) -> "tfds.core.DatasetBuilder | None":
 
 def _download(builder, name):
     try:
-        builder.download_and_prepare()
+        with _without_retries() if _is_offline() else contextlib.nullcontext():
+            builder.download_and_prepare()
     # Without a network; and TFDS asserts that files are there which it may
     # not download by itself, as those of ImageNet.
     except (OSError, AssertionError) as error:
@@ -100,6 +104,38 @@ def _download(builder, name):
             f"could not download it: {error}\nMend that, or pass `data_dir`, a "
             "directory that holds it in TFDS form."
         ) from error
+
+
+def _is_offline() -> bool:
+    """Whether the names of hosts are not found, and no proxy finds them."""
+    if urllib.request.getproxies():
+        return False
+    try:
+        socket.getaddrinfo("www.tensorflow.org", "https")
+    except OSError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _without_retries() -> typing.Iterator[None]:
+    """A context in which TFDS tries to download a file once.
+
+    Else it tries for minutes where there is no network. A data set whose files
+    a user has put in place needs none.
+    """
+    from tensorflow_datasets.core.download import downloader
+
+    before = getattr(downloader, "MAX_RETRIES", None)
+    if before is None:
+        # Another version, which has no such number.
+        yield
+        return
+    downloader.MAX_RETRIES = 0
+    try:
+        yield
+    finally:
+        downloader.MAX_RETRIES = before
 
 
 def is_registered(name: str) -> bool:

@@ -28,8 +28,7 @@ except ImportError as error:
     raise ImportError(
         "Quantization-aware training, pruning and clustering need the "
         "TensorFlow Model Optimization toolkit and `tf_keras`. "
-        'Run `pip install "keras-elastic[quantization]"`. '
-        f"Received: {error}"
+        f"{checks.install('quantization')} Received: {error}"
     ) from error
 finally:
     # Processes that are started later would take the older one too.

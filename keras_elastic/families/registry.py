@@ -66,7 +66,8 @@ def get(name: str, /, **changes):
     """
     if name not in _FAMILIES:
         raise ValueError(
-            f"`name` must be one of {list(names())}. Received: name={name!r}."
+            f"`name` must be one of {list(names())}. Received: name={name!r}. "
+            f"{checks.nearest(name, names())}".rstrip()
         )
     return _replace(_FAMILIES[name], changes)
 
@@ -208,7 +209,8 @@ def network(name: str) -> tuple[Any, Architecture]:
     if name not in _NETWORKS:
         raise ValueError(
             f"`name` must be one of {list(network_names())}. "
-            f"Received: name={name!r}."
+            f"Received: name={name!r}. "
+            f"{checks.nearest(name, network_names())}".rstrip()
         )
     family, arch = _NETWORKS[name]
     return get(family), arch

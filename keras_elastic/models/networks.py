@@ -157,7 +157,8 @@ def _check_name(name, options):
     if name not in families.network_names():
         names = sorted([*families.network_names(), *variable])
         raise ValueError(
-            f"`name` must be one of {names}. Received: name={name!r}."
+            f"`name` must be one of {names}. Received: name={name!r}. "
+            f"{checks.nearest(name, names)}".rstrip()
         )
     if options:
         raise ValueError(

@@ -169,6 +169,60 @@ class Budget:
         )
 
 
+@checks.arguments(
+    latency_ms=checks.POSITIVE | checks.NONE,
+    latency_table=checks.PATH
+    | checks.having("predict_encoded", what="a `LatencyTable`")
+    | checks.NONE,
+)
+def latency_limits(
+    latency_ms=None, latency_table=None, family=None
+) -> tuple[Limit, ...]:
+    """Returns what a bound of the latency adds to a budget.
+
+    Args:
+        latency_ms: Number. Most milliseconds of a call, or `None`.
+        latency_table: `LatencyTable`, or path of the file of one, or `None`.
+        family: The family that is selected from, or `None` to look at the
+            other two only.
+
+    Returns:
+        Tuple of one `Limit`, or an empty one where both are `None`.
+
+    Raises:
+        ValueError: One is given without the other, or the table is of another
+            family.
+    """
+    given = {"latency_ms": latency_ms, "latency_table": latency_table}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == 1:
+        raise ValueError(
+            "`latency_ms` and `latency_table` must be given together: "
+            "milliseconds are those of the device that the table was measured "
+            f"on. Received: {missing[0]}=None. `keras-elastic search "
+            "--measure` makes a table of this machine."
+        )
+    if missing or family is None:
+        return ()
+    # With it comes Keras, which other budgets do without.
+    from keras_elastic.selection.latency.table import LatencyTable
+
+    if not isinstance(latency_table, LatencyTable):
+        try:
+            latency_table = LatencyTable.load(latency_table, family)
+        except ValueError as error:
+            raise ValueError(
+                f"`latency_table` cannot be used. {error}"
+            ) from error
+    elif latency_table.family != family:
+        raise ValueError(
+            f"`latency_table` must be of the family '{family.name}', with the "
+            "same fields. Received: a table of "
+            f"'{latency_table.family.name}'. Measure one for this family."
+        )
+    return (Limit("latency in ms", latency_table, latency_ms),)
+
+
 def short(number: float) -> str:
     """Formats a count with four digits: 203.4e6."""
     for exponent in (9, 6, 3):

@@ -175,15 +175,20 @@ class Front:
             return max(fitting, key=lambda row: row.score)
         raise ValueError(
             f"No architecture on the front of '{name}' meets {budget}. "
-            f"Its {len(self.rows)} architectures have {self._ranges()}. "
+            f"Its {len(self.rows)} architectures have {self._ranges(budget)}. "
             "Raise the budget, or search for other architectures."
         )
 
-    def _ranges(self) -> str:
+    def _ranges(self, budget) -> str:
+        found = {
+            name: [getattr(row, name) for row in self.rows]
+            for name in ("flops", "params", "memory")
+        }
+        for limit in budget.limits:
+            found[limit.name] = [limit.cost(row.arch) for row in self.rows]
         bounds = [
             f"{name} {short(min(values))} to {short(max(values))}"
-            for name in ("flops", "params", "memory")
-            for values in [[getattr(row, name) for row in self.rows]]
+            for name, values in found.items()
         ]
         resolutions = sorted({row.arch.resolution for row in self.rows})
         return ", ".join(bounds) + f" and resolutions {resolutions}"

@@ -74,8 +74,7 @@ def make_figure():
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            "Pictures need Matplotlib. Install it with "
-            '`pip install "keras-elastic[plots]"`.'
+            f"Pictures need Matplotlib. {checks.install('plots')}"
         ) from error
     # Without pyplot: nothing global, and no window.
     return Figure(figsize=(7, 4.5))

@@ -176,6 +176,16 @@ class Recipe(TrainingRecipe):
             return [self]
         return [self.replace(phases=(), **phase) for phase in self.phases]
 
+    def trainings(self) -> list[tuple[str, "TrainingRecipe", int]]:
+        """As `TrainingRecipe.trainings`: the phases, or one training."""
+        found = []
+        for phase in self.phase_recipes():
+            name = phase.name if self.phases else "training"
+            # A sandwich has the smallest and the largest, too.
+            others = 0 if phase.sampler == "random" else 2
+            found.append((name, phase, others + phase.num_random))
+        return found
+
     def count_steps(self, batches: int) -> int:
         """As `TrainingRecipe.count_steps`; checks those of the phases, too."""
         for phase in self.phase_recipes() if self.phases else ():

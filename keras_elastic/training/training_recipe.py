@@ -200,6 +200,14 @@ class TrainingRecipe:
             load_teacher: Function from the name of a teacher to the teacher.
         """
 
+    def trainings(self) -> list[tuple[str, "TrainingRecipe", int]]:
+        """Says what a run trains, one after another.
+
+        Returns:
+            List of a training's name, its recipe and the passes of its steps.
+        """
+        return [(self.kind, self, 1)]
+
     def smoke_changes(self) -> dict[str, Any]:
         """Returns the changes that let it run through in a moment."""
         return {"epochs": 2}

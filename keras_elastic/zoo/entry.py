@@ -12,24 +12,28 @@ An entry without weights has `model.json` only. Entries of other kinds are
 read by the classes that `registration.ENTRIES` names.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import pathlib
+import typing
 import zipfile
 
-import keras
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic import families
-from keras_elastic.models.extraction import extract_child
-from keras_elastic.models.weights_file import read_weights
 from keras_elastic.selection import Front
 from keras_elastic.spaces import costs
 from keras_elastic.zoo.folder import FRONT
 from keras_elastic.zoo.folder import MODEL
 from keras_elastic.zoo.folder import EntryFolder
 from keras_elastic.zoo.folder import damaged
+
+if typing.TYPE_CHECKING:
+    # Whoever lists entries has no use for what runs networks.
+    import keras
 
 WEIGHTS = "supernet.weights.h5"
 STATISTICS = "statistics.npz"
@@ -89,7 +93,7 @@ class Entry(EntryFolder):
         return path
 
     @checks.arguments(resolutions=checks.each(checks.POSITIVE_INTEGER))
-    def with_resolutions(self, resolutions) -> "Entry":
+    def with_resolutions(self, resolutions) -> Entry:
         """Returns the entry with more resolutions to choose from.
 
         The weights are those of every resolution, and statistics are measured
@@ -154,6 +158,9 @@ class Entry(EntryFolder):
             ValueError: The entry has no weights, they are damaged, or `arch`
                 is not in the space.
         """
+        from keras_elastic.models.extraction import extract_child
+        from keras_elastic.models.weights_file import read_weights
+
         path = self._weights()
         weights = read_weights(path, self.family, self.classes)
         return extract_child(

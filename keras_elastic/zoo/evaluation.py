@@ -1,5 +1,7 @@
 """The images of a recipe: which train, which measure what."""
 
+import math
+
 import numpy as np
 from keras import ops
 from scipy.stats import kendalltau
@@ -113,24 +115,38 @@ def scored_rows(scorer) -> list[FrontRow]:
     ]
 
 
-def make_front(scorer, batches):
+def make_front(scorer, batches, progress=None):
     """Makes the front of all that a scorer has scored.
 
     Args:
         scorer: `Scorer`.
         batches: Batches of the test split, to report on.
+        progress: Function of the networks that are reported on and of all.
 
     Returns:
         A pair of the `Front`, with its test accuracies, and the statistics of
         each row.
     """
     scored = Front(scored_rows(scorer))
-    statistics = [scorer.statistics(row.arch) for row in scored.rows]
-    front = scored.with_test_top1(
-        scorer.evaluate(row.arch, values, batches).accuracy
-        for row, values in zip(scored.rows, statistics, strict=True)
-    )
-    return front, statistics
+    statistics, top1 = [], []
+    for row in scored.rows:
+        statistics.append(scorer.statistics(row.arch))
+        score = scorer.evaluate(row.arch, statistics[-1], batches)
+        top1.append(score.accuracy)
+        if progress is not None:
+            progress(len(top1), len(scored.rows))
+    return scored.with_test_top1(top1), statistics
+
+
+def with_error(top1, images) -> str:
+    """Formats an accuracy with its standard error: "98.61% ± 0.62%".
+
+    Args:
+        top1: Float in 0..1.
+        images: Integer. Number of images that it was measured on.
+    """
+    error = math.sqrt(top1 * (1 - top1) / images)
+    return f"{top1:.2%} ± {error:.2%}"
 
 
 def time_front(front, family, classes, runs=50) -> Front:

@@ -139,8 +139,8 @@ class EntryFolder:
             raise ValueError(
                 f"The entry '{self.name}' has no trained weights yet "
                 f"(no {file} in {str(self.folder)!r}). Pass `weights=None` "
-                "for random initialization, or train it, in a checkout of "
-                f"the repository: `python train.py --recipe={self.name}`."
+                "for random initialization, or train it: "
+                f"`keras-elastic train --recipe={self.name}`."
             )
         path = self.folder / file
         if not path.is_file():
@@ -176,7 +176,7 @@ def read_model(folder: pathlib.Path) -> dict:
         raise ValueError(
             f"`folder` must be a run or a zoo entry, with a {MODEL}. "
             f"Received: {str(folder)!r}, which has none. A finished "
-            "`python train.py` leaves such a folder."
+            "`keras-elastic train` leaves such a folder."
         )
     fix = "Restore the file, or train again."
     model = untrusted.read_json(files.verified(path), fix)

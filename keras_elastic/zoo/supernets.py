@@ -9,6 +9,7 @@ from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import Selection
+from keras_elastic.selection.budget import latency_limits
 from keras_elastic.training.teachers import KerasTeacher
 from keras_elastic.zoo.loading import load
 from keras_elastic.zoo.places import find_supernet_entry
@@ -54,6 +55,7 @@ def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
     flops=checks.POSITIVE | checks.NONE,
     params=checks.POSITIVE | checks.NONE,
     memory=checks.POSITIVE | checks.NONE,
+    latency_ms=checks.POSITIVE | checks.NONE,
     resolution=checks.POSITIVE_INTEGER | checks.NONE,
     scorer=checks.FUNCTION | checks.NONE,
     search=checks.having("search", what="a search") | checks.NONE,
@@ -65,6 +67,8 @@ def select(
     flops=None,
     params=None,
     memory=None,
+    latency_ms=None,
+    latency_table=None,
     resolution=None,
     scorer=None,
     search=None,
@@ -77,6 +81,8 @@ def select(
         flops: Number. Most multiply-adds of one image.
         params: Number. Most trainable weights.
         memory: Number. Most bytes of activations of one image, at float32.
+        latency_ms: As `load`.
+        latency_table: As `load`.
         resolution: Integer. The input resolution in pixels.
         scorer: `Scorer`, to search the space with. By default the entry's
             front is read, which takes no data and no time.
@@ -91,7 +97,8 @@ def select(
         ValueError: As `load`.
     """
     entry = find_supernet_entry(name_or_folder)
-    budget = Budget(flops, params, memory, resolution)
+    limits = latency_limits(latency_ms, latency_table, entry.family)
+    budget = Budget(flops, params, memory, resolution, limits)
     budget.check_reachable(entry.family, entry.classes)
     if scorer is not None:
         search = search or CoarseToFineSearch()
@@ -102,7 +109,7 @@ def select(
     row = entry.front.best(budget, entry.name)
     reason = (
         f"the best of the {len(entry.front.rows)} architectures on the front "
-        f"of '{entry.name}' with {budget}"
+        f"of '{entry.name}' with {budget}, of {row.arch.resolution} pixels"
     )
     return Selection(row.arch, row.costs, row.score, reason)
 

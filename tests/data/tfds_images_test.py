@@ -368,6 +368,37 @@ def test_a_failed_download_is_explained(monkeypatch, kind):
         tfds_images.find_registered("mnist")
 
 
+@pytest.mark.parametrize(
+    "is_found, proxies, retries",
+    [(True, {}, 10), (False, {}, 0), (False, {"https": "proxy:80"}, 10)],
+)
+def test_without_a_network_nothing_is_tried_for_minutes(
+    monkeypatch, is_found, proxies, retries
+):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import downloader
+
+    monkeypatch.setattr(downloader, "MAX_RETRIES", 10)
+    seen = []
+
+    class Builder(FakeBuilder):
+        def download_and_prepare(self):
+            seen.append(downloader.MAX_RETRIES)
+
+    def find(*arguments):
+        if not is_found:
+            raise OSError("Name or service not known")
+
+    monkeypatch.setattr(tfds_images.socket, "getaddrinfo", find)
+    monkeypatch.setattr(
+        tfds_images.urllib.request, "getproxies", lambda: proxies
+    )
+    monkeypatch.setattr(tfds, "builder", lambda name: Builder(False))
+    tfds_images.find_registered("mnist")
+    assert seen == [retries]
+    assert downloader.MAX_RETRIES == 10
+
+
 def test_written_info_is_what_tfds_reads(tmp_path, write_tfds):
     folder = write_tfds(tmp_path, "mini")
     info = json.loads((folder / "dataset_info.json").read_text())

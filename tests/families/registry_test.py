@@ -130,3 +130,10 @@ def test_deserialize_makes_registered_classes():
 def test_deserialize_of_an_unknown_class_lists_the_known(config):
     with pytest.raises(ValueError, match=r"class .*'EfficientNet'"):
         families.deserialize(config)
+
+
+@pytest.mark.parametrize("find", [families.get, families.network])
+def test_a_name_that_is_nearly_right(find):
+    name = "bignas_cifar10" if find is families.get else "attentivenas_a0"
+    with pytest.raises(ValueError, match=f"Did you mean '{name}'?"):
+        find(name.replace("na", "n", 1))

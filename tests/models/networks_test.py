@@ -105,3 +105,8 @@ class TestImageNet:
         theirs = published.get_layer("head_norm").get_weights()
         np.testing.assert_array_equal(features, theirs)
         assert not hasattr(model, "class_names")
+
+
+def test_a_name_that_is_nearly_right():
+    with pytest.raises(ValueError, match="Did you mean 'efficientnet_lite0'?"):
+        keras_elastic.build("efficientnet_lit0")

@@ -339,7 +339,7 @@ def test_an_entry_without_weights_says_how_to_train(untrained, reader):
     name, read = reader
     with pytest.raises(ValueError, match="has no trained weights yet") as error:
         read(untrained)
-    assert "python train.py --recipe=new" in str(error.value)
+    assert "keras-elastic train --recipe=new" in str(error.value)
     assert "`weights=None`" in str(error.value)
 
 

@@ -157,3 +157,23 @@ def test_the_preparation_of_a_recipe():
     for wrong in (0.0, 1.5):
         with pytest.raises(ValueError, match="evaluation_crop"):
             RECIPE.replace(evaluation_crop=wrong)
+
+
+def test_progress_of_the_test_split():
+    told = []
+    evaluation.make_front(FakeScorer(), "test", lambda *some: told.append(some))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    "top1, images, text",
+    [
+        # One image of 360 is wrong, and three.
+        (359 / 360, 360, "99.72% ± 0.28%"),
+        (357 / 360, 360, "99.17% ± 0.48%"),
+        (0.5, 10_000, "50.00% ± 0.50%"),
+        (1.0, 360, "100.00% ± 0.00%"),
+    ],
+)
+def test_an_accuracy_has_its_standard_error(top1, images, text):
+    assert evaluation.with_error(top1, images) == text

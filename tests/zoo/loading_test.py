@@ -7,14 +7,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from selection.latency.latency_fakes import FakeRuntime
 from tiny_entry import CLASS_NAMES
 from tiny_entry import FAMILY
 
 import keras_elastic as ke
 from keras_elastic import families
 from keras_elastic import zoo
+from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
+from keras_elastic.selection import LatencyTable
+from keras_elastic.selection import Limit
 from keras_elastic.selection import Scorer
+from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import places
 from keras_elastic.zoo.writing import write_model
@@ -234,8 +239,15 @@ def test_an_unknown_name(function):
         function("resnet50")
     message = str(error.value)
     assert "Received: 'resnet50'" in message
-    assert "python train.py" in message
+    assert "Did you mean" not in message
+    assert "keras-elastic train" in message
     assert all(name in message for name in zoo.entry_names())
+
+
+@pytest.mark.parametrize("function", [ke.load, ke.load_supernet, ke.select])
+def test_a_name_that_is_nearly_right(function):
+    with pytest.raises(ValueError, match="Did you mean 'bignas_cifar10'?"):
+        function("bignas_cifr10")
 
 
 @pytest.mark.parametrize("function", [ke.load, ke.load_supernet, ke.select])
@@ -347,7 +359,81 @@ def test_select_reads_the_front(written):
     assert selection.score == row.score
     assert selection.reason == (
         "the best of the 3 architectures on the front of 'tiny' with "
-        f"flops <= {row.flops / 1e3:.4g}e3"
+        f"flops <= {row.flops / 1e3:.4g}e3, of {row.arch.resolution} pixels"
+    )
+
+
+# Milliseconds of a device
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A latency table of the family, and its file."""
+    path = tmp_path_factory.mktemp("table") / "phone.json"
+    return LatencyTable.measure(
+        FAMILY, len(CLASS_NAMES), FakeRuntime(), children=6, path=path
+    ), path
+
+
+def test_a_latency(written, table):
+    table, path = table
+    archs = [row.arch for row in written.front.rows]
+    bound = table.predict(archs[1])
+    for given in (path, str(path), table):
+        chosen = ke.select(
+            written.folder, latency_ms=bound, latency_table=given
+        )
+        assert chosen.arch == archs[1]
+    # Both must hold.
+    flops = written.front.rows[0].flops
+    chosen = ke.select(
+        written.folder, latency_ms=bound, latency_table=path, flops=flops
+    )
+    assert chosen.arch == archs[0]
+
+
+def test_a_network_within_a_latency(written, table):
+    table, path = table
+    row = written.front.rows[0]
+    bound = table.predict(row.arch)
+    model = ke.load(written.folder, latency_ms=bound, latency_table=path)
+    assert trainable_weights(model) == row.params
+    untrained = ke.load(
+        written.folder, latency_ms=bound, latency_table=path, weights=None
+    )
+    size = untrained.input_shape[1]
+    assert untrained.count_params() > 0 and size in FAMILY.space.resolution
+
+
+@pytest.mark.parametrize("function", [ke.load, ke.select])
+def test_wrong_latencies(function, written, table, tmp_path):
+    table, path = table
+    least = table.predict(FAMILY.space.smallest)
+    with pytest.raises(ValueError, match="`latency_ms` and `latency_table`"):
+        function(written.folder, latency_ms=8)
+    with pytest.raises(ValueError, match="latency_ms=None"):
+        function(written.folder, latency_table=path)
+    with pytest.raises(ValueError, match=f"smallest needs {short(least)}"):
+        function(written.folder, latency_ms=least / 2, latency_table=path)
+    with pytest.raises(ValueError, match="`latency_ms` must be"):
+        function(written.folder, latency_ms=-1, latency_table=path)
+    with pytest.raises(ValueError, match="`latency_table` cannot be used"):
+        function(written.folder, latency_ms=8, latency_table=tmp_path / "no")
+    other = ("bignas_digits", {"latency_ms": 8})
+    for given in (table, path):
+        with pytest.raises(ValueError, match="`latency_table`"):
+            function(other[0], latency_table=given, **other[1])
+
+
+def test_no_row_of_the_front_within_a_latency(written, table):
+    table, path = table
+    front = [table.predict(row.arch) for row in written.front.rows]
+    with pytest.raises(ValueError, match="latency in ms") as error:
+        written.front.best(
+            Budget(limits=(Limit("latency in ms", table, min(front) / 2),)), "a"
+        )
+    assert f"latency in ms {short(min(front))} to {short(max(front))}" in str(
+        error.value
     )
 
 
@@ -535,7 +621,7 @@ def test_an_entry_that_is_not_trained_yet(tmp_path):
     )
     with pytest.raises(ValueError, match="no trained weights yet") as error:
         ke.load(tmp_path, resolution=8)
-    assert "python train.py --recipe=new" in str(error.value)
+    assert "keras-elastic train --recipe=new" in str(error.value)
     assert "`weights=None`" in str(error.value)
 
 

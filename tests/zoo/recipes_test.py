@@ -128,3 +128,13 @@ def test_recipes_for_imagenet_crop_what_they_evaluate_on():
     assert "zero_gamma" in str(
         [r.family_changes for r in found if r.name.startswith("us_")]
     )
+
+
+def test_a_name_that_is_nearly_right():
+    with pytest.raises(ValueError, match="Did you mean 'bignas_cifar10'?"):
+        recipes.read_recipe("bignas_cifr10", {})
+
+
+def test_the_next_command_fits_what_was_trained(tmp_path):
+    # A CondConv net is no entry; it is one model.
+    assert "keras.saving.load_model" in recipes.next_command(tmp_path)

@@ -105,6 +105,14 @@ class DSNetRecipe(Recipe):
                     f"{window!r}. {error}"
                 ) from error
 
+    def trainings(self):
+        """As `Recipe.trainings`, and the gates of each window."""
+        gates = self.gate_recipe()
+        return [
+            *super().trainings(),
+            *((f"gates_{window}", gates, 1) for window in self.windows),
+        ]
+
     def smoke_changes(self) -> dict[str, Any]:
         """As `Recipe.smoke_changes`, with gates for one window."""
         changes = super().smoke_changes()

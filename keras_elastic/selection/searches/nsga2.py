@@ -21,7 +21,7 @@ class NSGA2Search(Search):
 
     One run finds networks of all sizes, where other searches run once for each
     budget; the first population has architectures that fit each. It needs
-    pymoo: `pip install keras-elastic[search]`.
+    pymoo, the extra `search`.
 
     A score that is a tuple takes part with its first entry; the selections
     compare all of it.
@@ -167,8 +167,8 @@ def import_pymoo() -> types.SimpleNamespace:
         from pymoo.problems.static import StaticProblem
     except ImportError as error:
         raise ImportError(
-            "`NSGA2Search` needs pymoo, which is not installed. Install it "
-            'with: pip install "keras-elastic[search]"'
+            "`NSGA2Search` needs pymoo, which is not installed. "
+            + checks.install("search")
         ) from error
     return types.SimpleNamespace(
         NSGA2=NSGA2,

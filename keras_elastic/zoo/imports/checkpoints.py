@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from keras_elastic import checks
 from keras_elastic import files
 
 # Where releases keep the weights in their files.
@@ -39,8 +40,8 @@ def read_checkpoint(path):
     path = files.as_path(checkpoint=path)
     if importlib.util.find_spec("torch") is None:
         raise ValueError(
-            "A file of PyTorch needs PyTorch to be read. Install it with "
-            '`pip install "keras-elastic[torch]"`.'
+            "A file of PyTorch needs PyTorch to be read. "
+            + checks.install("torch")
         )
     if not path.is_file():
         raise ValueError(

@@ -19,6 +19,7 @@ def doors():
         "flops": "positive?",
         "params": "positive?",
         "memory": "positive?",
+        "latency_ms": "positive?",
         "resolution": "positive integer?",
     }
     yield Door(
