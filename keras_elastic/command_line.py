@@ -3,6 +3,7 @@
 python -m keras_elastic list
 python -m keras_elastic info bignas_digits
 python -m keras_elastic load bignas_digits --flops=6e5 --export=served
+python -m keras_elastic explore bignas_digits --out=digits.html
 python -m keras_elastic import attentivenas --checkpoint=FILE --out=DIR \
     --calibrate=IMAGES
 """
@@ -16,6 +17,7 @@ from keras_elastic import export
 from keras_elastic import files
 from keras_elastic import selection
 from keras_elastic import zoo
+from keras_elastic.commands import explore
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
 from keras_elastic.untrusted import printable
@@ -62,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_load(commands)
     _add_import(commands)
+    explore.add(commands)
     return parser
 
 

@@ -1,0 +1,1 @@
+"""The commands of `python -m keras_elastic`, one a file."""
