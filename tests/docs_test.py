@@ -202,7 +202,7 @@ def test_commands_of_the_zoo_are_understood():
         for script, arguments, _ in commands()
         if script == "-m keras_elastic" and arguments.strip()
     ]
-    assert {"list", "info", "load", "import"} == {
+    assert {"list", "info", "load", "import", "explore"} == {
         arguments[0] for arguments in found
     }
     parser = command_line.make_parser()

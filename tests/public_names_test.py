@@ -190,6 +190,7 @@ NAMES = {
     "zoo": {
         "Entry",
         "entry_names",
+        "explore",
         "find_entry",
         "import_checkpoint",
         "list_models",

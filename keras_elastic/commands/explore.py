@@ -1,4 +1,4 @@
-"""`python -m keras_elastic explore`: an entry as a page to look at."""
+"""`keras-elastic explore`: an entry as a page to look at."""
 
 
 def add(commands) -> None:

@@ -1,7 +1,9 @@
 """The networks that a conditional model is made of, to be drawn."""
 
+import dataclasses
+
+from keras_elastic.conditional.dsnet import routes as dsnet_routes
 from keras_elastic.models.converting.elastic import convert
-from keras_elastic.spaces import Plan
 
 
 def drawn_plans(kind, model) -> list:
@@ -41,15 +43,19 @@ def _of_dsnet(model):
     )
     note = f"Gates choose for each image among the widths {widths}."
     return [
-        ("At its narrowest", note, _joined(model, 0)),
-        ("At its widest", note, _joined(model, -1)),
+        ("At its narrowest", note, _at(model, slice(1))),
+        ("At its widest", note, _at(model, slice(None))),
     ]
 
 
-def _joined(model, way):
-    """The plan of the first or of the last way through every part."""
-    blocks = tuple(block for part in model.parts for block in part[way])
-    return Plan(model.resolution, blocks)
+def _at(model, choices):
+    """The plan at the widest of some choices of every gate."""
+    gates = [
+        dataclasses.replace(gate, choices=gate.choices[choices])
+        for gate in model.gates
+    ]
+    arch = dsnet_routes.widest(model.family, gates, model.resolution)
+    return model.family.plan(arch, model.classes)
 
 
 def _of_cascade(model):

@@ -68,7 +68,7 @@ def budget_of(entry, row) -> float:
 
 
 def read_evaluations(folder, entry) -> dict:
-    """Reads what `python -m keras_elastic evaluate` wrote of some networks.
+    """Reads what `keras-elastic evaluate` wrote of some networks.
 
     Args:
         folder: Path of a folder of reports, each in a folder that is called

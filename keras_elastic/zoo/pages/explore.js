@@ -2,6 +2,7 @@
 
 const page = JSON.parse(document.getElementById("data").textContent);
 const isSupernet = page.kind === "supernet";
+const SHELL = "keras-elastic";
 const at = (id) => document.getElementById(id);
 
 // Elements. Texts are never read as HTML.
@@ -282,7 +283,7 @@ function budgetOf(row) {
 
 function command(row, more) {
   const [name, value] = budgetOf(row);
-  return `python -m keras_elastic load ${page.shell} --${name}=${value} ${more}`;
+  return `${SHELL} load ${page.shell} --${name}=${value} ${more}`;
 }
 
 function showLines(row) {
@@ -548,14 +549,13 @@ function measured({ dataset, split: part, images, top1, classes }) {
 }
 
 function howToMeasure(row) {
-  const start = "python -m keras_elastic";
   return [
     make("p", { class: "note" },
       "It is not known of this network. One command measures it, and another " +
       "writes this page with it:"),
-    line("Measure", `${start} evaluate ${page.shell} --flops=${row.budget} ` +
+    line("Measure", `${SHELL} evaluate ${page.shell} --flops=${row.budget} ` +
       `--out=evaluated/${row.budget}`),
-    line("Show", `${start} explore ${page.shell} --evaluated=evaluated ` +
+    line("Show", `${SHELL} explore ${page.shell} --evaluated=evaluated ` +
       "--out=page.html"),
   ];
 }
@@ -618,7 +618,9 @@ let remembering;
 function remember() {
   clearTimeout(remembering);
   remembering = setTimeout(() => {
-    const cost = Number(state.budget.toPrecision(6));
+    const whole = Math.floor(state.budget);
+    const isEnough = best(state.axis, whole) === state.chosen;
+    const cost = isEnough ? whole : state.budget;
     history.replaceState(null, "", `#${state.axis}=${cost}`);
   }, 300);
 }
@@ -661,8 +663,7 @@ function onBudget() {
 function fromAddress() {
   const [axis, budget] = location.hash.slice(1).split("=");
   if (!axes.includes(axis) || !(Number(budget) > 0)) return false;
-  // A rounded budget must not lose the network whose cost it was.
-  choose(axis, Number(budget) * (1 + 1e-5));
+  choose(axis, Number(budget));
   return true;
 }
 

@@ -23,10 +23,10 @@ _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 @checks.arguments(
     name_or_folder=checks.PATH,
-    path=checks.PATH,
+    out=checks.PATH,
     evaluated=checks.PATH | checks.NONE,
 )
-def explore(name_or_folder, path, evaluated=None) -> pathlib.Path:
+def explore(name_or_folder, out, evaluated=None) -> pathlib.Path:
     """Writes a page that shows the front of an entry, network by network.
 
     The page is one HTML file that needs no network: accuracy against each
@@ -38,12 +38,12 @@ def explore(name_or_folder, path, evaluated=None) -> pathlib.Path:
     Args:
         name_or_folder: Name of a zoo entry, or the folder of a run, with
             weights.
-        path: Path of the `.html` file, written whole or not at all. A file
+        out: Path of the `.html` file, written whole or not at all. A file
             that exists is replaced.
-        evaluated: Path of a folder with what `python -m keras_elastic
-            evaluate` has written, to show the accuracy of each class: a
-            report for each network, in a folder that is called after its
-            multiply-adds. `None` shows how to measure it.
+        evaluated: Path of a folder with what `keras-elastic evaluate` has
+            written, to show the accuracy of each class: a report for each
+            network, in a folder that is called after its multiply-adds.
+            `None` shows how to measure it.
 
     Returns:
         The path of the file.
@@ -59,10 +59,10 @@ def explore(name_or_folder, path, evaluated=None) -> pathlib.Path:
     keras_elastic.zoo.explore("bignas_digits", "digits.html")
     ```
     """
-    path = files.as_path(path=path)
+    path = files.as_path(out=out)
     if path.suffix not in (".html", ".htm"):
         raise ValueError(
-            "`path` must be that of an .html file. Received: "
+            "`out` must be the path of an .html file. Received: "
             f"{str(path)!r}. Pass, for instance, 'page.html'."
         )
     entry = find_entry(name_or_folder)

@@ -20,10 +20,20 @@ class Drawing:
 
     def __init__(self):
         self._places = {}
+        self._known = {}
 
     @property
     def blocks(self):
         return list(self._places)
+
+    def _place(self, block, plan):
+        if not block.live:
+            return -1
+        if block not in self._known:
+            facts = block_facts(block, plan)
+            place = self._places.setdefault(facts, len(self._places))
+            self._known[block] = place
+        return self._known[block]
 
     def network(self, plan, /, **more) -> dict:
         """What is drawn of one network.
@@ -37,21 +47,12 @@ class Drawing:
             for those that it skips), and `stored`, the numbers that an export
             keeps: of kernels, and of biases.
         """
-        facts = [
-            block_facts(block, plan) if block.live else None
-            for block in plan.blocks
-        ]
         return {
             **more,
             **_plain(costs(plan)._asdict()),
             "resolution": int(plan.resolution),
             "stored": stored_numbers(plan),
-            "blocks": [
-                -1
-                if f is None
-                else self._places.setdefault(f, len(self._places))
-                for f in facts
-            ],
+            "blocks": [self._place(block, plan) for block in plan.blocks],
         }
 
 
