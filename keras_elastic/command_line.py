@@ -4,6 +4,7 @@ keras-elastic train --recipe=bignas_digits
 keras-elastic search --run=runs/bignas_digits --flops=1e6
 keras-elastic list
 keras-elastic info bignas_digits
+keras-elastic explore bignas_digits --out=digits.html
 keras-elastic load bignas_digits --flops=6e5 --export
 """
 

@@ -207,15 +207,9 @@ def test_commands_of_the_zoo_are_understood():
         # Which names commands, and gives none.
         if script == "keras-elastic" and page != "CHANGELOG.md"
     ]
-    assert {
-        "train",
-        "search",
-        "list",
-        "info",
-        "load",
-        "import",
-        "evaluate",
-    } <= {arguments[0] for arguments in found}
+    known = {"train", "search", "list", "info", "load", "import"}
+    known |= {"evaluate", "explore"}
+    assert known <= {arguments[0] for arguments in found}
     parser = command_line.make_parser()
     for arguments in found:
         assert parser.parse_args(arguments).run

@@ -191,6 +191,7 @@ NAMES = {
     "zoo": {
         "Entry",
         "entry_names",
+        "explore",
         "find_entry",
         "import_checkpoint",
         "list_models",

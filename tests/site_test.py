@@ -13,6 +13,8 @@ import zlib
 import pytest
 
 import keras_elastic
+from keras_elastic.zoo import places
+from keras_elastic.zoo.pages import exploring
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -22,12 +24,14 @@ SOURCES = ("docs", ".ci", "zensical.toml", "CHANGELOG.md", "CONTRIBUTING.md")
 
 
 def namespaces():
-    """Public namespaces: the package, and the packages in it."""
-    found = pkgutil.iter_modules(keras_elastic.__path__, "keras_elastic.")
-    names = [module.name for module in found if module.ispkg]
-    # Of the command line: nobody imports them.
-    names.remove("keras_elastic.commands")
-    return ["keras_elastic", *names]
+    """Public namespaces: the package, and the packages that it offers."""
+    found = pkgutil.iter_modules(keras_elastic.__path__)
+    offered = [
+        f"keras_elastic.{module.name}"
+        for module in found
+        if module.ispkg and module.name in keras_elastic.__all__
+    ]
+    return ["keras_elastic", *offered]
 
 
 def public(namespace):
@@ -55,6 +59,23 @@ def test_every_page_is_in_the_navigation_once():
 def test_a_namespace_has_its_page(namespace):
     page = DOCS / "reference" / f"{namespace.rpartition('.')[2]}.md"
     assert f"::: {namespace}\n" in page.read_text("utf-8")
+
+
+def test_every_trained_entry_has_its_page():
+    """Written again by `python -m keras_elastic explore NAME --out=...`."""
+    entries = map(places.find_entry, places.entry_names())
+    names = {entry.name for entry in entries if entry.is_trained}
+    assert {path.stem for path in (DOCS / "explore").iterdir()} == names
+    listed = (DOCS / "zoo.md").read_text("utf-8")
+    assert all(f"(explore/{name}.html)" in listed for name in names)
+
+
+@pytest.mark.parametrize("name", places.entry_names())
+def test_the_page_of_an_entry_is_up_to_date(name):
+    entry = places.find_entry(name)
+    if entry.is_trained:
+        page = DOCS / "explore" / f"{name}.html"
+        assert page.read_text("utf-8") == exploring.render(entry, name)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +133,13 @@ def test_docstrings_are_read(site):
 def test_changes_and_contributing_are_included(site):
     assert "Keep a Changelog" in read(site, "changes")
     assert "Add a family" in read(site, "contributing")
+
+
+@pytest.mark.slow
+def test_pages_of_entries_are_copied(site):
+    for page in (DOCS / "explore").iterdir():
+        copied = site / "site" / "explore" / page.name
+        assert copied.read_text("utf-8") == page.read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -112,6 +112,19 @@ class ConditionalEntry(EntryFolder):
             return model
         return model.with_exit_threshold(row.threshold)
 
+    def plans(self, file) -> list:
+        """The networks that the model in a file is made of.
+
+        Args:
+            file: String. Name of a file of the front.
+
+        Returns:
+            List of tuples: a title, what is to be said, and the `Plan`.
+        """
+        from keras_elastic.conditional.drawn_plans import drawn_plans
+
+        return drawn_plans(self.kind, self._read(file))
+
     def _read(self, file):
         import keras
 

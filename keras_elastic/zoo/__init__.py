@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "imports.importing": ["import_checkpoint"],
         "listing": ["list_models"],
         "loading": ["load"],
+        "pages.exploring": ["explore"],
         "places": ["entry_names", "find_entry"],
         "preset": ["save_preset"],
         "recipes": ["read_recipe"],

@@ -1,17 +1,21 @@
 """Entries of conditional models: loaded by mean budget, or refused.
 
-Tests of `conditional/cascades/writing.py`, too.
+Tests of `conditional/cascades/writing.py` and `conditional/drawn_plans.py`,
+too.
 """
 
 import functools
 
 import basisnet_tiny
 import conditional_entries
+import exploring_pages
 import numpy as np
 import pytest
 
 import keras_elastic as ke
 from keras_elastic import command_line
+from keras_elastic import selection
+from keras_elastic import spaces
 from keras_elastic import zoo
 from keras_elastic.conditional.basisnet.early_exit import stages_of
 from keras_elastic.zoo import listing
@@ -89,6 +93,33 @@ def test_the_command_line_knows_it(entry, capsys):
     budget = f"--flops={between(entry)}"
     assert command_line.main(["load", folder, budget]) == 0
     assert "on average" in capsys.readouterr().out
+
+
+def test_it_is_made_of_networks_that_can_be_drawn(entry, model):
+    plans = [plan for *_, plan in entry.plans(entry.front.rows[-1].file)]
+    counted = [spaces.costs(plan).flops for plan in plans]
+    least, most = counted[0], sum(counted)
+    if entry.kind == "dsnet":
+        least, most = (
+            sum(part[way] for part in model.flops) for way in (0, -1)
+        )
+        assert counted == [least, most]
+    elif entry.kind == "cascade":
+        assert counted == list(model.flops)
+    else:
+        assert counted[0] < model.costs.light_flops < entry.front.rows[1].flops
+    assert most <= entry.most_flops
+
+
+def test_its_page(entry, tmp_path):
+    page = zoo.explore(entry.folder, tmp_path / "page.html")
+    data = exploring_pages.read(page)
+    assert data["kind"] == entry.kind
+    assert len(data["rows"]) == len(entry.front.rows)
+    for shown, row in zip(data["rows"], entry.front.rows, strict=True):
+        assert entry.choose(selection.Budget(flops=shown["budget"])) == row
+        assert shown["networks"] and shown["bytes"] > 0
+    assert all(network["title"] for network in data["networks"])
 
 
 def test_random_weights(entry, model, images):

@@ -19,6 +19,13 @@ def doors():
         "zoo.find_entry", zoo.find_entry, {}, {"name_or_folder": "entry"}
     )
     yield Door(
+        "zoo.explore",
+        zoo.explore,
+        {"name_or_folder": "bignas_digits", "out": folder() / "page.html"},
+        {"name_or_folder": "entry", "out": "path", "evaluated": "path?"},
+        more={"out": ("page.pdf",), "evaluated": (folder(),)},
+    )
+    yield Door(
         "zoo.import_checkpoint",
         zoo.import_checkpoint,
         {"kind": "attentivenas", "weights": "no_such.pth"},
