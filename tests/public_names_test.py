@@ -199,6 +199,7 @@ NAMES = {
         "read_recipe",
         "save_preset",
         "select",
+        "upload",
     },
 }
 MODULES = {

@@ -11,6 +11,7 @@ from keras_elastic.models.outputs import is_multi_label
 from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.spaces import costs
+from keras_elastic.zoo import hub
 from keras_elastic.zoo import preset
 from keras_elastic.zoo.entry import Entry
 from keras_elastic.zoo.places import find_entry
@@ -55,7 +56,11 @@ def load(
 
     Args:
         name_or_folder: Name of a zoo entry, the folder of a run, or the
-            folder of a preset, which is one network and takes no budget.
+            folder of a preset, which is one network and takes no budget. Or
+            where one is on a hub: `"hf://user/name"`, with `"@revision"` for
+            a branch, a tag or a commit, or
+            `"kaggle://user/model/framework/variation"`, with `"/version"`.
+            What it needs is kept in the cache of the hub's library.
         flops: Number. Most multiply-adds of one image; for a model that
             decides image by image, on average over the held-out images.
         params: Number. Most trainable weights.
@@ -93,6 +98,7 @@ def load(
         ValueError: The name is unknown, no network meets the budget (the
             reachable range is stated), arguments contradict each other, the
             entry has no weights, or its files are damaged.
+        ConnectionError: The hub is away, and its cache has no copy.
 
     Example:
 
@@ -108,6 +114,7 @@ def load(
     """
     heads.check_head(classes, include_top, pooling, multi_label)
     budget = Budget(flops, params, memory, resolution)
+    name_or_folder = hub.pulled(name_or_folder)
     if preset.is_preset(name_or_folder):
         _check_no_choice(name_or_folder, budget, arch)
         model = preset.load_preset(name_or_folder, classes, weights is not None)
