@@ -10,6 +10,8 @@ import re
 import sys
 import zipfile
 
+import keras
+
 from keras_elastic import files
 from keras_elastic import untrusted
 from keras_elastic.zoo import hub_library
@@ -20,7 +22,8 @@ from keras_elastic.zoo.kaggle import Kaggle
 _HUBS = {"hf://": HuggingFace, "kaggle://": Kaggle}
 # Plain names of data: no path, no program, nothing hidden.
 _NAME = re.compile(r"\w[\w.-]*\.(csv|h5|json|keras|npz|txt)")
-_PACKAGE = "keras_elastic>"
+# Under which the classes of this library are registered.
+_PACKAGES = ("elastic>", "keras_elastic>")
 _STOCK = re.compile(
     r"keras|keras\.(activations|constraints|dtype_policies|initializers|layers"
     r"|ops|regularizers|src\.(models|ops))(\.\w+)*"
@@ -224,11 +227,13 @@ def _strangers(value):
 
 def _is_known(value, name):
     module, registered = value.get("module"), value.get("registered_name")
-    if isinstance(registered, str) and registered.startswith(_PACKAGE):
-        return True
-    if name in ("Lambda", "__lambda__"):
+    if isinstance(registered, str) and registered.startswith(_PACKAGES):
+        # Else Keras goes on with the module.
+        if keras.saving.get_registered_object(registered) is not None:
+            return True
+    elif registered not in (None, name):
         return False
-    if registered not in (None, name):
+    if name in ("Lambda", "__lambda__"):
         return False
     # Tables of ours, and the marks of Keras, have no module; functions of
     # Keras, such as "relu", are found by name in "builtins".

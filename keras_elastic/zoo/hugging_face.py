@@ -40,6 +40,7 @@ class HuggingFace:
         self._library = hub_library.load("huggingface_hub", address)
         # Names of the files, once the hub has said them.
         self._names = None
+        self._commit = None
 
     @property
     def cache(self) -> str:
@@ -47,7 +48,7 @@ class HuggingFace:
         return self._library.constants.HF_HUB_CACHE
 
     def find(self) -> None:
-        """Asks which commit the revision is, and which files it has.
+        """Asks which files the revision has.
 
         Raises:
             ValueError: No such repository is open to the user.
@@ -58,7 +59,6 @@ class HuggingFace:
             found = self._library.HfApi().model_info(
                 self._repo, revision=self._revision, timeout=_SECONDS
             )
-        self._revision = found.sha
         self._names = {file.rfilename for file in found.siblings}
 
     def fetch(self, name: str) -> pathlib.Path | None:
@@ -76,7 +76,7 @@ class HuggingFace:
                 path = self._library.hf_hub_download(
                     self._repo,
                     name,
-                    revision=self._revision,
+                    revision=self._commit or self._revision,
                     etag_timeout=_SECONDS,
                     local_files_only=is_away,
                 )
@@ -84,7 +84,10 @@ class HuggingFace:
             if is_away:
                 return None
             raise self._away(error) from error
-        return pathlib.Path(path)
+        path = pathlib.Path(path)
+        # The files that follow are those of the same commit.
+        self._commit = path.parent.name
+        return path
 
     def cached(self) -> list[str]:
         """Addresses whose entry or preset the cache holds, sorted."""
@@ -221,13 +224,17 @@ class HuggingFace:
             ) from error
         except errors.HfHubHTTPError as error:
             raise self._refused(error, writes) from error
+        except RuntimeError as error:
+            # Of a file that was being put there.
+            raise self._refused(error.__cause__ or error, writes) from error
         except Exception as error:
             if not hub_library.is_away(error):
                 raise
             raise self._away(error) from error
 
     def _refused(self, error, writes):
-        status = getattr(error.response, "status_code", None)
+        response = getattr(error, "response", None)
+        status = getattr(response, "status_code", None)
         is_unknown = isinstance(
             error, self._library.errors.RepositoryNotFoundError
         )

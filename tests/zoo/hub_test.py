@@ -17,6 +17,7 @@ import time
 import zipfile
 
 import contracts
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -29,7 +30,7 @@ from keras_elastic import zoo
 from keras_elastic.zoo import hub as hubs
 from keras_elastic.zoo import hub_library
 
-huggingface_hub = pytest.importorskip("huggingface_hub")
+constants = pytest.importorskip("huggingface_hub.constants")
 
 ENTRY_FILES = {
     *("model.json", "model.json.sha256", "recipe.json", "front.csv"),
@@ -37,11 +38,12 @@ ENTRY_FILES = {
 }
 PULLED = ENTRY_FILES - {"README.md"}
 IMAGES = contracts.random_images(4, 12)
+# What `huggingface_hub` does with the library that speaks HTTP for it.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def point_to(monkeypatch, url, home):
     """Has the library speak to a hub, with a cache and a token of its own."""
-    constants = huggingface_hub.constants
     template = url + "/{repo_id}/resolve/{revision}/{filename}"
     for name, value in {
         "ENDPOINT": url,
@@ -68,8 +70,14 @@ def hub(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def model(written):
-    return ke.load(written.folder, resolution=12)
+def model():
+    """A small model, made and loaded in a moment."""
+    inputs = keras.Input((12, 12, 3))
+    x = keras.layers.Conv2D(64, 5, activation="relu")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(4)(x), name="animals")
+    model.class_names = CLASS_NAMES
+    return model
 
 
 def content_of(folder):
@@ -83,11 +91,16 @@ def shared(hub, written):
     return hub
 
 
+@pytest.fixture(scope="module")
+def preset_files(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "animals"
+    return content_of(ke.save_preset(model, folder))
+
+
 @pytest.fixture
-def preset(hub, model, tmp_path):
+def preset(hub, preset_files):
     """A hub with a preset, put there without the library."""
-    folder = ke.save_preset(model, tmp_path / "preset")
-    hub.commit("user/animals", content_of(folder))
+    hub.commit("user/animals", preset_files)
     return hub
 
 
@@ -99,9 +112,8 @@ def test_an_entry_there_and_back(hub, written):
     assert address == f"hf://user/tiny@{hub.repositories['user/tiny'][-1][0]}"
     assert {*hub.files("user/tiny")} == {*ENTRY_FILES, ".gitattributes"}
     budget = written.front.rows[1].flops
-    for place in ("hf://user/tiny", address):
-        model = ke.load(place, flops=budget)
-        assert model.class_names == CLASS_NAMES
+    model = ke.load(address, flops=budget)
+    assert model.class_names == CLASS_NAMES
     expected = ke.load(written.folder, flops=budget)
     images = contracts.random_images(4, model.input_shape[1])
     np.testing.assert_array_equal(
@@ -131,10 +143,10 @@ def test_only_what_is_needed_is_pulled(shared):
     shared.commit("user/tiny", {"recipe.py": b"raise SystemExit", "a.h5": b""})
     entry = zoo.find_entry("hf://user/tiny")
     assert {path.name for path in entry.folder.iterdir()} == PULLED
-    before = len(shared.requests)
+    before = len(shared.asked("GET .*/resolve/"))
     zoo.find_entry("hf://user/tiny")
-    # What is there is not asked for again; which commit is the newest, is.
-    assert len(shared.requests) == before + 1
+    # What is there is not pulled again.
+    assert len(shared.asked("GET .*/resolve/")) == before
 
 
 def test_an_entry_of_the_zoo_keeps_its_card(hub):
@@ -239,10 +251,11 @@ def test_a_repository_made_in_the_browser_is_filled(hub, model):
 # Pulling
 
 
-def test_a_download_that_breaks_off_goes_on(preset):
+def test_a_download_that_breaks_off_goes_on(preset, monkeypatch):
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
     preset.faults.append(("GET .*model.keras", 5000, 1))
     ke.load("hf://user/animals")
-    assert preset.asked(r"GET .*model\.keras bytes=5000-")
+    assert preset.asked(r"GET .*model\.keras bytes=\d+-")
 
 
 def test_a_download_that_ends_leaves_nothing_half(preset, monkeypatch):
@@ -257,7 +270,7 @@ def test_a_download_that_ends_leaves_nothing_half(preset, monkeypatch):
 
 
 def cached(name):
-    home = huggingface_hub.constants.HF_HUB_CACHE
+    home = constants.HF_HUB_CACHE
     [folder] = pathlib.Path(home).glob(f"models--user--{name}/snapshots/*")
     return list(folder.iterdir())
 
@@ -266,7 +279,7 @@ def test_where_the_cache_is_is_said_once(preset, monkeypatch, capsys):
     monkeypatch.setattr(hubs, "_announced", set())
     ke.load("hf://user/animals")
     said = capsys.readouterr().err
-    assert huggingface_hub.constants.HF_HUB_CACHE in said
+    assert constants.HF_HUB_CACHE in said
     assert "HF_HOME" in said
     ke.load("hf://user/animals")
     assert "HF_HOME" not in capsys.readouterr().err
@@ -284,7 +297,7 @@ def away(monkeypatch):
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        home = pathlib.Path(huggingface_hub.constants.HF_HUB_CACHE).parent
+        home = pathlib.Path(constants.HF_HUB_CACHE).parent
         point_to(monkeypatch, url, home)
 
     return leave
@@ -309,7 +322,7 @@ def test_a_copy_in_the_cache_needs_no_hub(shared, away, capsys):
 def test_offline_by_the_variable_of_the_library(shared, monkeypatch):
     ke.select("hf://user/tiny", resolution=12)
     asked = len(shared.requests)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     ke.select("hf://user/tiny", resolution=12)
     assert len(shared.requests) == asked
 
@@ -352,7 +365,7 @@ def test_a_private_repository_needs_a_token(preset, monkeypatch):
     preset.private.add("user/animals")
     assert ke.load("hf://user/animals").class_names == CLASS_NAMES
     monkeypatch.delenv("HF_TOKEN")
-    shutil.rmtree(huggingface_hub.constants.HF_HUB_CACHE)
+    shutil.rmtree(constants.HF_HUB_CACHE)
     with pytest.raises(ValueError, match="hf auth login"):
         ke.load("hf://user/animals")
 
@@ -492,6 +505,7 @@ def test_a_file_that_lacks(shared):
         {"module": "keras.utils", "class_name": "get_file"},
         {"module": "mine", "class_name": "L", "registered_name": "mine>L"},
         {"module": None, "class_name": "L", "registered_name": "mine>L"},
+        {"module": "os", "registered_name": "keras_elastic>None"},
     ],
 )
 def test_layers_of_others_are_refused(preset, place):
