@@ -28,7 +28,7 @@ _STOCK = re.compile(
     r"keras|keras\.(activations|constraints|dtype_policies|initializers|layers"
     r"|ops|regularizers|src\.(models|ops))(\.\w+)*"
 )
-_announced = set()
+_said = set()
 
 
 def is_address(name_or_folder) -> bool:
@@ -82,12 +82,10 @@ def pulled(name_or_folder):
     digests = _read_digests(place, description)
     for name, digest in digests.items():
         _check(place, _fetch(place, name, away), digest)
-    if type(place) not in _announced:
-        _announced.add(type(place))
-        _say(
-            f"{place.address} is kept in {place.cache}, which the variable "
-            f"{place.variable} moves."
-        )
+    _say(
+        f"What a hub holds is kept in {place.cache}, which the variable "
+        f"{place.variable} moves."
+    )
     return description.parent
 
 
@@ -243,4 +241,7 @@ def _is_known(value, name):
 
 
 def _say(text):
-    print(untrusted.printable(text), file=sys.stderr)
+    """Says something once."""
+    if text not in _said:
+        _said.add(text)
+        print(untrusted.printable(text), file=sys.stderr)

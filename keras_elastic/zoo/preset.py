@@ -149,10 +149,13 @@ def _write(whole, model, about, described):
 
 
 def is_preset(folder) -> bool:
-    """Whether a folder holds a preset, and its name is not that of an entry."""
+    """Whether a folder holds a preset, and its name is not that of an entry.
+
+    What an address on a hub stands for is pulled.
+    """
     if is_name(folder):
         return False
-    folder = files.as_path(name_or_folder=folder)
+    folder = files.as_path(name_or_folder=hub.pulled(folder))
     # A kill may have come while it was replaced.
     scratch.remove_leftovers(folder.parent)
     return (folder / PRESET).is_file()
@@ -162,7 +165,7 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
     """Loads what `save_preset` wrote.
 
     Args:
-        folder: Path of the folder.
+        folder: Path of the folder, or an address on a hub.
         classes: Integer. Makes a new head for this many classes. Defaults to
             the trained head.
         weights: Boolean. Whether to load the weights.
@@ -173,7 +176,7 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
     Raises:
         ValueError: A file is missing or was changed.
     """
-    folder = files.as_path(folder=folder)
+    folder = files.as_path(folder=hub.pulled(folder))
     preset = _read(folder)
     verified_files(folder)
     try:

@@ -59,6 +59,7 @@ def upload(name_or_folder, address, *, card="", overwrite=False) -> str:
     ```
     """
     place = hub.find_place(address)
+    name_or_folder = hub.pulled(name_or_folder)
     is_in_zoo = places.is_name(name_or_folder)
     if preset.is_preset(name_or_folder):
         folder = files.as_path(name_or_folder=name_or_folder)

@@ -276,7 +276,7 @@ def cached(name):
 
 
 def test_where_the_cache_is_is_said_once(preset, monkeypatch, capsys):
-    monkeypatch.setattr(hubs, "_announced", set())
+    monkeypatch.setattr(hubs, "_said", set())
     ke.load("hf://user/animals")
     said = capsys.readouterr().err
     assert constants.HF_HUB_CACHE in said
