@@ -3,6 +3,7 @@
 import doctest
 import functools
 import importlib
+import os
 import pathlib
 import pkgutil
 import re
@@ -15,6 +16,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hub_server import TOKEN
+from hub_server import Hub
 
 import keras_elastic
 from keras_elastic import command_line
@@ -102,9 +105,23 @@ def with_code():
     return [page for page in PAGES if CODE.search(page.read_text("utf-8"))]
 
 
+@pytest.fixture(scope="module")
+def hub():
+    """The variables that lead to a hub on loopback, for what is shared."""
+    with Hub() as server:
+        server.start()
+        yield {
+            "HF_ENDPOINT": server.url,
+            "HF_TOKEN": TOKEN,
+            "HF_HUB_DISABLE_XET": "1",
+            "NO_PROXY": "127.0.0.1",
+        }
+        server.shutdown()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", with_code(), ids=name_of)
-def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path):
+def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path, hub):
     run = subprocess.run(
         [
             sys.executable,
@@ -112,6 +129,7 @@ def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path):
             "\n".join(CODE.findall(page.read_text("utf-8"))),
         ],
         cwd=tmp_path,
+        env={**os.environ, **hub, "HF_HOME": str(tmp_path / "hugging_face")},
         capture_output=True,
         text=True,
     )

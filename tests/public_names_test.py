@@ -201,6 +201,7 @@ NAMES = {
         "read_recipe",
         "save_preset",
         "select",
+        "upload",
     },
 }
 MODULES = {

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "places": ["entry_names", "find_entry"],
         "preset": ["save_preset"],
         "recipes": ["read_recipe"],
+        "sharing": ["upload"],
         "supernets": ["load_supernet", "load_teacher", "select"],
     },
 )

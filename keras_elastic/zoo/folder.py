@@ -133,6 +133,13 @@ class EntryFolder:
 
         return recipe_from_json(self._verified(RECIPE).read_text("utf-8"))
 
+    def verified_files(self) -> list[pathlib.Path]:
+        """Paths of the files that make it up, once they are checked."""
+        return [
+            self.folder / MODEL,
+            *(self._verified(file) for file in self._model["files"]),
+        ]
+
     def _verified(self, file: str) -> pathlib.Path:
         """Path of a file of the entry, once its content is checked."""
         if file not in self._model["files"]:

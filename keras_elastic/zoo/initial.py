@@ -11,6 +11,7 @@ from keras_elastic.models.converting.named import ELASTIC
 from keras_elastic.models.converting.named import is_application
 from keras_elastic.models.converting.named import load_elastic
 from keras_elastic.models.initial_weights import InitialWeights
+from keras_elastic.zoo import hub
 from keras_elastic.zoo import imagenet
 from keras_elastic.zoo import preset
 from keras_elastic.zoo.places import find_entry
@@ -50,7 +51,7 @@ def load_initial(name, family, classes, changes=None) -> InitialWeights:
             - `"imagenet:efficientnet_lite0"`: a network with ImageNet weights;
             - `"keras.applications:MobileNetV2"`: likewise, for a family that
               `keras_elastic.elastic` made of such a network;
-            - a run, or an entry of the zoo: its supernet;
+            - a run, or an entry of the zoo or of a hub: its supernet;
             - a preset, or a `.keras` file: a network of stock layers, as
               large as the largest subnet of the family. For a family that
               `keras_elastic.elastic` made: a model like the one that it was
@@ -64,7 +65,7 @@ def load_initial(name, family, classes, changes=None) -> InitialWeights:
         ValueError: There is no such network, it is damaged, it cannot be
             downloaded, or a package that holds it is not installed.
     """
-    name = str(name)
+    name = str(hub.pulled(name))
     if name.startswith(_IMAGENET):
         network = name.removeprefix(_IMAGENET)
         plan, model = imagenet.load_network(network)

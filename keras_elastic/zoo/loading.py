@@ -13,6 +13,7 @@ from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.selection.budget import latency_limits
 from keras_elastic.spaces import costs
+from keras_elastic.zoo import hub
 from keras_elastic.zoo import preset
 from keras_elastic.zoo.entry import Entry
 from keras_elastic.zoo.places import find_entry
@@ -60,7 +61,11 @@ def load(
 
     Args:
         name_or_folder: Name of a zoo entry, the folder of a run, or the
-            folder of a preset, which is one network and takes no budget.
+            folder of a preset, which is one network and takes no budget. Or
+            where one is on a hub: `"hf://user/name"`, with `"@revision"` for
+            a branch, a tag or a commit, or
+            `"kaggle://user/model/framework/variation"`, with `"/version"`.
+            What it needs is kept in the cache of the hub's library.
         flops: Number. Most multiply-adds of one image; for a model that
             decides image by image, on average over the held-out images.
         params: Number. Most trainable weights.
@@ -104,6 +109,7 @@ def load(
             reachable range is stated), arguments contradict each other, the
             latency table is of another family, the entry has no weights, or
             its files are damaged.
+        ConnectionError: The hub is away, and its cache has no copy.
 
     Example:
 
@@ -121,6 +127,7 @@ def load(
     budget = Budget(flops, params, memory, resolution)
     latency = {"latency_ms": latency_ms, "latency_table": latency_table}
     latency_limits(**latency)
+    name_or_folder = hub.pulled(name_or_folder)
     if preset.is_preset(name_or_folder):
         _check_no_choice(name_or_folder, budget, arch, latency_ms)
         model = preset.load_preset(name_or_folder, classes, weights is not None)

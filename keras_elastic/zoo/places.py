@@ -10,6 +10,7 @@ from keras_elastic.zoo.entry import Entry
 from keras_elastic.zoo.folder import MODEL
 from keras_elastic.zoo.folder import EntryFolder
 from keras_elastic.zoo.folder import read_kind
+from keras_elastic.zoo.hub import pulled
 
 # A link to the top-level folder `zoo`; in a wheel, a folder of its own.
 _ENTRIES = pathlib.Path(__file__).parent / "entries"
@@ -74,7 +75,7 @@ def is_name(name_or_folder) -> bool:
 
 @checks.arguments(name_or_folder=checks.PATH)
 def find_entry(name_or_folder) -> EntryFolder:
-    """Finds an entry of the zoo by name, or a run by its folder.
+    """Finds an entry of the zoo by name, a run by its folder, or on a hub.
 
     Returns:
         `Entry` of a supernet, or the entry of another kind.
@@ -84,6 +85,7 @@ def find_entry(name_or_folder) -> EntryFolder:
     """
     if is_name(name_or_folder):
         return _open(zoo_folder() / name_or_folder)
+    name_or_folder = pulled(name_or_folder)
     name = str(files.as_path(name_or_folder=name_or_folder))
     if pathlib.Path(name).is_dir():
         return _open(name)
@@ -93,7 +95,8 @@ def find_entry(name_or_folder) -> EntryFolder:
     raise ValueError(
         "`name_or_folder` must be one of:\n"
         f"  1. a name of the zoo: {list(entry_names())}\n"
-        "  2. a folder that `keras-elastic train` left.\n"
+        "  2. a folder that `keras-elastic train` left;\n"
+        "  3. an address on a hub, such as 'hf://user/name'.\n"
         f"Received: {name!r}. "
         f"{checks.nearest(name, entry_names())}".rstrip()
     )

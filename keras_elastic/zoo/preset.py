@@ -8,6 +8,7 @@ README.md      a card that says what is there, for you to go on with
 
 import json
 import pathlib
+import tempfile
 
 import keras
 
@@ -21,6 +22,8 @@ from keras_elastic.models import outputs
 from keras_elastic.models import preparation as preparations
 from keras_elastic.models.class_names import give_names
 from keras_elastic.models.preparation import Preparation
+from keras_elastic.zoo import hub
+from keras_elastic.zoo import model_card
 from keras_elastic.zoo.folder import describe_preparation
 from keras_elastic.zoo.places import PRESET
 from keras_elastic.zoo.places import is_name
@@ -46,8 +49,8 @@ _CARD = """# {name}
 ```python
 import keras_elastic as ke
 
-model = ke.load("path/to/this/folder")  # checks the files first
-model = ke.load("path/to/this/folder", classes=3)  # same trunk, new head
+model = ke.load("{place}")  # checks the files first
+model = ke.load("{place}", classes=3)  # same trunk, new head
 ```
 
 Without this library: `keras.saving.load_model("model.keras")`.
@@ -62,8 +65,8 @@ Without this library: `keras.saving.load_model("model.keras")`.
 )
 def save_preset(
     model, folder, *, class_names=None, card="", overwrite=False
-) -> pathlib.Path:
-    """Writes a network into a folder that `load` reads.
+) -> pathlib.Path | str:
+    """Writes a network into a folder, or to a hub, where `load` reads it.
 
     The folder holds the configuration, the weights, the class names, what must
     become of an image, and a card. Optimizer state is left out. It is written
@@ -75,20 +78,25 @@ def save_preset(
             of a softmax or of sigmoids at its end: a child, fine-tuned or
             not, a `BasisNet` or a `DSNet`. Its BatchNormalization
             statistics must be calibrated.
-        folder: Path. Its parents are made.
+        folder: Path. Its parents are made. Or an address on a hub,
+            `"hf://user/name"` or `"kaggle://user/model/framework/variation"`,
+            as `keras_elastic.zoo.upload` takes them.
         class_names: Sequence of strings, by label. Defaults to
             `model.class_names` where it has them, else to `"0"`, `"1"`, ...
         card: String. Markdown for the card: what the network was trained on,
-            how well it does, what it must not be used for.
+            how well it does, what it must not be used for. It may begin with
+            front matter for the Hugging Face Hub, such as
+            `---\\nlicense: mit\\n---`.
         overwrite: Boolean. Whether to replace a preset that is there.
 
     Returns:
-        The path of the folder.
+        The path of the folder; on a hub, the address of the new revision.
 
     Raises:
         ValueError: The model is not calibrated, has layers that cannot be
             loaded safely (`Lambda`), class names do not fit, or the folder
             exists or cannot be written.
+        ConnectionError: The hub is away.
 
     Example:
 
@@ -103,37 +111,55 @@ def save_preset(
     names = child_checks.check_class_names(model, class_names, classes)
     _, multi_label = outputs.check_classifier(model)
     _check_safe(model)
+    prepared = describe_preparation(preparations.find(model))
+    about = _describe(model, card, resolution, names, prepared)
+    described = {
+        "class_names": list(names),
+        "multi_label": multi_label,
+        "preprocessing": {**prepared, "resolution": resolution},
+    }
+    if hub.is_address(folder):
+        place = hub.find_place(folder)
+        with tempfile.TemporaryDirectory() as within:
+            whole = pathlib.Path(within)
+            _write(whole, model, about, described)
+            facts = {"name": model.name}
+            return hub.put(place, whole, about, facts, overwrite)
     folder = files.as_path(folder=folder)
     with files.refusing(folder=folder):
         files.try_writing(folder.parent)
     _check_place(folder, overwrite)
     with files.replacing_folder(folder) as whole:
         whole.mkdir()
-        # A copy, because the optimizer would be saved, too.
-        uncompiled(model).save(whole / MODEL)
-        (whole / LABELS).write_text("\n".join(names) + "\n", "utf-8")
-        described = describe_preparation(preparations.find(model))
-        about = _describe(model, card, resolution, names, described)
-        (whole / CARD).write_text(about, "utf-8")
-        preset = {
-            "format": FORMAT,
-            "name": model.name,
-            "class_names": list(names),
-            "multi_label": multi_label,
-            "preprocessing": {**described, "resolution": resolution},
-            # Not of the card, which is for its readers to change.
-            "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},
-        }
-        with files.replacing(whole / PRESET, digest=True) as temporary:
-            temporary.write_text(json.dumps(preset, indent=2) + "\n", "utf-8")
+        _write(whole, model, about, described)
     return folder
 
 
+def _write(whole, model, about, described):
+    # A copy, because the optimizer would be saved, too.
+    uncompiled(model).save(whole / MODEL)
+    names = described["class_names"]
+    (whole / LABELS).write_text("\n".join(names) + "\n", "utf-8")
+    (whole / CARD).write_text(about, "utf-8")
+    preset = {
+        "format": FORMAT,
+        "name": model.name,
+        **described,
+        # Not of the card, which is for its readers to change.
+        "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},
+    }
+    with files.replacing(whole / PRESET, digest=True) as temporary:
+        temporary.write_text(json.dumps(preset, indent=2) + "\n", "utf-8")
+
+
 def is_preset(folder) -> bool:
-    """Whether a folder holds a preset, and its name is not that of an entry."""
+    """Whether a folder holds a preset, and its name is not that of an entry.
+
+    What an address on a hub stands for is pulled.
+    """
     if is_name(folder):
         return False
-    folder = files.as_path(name_or_folder=folder)
+    folder = files.as_path(name_or_folder=hub.pulled(folder))
     # A kill may have come while it was replaced.
     scratch.remove_leftovers(folder.parent)
     return (folder / PRESET).is_file()
@@ -143,7 +169,7 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
     """Loads what `save_preset` wrote.
 
     Args:
-        folder: Path of the folder.
+        folder: Path of the folder, or an address on a hub.
         classes: Integer. Makes a new head for this many classes. Defaults to
             the trained head.
         weights: Boolean. Whether to load the weights.
@@ -154,10 +180,9 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
     Raises:
         ValueError: A file is missing or was changed.
     """
-    folder = files.as_path(folder=folder)
+    folder = files.as_path(folder=hub.pulled(folder))
     preset = _read(folder)
-    for file in (MODEL, LABELS):
-        _verify(folder / file, preset["files"].get(file))
+    verified_files(folder)
     try:
         # Lambda layers and the like are refused.
         model = keras.saving.load_model(
@@ -178,6 +203,22 @@ def load_preset(folder, classes=None, weights=True) -> keras.Model:
     prepared = preset.get("preprocessing", {})
     preparations.remember(model, Preparation.from_dict(prepared))
     return heads.compile_classifier(model, preset["multi_label"])
+
+
+def verified_files(folder) -> list[pathlib.Path]:
+    """Paths of the files that make up a preset, once they are checked."""
+    digests = _read(folder)["files"]
+    for file in (MODEL, LABELS):
+        _verify(folder / file, digests.get(file))
+    return [folder / file for file in (PRESET, MODEL, LABELS)]
+
+
+def card_of(folder, card: str) -> str:
+    """The card of a preset, or what to say instead."""
+    path = folder / CARD
+    if card.strip() or not path.is_file():
+        return card
+    return path.read_text("utf-8")
 
 
 def _check_safe(model):
@@ -217,8 +258,10 @@ def uncompiled(model) -> keras.Model:
 
 def _describe(model, card, resolution, names, prepared):
     shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    return _CARD.format(
+    matter, card = model_card.split(card)
+    text = _CARD.format(
         name=model.name,
+        place=model_card.PLACE,
         card=card.strip() or "Nothing was said of this network yet.",
         channels=prepared["channels"],
         low=prepared["values"][0],
@@ -230,6 +273,7 @@ def _describe(model, card, resolution, names, prepared):
         params=model.count_params(),
         keras=keras.__version__,
     )
+    return model_card.with_front_matter(matter, text)
 
 
 def _read(folder):
