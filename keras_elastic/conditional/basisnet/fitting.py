@@ -1,4 +1,4 @@
-"""What `fit` trains of a BasisNet: both of its stages, and new heads."""
+"""What `fit` trains of a BasisNet: both of its stages."""
 
 import threading
 import types
@@ -6,8 +6,6 @@ import types
 import keras
 from keras import ops
 
-from keras_elastic.conditional.basisnet import config as basisnet_config
-from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.task import BasisNetTask
 
 
@@ -86,19 +84,3 @@ class BasisNetFitting:
             loss_of: Function from logits to their loss.
         """
         return self._task.light_weight * loss_of(self._step.light_logits)
-
-
-def with_new_classifier(model, classes):
-    """Returns a copy of a BasisNet; see `BasisNet.with_new_classifier`."""
-    config = model.get_config()
-    config.pop("class_names", None)
-    config.pop("preparation", None)
-    config["exit_threshold"] = None
-    for name in ("light", "specialist"):
-        plan = stages.with_classes(getattr(model, name), classes)
-        config[name] = basisnet_config.serialize_plan(plan)
-    new = type(model).from_config(config)
-    for layer in new.layers:
-        if layer.name not in new.head_layers:
-            layer.set_weights(model.get_layer(layer.name).get_weights())
-    return new

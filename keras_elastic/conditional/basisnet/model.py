@@ -5,13 +5,12 @@ from keras import ops
 
 from keras_elastic import checks
 from keras_elastic.conditional.basisnet import config as basisnet_config
-from keras_elastic.conditional.basisnet import phone as basisnet_phone
 from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.basisnet.convolution import check_method
 from keras_elastic.conditional.basisnet.costs import basisnet_costs
 from keras_elastic.conditional.basisnet.costs import check_bases
 from keras_elastic.conditional.basisnet.fitting import BasisNetFitting
-from keras_elastic.conditional.basisnet.fitting import with_new_classifier
+from keras_elastic.conditional.basisnet.for_core import BasisNetForCore
 from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.stages import TwoStages
 from keras_elastic.layers import slicing
@@ -24,7 +23,7 @@ SPECIALIST = "specialist_"
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
-class BasisNet(keras.Model):
+class BasisNet(BasisNetForCore, keras.Model):
     """A model of two stages: a light network, then a specialist of the image.
 
     The light network sees the image at its own resolution and has two linear
@@ -84,16 +83,6 @@ class BasisNet(keras.Model):
     >>> model(np.zeros((2, 12, 12, 3))).shape
     TensorShape([2, 10])
     """
-
-    why_no_features = (
-        "Its second stage has kernels of its own for each image, and some "
-        "images never reach it. Pass what `keras_elastic.conditional."
-        "extract_specialist(model)` returns, the network of the mean kernels."
-    )
-    why_one_label = (
-        "Its exit compares the largest probability of a softmax. Train a "
-        "child of a supernet for labels of which an image may have several."
-    )
 
     def __init__(
         self,
@@ -159,6 +148,11 @@ class BasisNet(keras.Model):
         return self.graph.specialist
 
     @property
+    def plans(self):
+        """`Plan` of each stage, by the prefix of the names of its layers."""
+        return {LIGHT: self.light, SPECIALIST: self.specialist}
+
+    @property
     def num_bases(self):
         """Number of bases."""
         return self.graph.num_bases
@@ -190,10 +184,7 @@ class BasisNet(keras.Model):
         """Rate and number of features of every dropout, by name."""
         return {
             f"{prefix}{name}": value
-            for prefix, plan in (
-                (LIGHT, self.light),
-                (SPECIALIST, self.specialist),
-            )
+            for prefix, plan in self.plans.items()
             for name, value in stages.dropouts(plan).items()
         }
 
@@ -248,72 +239,6 @@ class BasisNet(keras.Model):
         by_name = {layer.name: layer for layer in self.layers}
         return stages.MadeLayers(by_name, prefix, training, masks, drops)
 
-    @checks.arguments(
-        light_weight=checks.NON_NEGATIVE,
-        preheat_steps=checks.COUNT,
-        decay_steps=checks.COUNT,
-        basis_dropout=checks.BELOW_ONE,
-    )
-    def configure_training(
-        self,
-        *,
-        light_weight=1.0,
-        preheat_steps=0,
-        decay_steps=0,
-        basis_dropout=0.0,
-    ):
-        """Says how `fit` trains both stages; a file does not keep it.
-
-        The loss is that of the second stage plus `light_weight` times that of
-        the first, each as the model is compiled. Steps are the optimizer's:
-        they begin anew with each `compile`.
-
-        Args:
-            light_weight: As `BasisNetTask`.
-            preheat_steps: As `BasisNetTask`, but none by default: bases that
-                were trained need no preheat.
-            decay_steps: As `preheat_steps`.
-            basis_dropout: As `BasisNetTask`.
-
-        Returns:
-            The model.
-
-        Raises:
-            ValueError: A number is out of range.
-
-        Example:
-
-        ```python
-        model = keras_elastic.load("runs/my_basisnet", classes=3)
-        model.configure_training(basis_dropout=1 / 16)
-        model.fit(images, labels, epochs=5)
-        ```
-        """
-        self._fitting.configure(
-            light_weight=light_weight,
-            preheat_steps=preheat_steps,
-            decay_steps=decay_steps,
-            basis_dropout=basis_dropout,
-        )
-        # A step that was traced has the old numbers.
-        self.train_function = None
-        return self
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        loss_of = super().compute_loss
-        loss = loss_of(x, y, y_pred, sample_weight, training)
-        if not training:
-            return loss
-        return loss + self._fitting.light_loss(
-            # What layers add is in the other loss already.
-            lambda logits: (
-                loss_of(x, y, logits, sample_weight, training)
-                - sum(self.losses)
-            )
-        )
-
     def call(self, inputs, training=None, mask=None):
         if training:
             return self._fitting.run(inputs)
@@ -345,10 +270,6 @@ class BasisNet(keras.Model):
             ops.shape(places)[0] > 0, run_undecided, lambda: light_logits
         )
 
-    def litert_stages(self, in_integers=False):
-        """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
-        return basisnet_phone.stages_of(self, in_integers)
-
     def with_exit_threshold(self, threshold):
         """Returns a copy with another threshold of early exit, or `None`."""
         model = type(self).from_config(
@@ -356,28 +277,6 @@ class BasisNet(keras.Model):
         )
         model.set_weights(self.get_weights())
         return model
-
-    def with_new_classifier(self, classes):
-        """Returns a copy with new classifiers of both stages, and no exit.
-
-        The coefficients stay those of the trained light network. Where an
-        image may exit is to be chosen after the new classifiers are trained.
-
-        Args:
-            classes: Integer. Number of classes.
-        """
-        return with_new_classifier(self, classes)
-
-    @property
-    def head_layers(self):
-        """Names of the classifiers of both stages."""
-        return tuple(
-            f"{prefix}{plan.blocks[-1].operations[-1].name}"
-            for prefix, plan in (
-                (LIGHT, self.light),
-                (SPECIALIST, self.specialist),
-            )
-        )
 
     def get_config(self):
         # Not that of functional models, which lists all layers.

@@ -147,19 +147,6 @@ class DSNetFitting:
         return ended
 
 
-def with_new_classifier(model, classes):
-    """Returns a copy of a DS-Net; see `DSNet.with_new_classifier`."""
-    config = {**model.get_config(), "classes": classes}
-    config.pop("class_names", None)
-    config.pop("preparation", None)
-    new = type(model).from_config(config)
-    for layer in new.layers:
-        if layer.name not in new.head_layers:
-            layer.set_weights(getattr(model, layer.name).get_weights())
-    new._fitting.set_stage(BOTH)
-    return new
-
-
 def stages_of(model, epochs, head_epochs, learning_rate, head_learning_rate):
     """Returns the `FineTuningStage`s of a DS-Net."""
     gates = FineTuningStage(

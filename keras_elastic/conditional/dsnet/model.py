@@ -14,6 +14,7 @@ from keras_elastic.conditional.dsnet import routing as dsnet_routing
 from keras_elastic.conditional.dsnet import segments as dsnet_segments
 from keras_elastic.conditional.dsnet import weights as dsnet_weights
 from keras_elastic.conditional.dsnet.fitting import DSNetFitting
+from keras_elastic.conditional.dsnet.for_core import DSNetForCore
 from keras_elastic.conditional.dsnet.layers import RoutedNormalization
 from keras_elastic.conditional.dsnet.layers import SlimmingGate
 from keras_elastic.layers import kernels
@@ -24,7 +25,7 @@ from keras_elastic.spaces import plan as primitives
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
-class DSNet(keras.Model):
+class DSNet(DSNetForCore, keras.Model):
     """A trained supernet with gates that choose the width for each image.
 
     Up to the first gate every image takes the same layers. There, and at every
@@ -85,15 +86,6 @@ class DSNet(keras.Model):
     >>> model(np.zeros((2, 32, 32, 3))).shape
     TensorShape([2, 10])
     """
-
-    why_no_features = (
-        "Images of different widths have features of different channels. "
-        "Train a `keras_elastic.Supernet` of its family, and pass a child."
-    )
-    why_one_label = (
-        "Its gates learn from whether an image is classified right. Train a "
-        "child of a supernet for labels of which an image may have several."
-    )
 
     def __init__(
         self,
@@ -214,71 +206,6 @@ class DSNet(keras.Model):
             return self._fitting.run(ops.convert_to_tensor(images))
         return self.route(images)[0]
 
-    # Training
-
-    def configure_training(
-        self,
-        *,
-        complexity_weight=0.5,
-        guidance_weight=1.0,
-        hard_samples="try_best",
-    ):
-        """Says how `fit` trains the gates; a file does not keep it.
-
-        To the loss that the model is compiled with, at the widths that the
-        gates draw, comes what `GateTask` adds.
-
-        Args:
-            complexity_weight: As `GateTask`.
-            guidance_weight: As `GateTask`.
-            hard_samples: As `GateTask`.
-
-        Returns:
-            The model.
-
-        Raises:
-            ValueError: As `GateTask`.
-        """
-        self._fitting.configure(
-            complexity_weight=complexity_weight,
-            guidance_weight=guidance_weight,
-            hard_samples=hard_samples,
-        )
-        # A step that was traced has the old numbers.
-        self.train_function = None
-        return self
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        return loss + self._fitting.gate_loss(y) if training else loss
-
-    def fit(self, *args, **kwargs):
-        """As `keras.Model.fit`; a new head comes before the gates."""
-        return self._fitting.fit(super().fit, args, kwargs)
-
-    def set_trained_layers(self, names):
-        """Trains layers of some names, and no others, in each `fit`.
-
-        Args:
-            names: Tuple of the name of the classifier, or of those of the
-                gates.
-
-        Raises:
-            ValueError: The others cannot be trained.
-        """
-        self._fitting.set_stage(dsnet_fitting.stage_of(self, names))
-
-    def finetuning_stages(self, *, head, **settings):
-        """Returns what `keras_elastic.finetune_recipe` asks for."""
-        if head is not None:
-            raise ValueError(
-                "`head` of a DS-Net is its classifier. Received: "
-                f"head={head!r}. Leave it out."
-            )
-        return dsnet_fitting.stages_of(self, **settings)
-
     def route(self, images):
         """Runs images, and says which widths they took.
 
@@ -345,36 +272,6 @@ class DSNet(keras.Model):
         """
         return dsnet_segments.run_path(self, features, index)
 
-    # What exports and servers ask a model for.
-
-    def litert_stages(self, in_integers=False):
-        """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
-        # It needs TensorFlow, as all exports do.
-        from keras_elastic.conditional.dsnet import phone
-
-        return phone.stages_of(self)
-
-    @property
-    def inputs(self):
-        """The images, as a functional model has them."""
-        shape = (None, self.resolution, self.resolution, 3)
-        return [keras.KerasTensor(shape, name="images")]
-
-    @property
-    def outputs(self):
-        """The logits, as a functional model has them."""
-        return [keras.KerasTensor((None, self.classes), name="logits")]
-
-    @property
-    def input_shape(self):
-        """Shape of the images."""
-        return tuple(self.inputs[0].shape)
-
-    @property
-    def output_shape(self):
-        """Shape of the logits."""
-        return tuple(self.outputs[0].shape)
-
     # Making and saving
 
     @classmethod
@@ -414,19 +311,6 @@ class DSNet(keras.Model):
         model = cls(supernet.family, supernet.classes, **kwargs)
         dsnet_weights.copy(supernet, statistics, model)
         return model
-
-    @property
-    def head_layers(self):
-        """Name of the classifier, in a tuple."""
-        return (self.widest_parts[-1][-1].operations[-1].name,)
-
-    def with_new_classifier(self, classes):
-        """Returns a copy with a new classifier; its gates are the old ones.
-
-        Args:
-            classes: Integer. Number of classes.
-        """
-        return dsnet_fitting.with_new_classifier(self, classes)
 
     def get_config(self):
         # `Model.get_config` wants to be overridden, and warns of it if called.

@@ -1,4 +1,7 @@
-"""`fit` trains both stages of a BasisNet."""
+"""`fit` trains both stages of a BasisNet.
+
+Tests of `conditional/basisnet/for_core.py` and `conditional/for_core.py`, too.
+"""
 
 import basisnet_tiny
 import keras

@@ -1,4 +1,7 @@
-"""`fit` trains a new head of a DS-Net, and then its gates."""
+"""`fit` trains a new head of a DS-Net, and then its gates.
+
+Tests of `conditional/dsnet/for_core.py`, too.
+"""
 
 import dsnet_models
 import keras
