@@ -99,6 +99,24 @@ def test_targets_are_compared_at_equal_multiply_adds():
     assert not banded(cheap).any()
 
 
+def test_distilled_twins_and_fine_tuned_children():
+    entry = zoo.find_entry("bignas_digits")
+    row, twins = entry.front.rows[0], load("twins")
+    taught, arch, _ = twins["taught"](entry.recipe, row, entry.classes)
+    assert (taught.objective, taught.label_weight) == ("supervised", 0.0)
+    pair, same, flops = twins["pair"](entry.recipe, row, entry.classes)
+    assert pair.objective == "in_place_distillation"
+    assert arch == same == row.arch and flops == row.flops
+    tuned = load("finetuned_children")["finetuning"](
+        entry.recipe, "bignas_digits", 0.01, 25
+    )
+    rate = tuned.make_optimizer(steps_per_epoch=10)._learning_rate
+    assert [float(rate(step)) for step in (0, 100, 249)] == pytest.approx(
+        [0.01] * 3
+    )
+    assert (tuned.initial, tuned.epochs) == ("bignas_digits", 25)
+
+
 @pytest.mark.slow
 def test_twins_are_trained_once(tmp_path, monkeypatch, capsys):
     flags = ["--entry=bignas_digits", "--epochs=1", f"--out={tmp_path}"]

@@ -365,3 +365,23 @@ def test_a_damaged_run(run, tmp_path, name):
 def test_a_run_of_other_classes(tmp_path):
     run = write_run(tmp_path / "run", class_names=("cat", "dog"))
     refuse(r"2 classes \(cat, dog\).*10 classes \(0, 1, 2", f"--run={run}")
+
+
+@pytest.mark.slow
+def test_resolutions_that_were_not_trained_are_in_the_query_table(tmp_path):
+    run, out = write_run(tmp_path / "run"), tmp_path / "child"
+    script_runs.call_main(
+        "search.py",
+        f"--run={run}",
+        f"--flops={FLOPS}",
+        "--search=query_table",
+        "--more_resolutions=9",
+        "--more_resolutions=12",
+        f"--out={out}",
+    )
+    lines = (out / "query_table.csv").read_text().splitlines()
+    place = lines[0].split(",").index("resolution")
+    found = [int(line.split(",")[place]) for line in lines[1:]]
+    assert set(found) == {8, 9, 10, 12}
+    # Also those beyond the budget, and those that others beat.
+    assert len(found) == 4 * 2

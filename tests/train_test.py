@@ -18,6 +18,7 @@ from keras_elastic import scratch
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
+from keras_elastic.selection.searches.query_table import configurations
 
 BUDGETS = ("flops <= 130e3", "flops <= 250e3")
 FILES = ("model.json", "recipe.json", "front.csv", "supernet.weights.h5")
@@ -398,3 +399,23 @@ def test_a_file_where_the_run_should_be(recipe, tmp_path, below):
             "train.py", f"--recipe={recipe}", f"--run_dir={path}"
         )
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_mutual_run_writes_its_whole_query_table(recipe, tmp_path):
+    printed = script_runs.call_main(
+        "train.py",
+        f"--recipe={recipe}",
+        "--smoke",
+        "--sampler=mutual",
+        "--evaluation_crop=0.875",
+        f"--run_dir={tmp_path}",
+    )
+    entry = zoo.find_entry(tmp_path)
+    rows = (tmp_path / "query_table.csv").read_text().splitlines()[1:]
+    assert len(rows) == len(configurations(entry.family.space))
+    assert "Kendall's tau" in printed
+    assert entry.preparation.to_dict() == {
+        "crop_fraction": 0.875,
+        "patch_size": 8,
+    }

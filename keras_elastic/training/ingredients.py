@@ -147,10 +147,10 @@ def make_optimizer(recipe, steps_per_epoch):
     settings = {"rho": 0.9, "momentum": 0.9, "epsilon": 1e-3, **average}
     if not recipe.initial_accumulator:
         return keras.optimizers.RMSprop(schedule, **settings)
-    return _RMSpropFrom(recipe.initial_accumulator, schedule, **settings)
+    return RMSpropFrom(recipe.initial_accumulator, schedule, **settings)
 
 
-class _RMSpropFrom(keras.optimizers.RMSprop):
+class RMSpropFrom(keras.optimizers.RMSprop):
     """RMSProp whose mean squares of gradients begin at a number.
 
     TensorFlow's, which BigNAS was trained with, begins at 1. From Keras's 0

@@ -12,15 +12,26 @@ from training.tiny_task import make_model
 
 from keras_elastic.training import TaskTrainer
 from keras_elastic.training import TrainingLost
+from keras_elastic.training.ingredients import RMSpropFrom
 
 STEPS = 4
 
 
-def make_trainer(*, only_head=False, training=True, **settings):
+def make_trainer(
+    *, only_head=False, training=True, make_optimizer=None, **settings
+):
     task = TinyTask(make_model(), only_head=only_head, training=training)
-    optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
+    optimizer = (make_optimizer or make_sgd)()
     settings = {"weight_decay": 0.01, "mixup": 0.2, **settings}
     return TaskTrainer(task, optimizer, **settings)
+
+
+def make_sgd():
+    return keras.optimizers.SGD(0.05, momentum=0.9)
+
+
+def make_rmsprop():
+    return RMSpropFrom(1.0, 0.05, momentum=0.9)
 
 
 def fit(trainer, **options):
@@ -104,8 +115,9 @@ def test_gradients_are_clipped():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_a_killed_run_goes_on_bit_by_bit(tmp_path):
-    whole = make_trainer()
+@pytest.mark.parametrize("make", [make_sgd, make_rmsprop])
+def test_a_killed_run_goes_on_bit_by_bit(tmp_path, make):
+    whole = make_trainer(make_optimizer=make)
     fit(whole)
 
     class Kill(keras.callbacks.Callback):
@@ -113,10 +125,10 @@ def test_a_killed_run_goes_on_bit_by_bit(tmp_path):
             if killed.step == STEPS + 2:
                 raise KeyboardInterrupt
 
-    killed = make_trainer()
+    killed = make_trainer(make_optimizer=make)
     with pytest.raises(KeyboardInterrupt):
         fit(killed, folder=tmp_path, checkpoint_every=1, callbacks=[Kill()])
-    again = make_trainer()
+    again = make_trainer(make_optimizer=make)
     fit(again, folder=tmp_path)
     assert_equal(weights_of(again), weights_of(whole))
 

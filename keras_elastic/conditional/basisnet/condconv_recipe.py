@@ -17,6 +17,7 @@ from keras_elastic.conditional.results import TOP1
 from keras_elastic.conditional.results import ConditionalResult
 from keras_elastic.conditional.results import run_batches
 from keras_elastic.conditional.results import write_results
+from keras_elastic.models.preparation import remember
 from keras_elastic.selection.budget import short
 from keras_elastic.training.losses import soft_cross_entropy
 from keras_elastic.training.objectives import DIVERGENCES
@@ -136,6 +137,7 @@ class CondConvTraining(NetworkTraining):
         if not run.is_chief:
             return None
         model.class_names = run.dataset.class_names
+        remember(model, evaluation.preparation(recipe))
         with files.replacing(run.folder / MODEL, digest=True) as temporary:
             model.save(temporary)
         rows = [_measure(model, recipe, run.dataset)]
