@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.calibration import calibrate
+from keras_elastic.calibration import normalizations
 from keras_elastic.models import heads
 from keras_elastic.models.outputs import is_multi_label
 from keras_elastic.models.preparation import remember
@@ -202,15 +203,17 @@ def _child(entry, arch, classes, weights, calibration_images):
         return entry.supernet(weights=False).child(arch, classes=classes)
     arch = entry.family.space.canonical(arch)
     rows = [row.arch for row in entry.front.rows]
-    if arch not in rows and calibration_images is None:
+    statistics = entry.statistics(rows.index(arch)) if arch in rows else None
+    child = entry.child(arch, statistics, classes)
+    has_none = statistics is None and calibration_images is None
+    if has_none and normalizations(child):
         raise ValueError(
             "`calibration_images` must be given for an architecture that is "
             f"not among the {len(rows)} on the front of '{entry.name}': the "
             "entry has no statistics of its normalizations. Received: "
             f"arch={arch}. Pass some hundred training images."
         )
-    statistics = entry.statistics(rows.index(arch)) if arch in rows else None
-    return entry.child(arch, statistics, classes)
+    return child
 
 
 def _front(entry, classes):

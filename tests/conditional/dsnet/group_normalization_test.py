@@ -202,3 +202,39 @@ def test_a_run_from_end_to_end(tmp_path):
     model = ke.load(folder, flops=5e6)
     assert model.family.group_size == 8
     assert np.isfinite(model(dsnet_models.make_images(3, 32))).all()
+
+
+SUPERNET = """
+from keras_elastic.training import Recipe
+
+recipe = Recipe(
+    name="small",
+    family="ds_mobilenet_cifar10",
+    family_changes={"group_size": 8},
+    dataset="digits",
+    patch_size=8,
+    upscale=True,
+    batch_size=64,
+    epochs=1,
+    learning_rate=0.03,
+    budgets=(2e6, 4e6),
+)
+"""
+
+
+@pytest.mark.slow
+def test_an_entry_of_a_supernet(tmp_path):
+    """Also what is not on its front needs no images."""
+    file, folder = tmp_path / "recipe.py", tmp_path / "run"
+    file.write_text(SUPERNET)
+    script_runs.call_main(
+        "train.py", f"--recipe={file}", f"--run_dir={folder}", "--smoke"
+    )
+    entry = ke.zoo.find_entry(folder)
+    assert ke.load(folder, flops=4e6).input_shape == (None, 32, 32, 3)
+    space = entry.family.space
+    others = {space.smallest, space.largest}
+    others -= {row.arch for row in entry.front.rows}
+    assert others
+    for arch in others:
+        assert ke.load(folder, arch=arch).output_shape == (None, 10)
