@@ -1,6 +1,7 @@
 """`keras-elastic load`: the best network within a budget, exported."""
 
 import math
+import pathlib
 
 FORMATS = ("saved_model", "litert", "preset", "keras", "onnx", "openvino")
 BUDGETS = ("flops", "params", "memory", "latency_ms")
@@ -73,6 +74,9 @@ def run(arguments) -> None:
 
     _check_budget(arguments)
     _check_export(arguments)
+    if not pathlib.Path(arguments.name).is_dir():
+        # An unknown name is refused before Keras is imported.
+        zoo.find_entry(arguments.name)
     startup.import_quietly()
     from keras_elastic.zoo.preset import is_preset
 

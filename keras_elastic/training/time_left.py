@@ -42,10 +42,6 @@ class TimeLeft:
         self._seconds: dict[str, float] = {}
         self._said: tuple[str, float] | None = None
 
-    def expect(self, stage: str, work: float) -> None:
-        """Sets the work of a stage, once it is known better."""
-        self._work[stage] = work
-
     def begin(self, stage: str) -> None:
         """Says that a stage begins: those before it are done."""
         for name in self._work:

@@ -5,8 +5,8 @@ from keras_elastic.training import Recipe
 from keras_elastic.training.time_left import TimeLeft
 from keras_elastic.zoo.recipes import make_search
 
-# What a pass forward and back takes, in passes forward. Three by arithmetic; nine
-# were measured where networks are tiny and steps, not images, take the time.
+# What a pass forward and back takes, in passes forward. Three by arithmetic;
+# nine were measured where networks are tiny, and steps take more than images.
 _TRAINED = 6
 # Networks of a front, before it is known.
 _NETWORKS = 12
