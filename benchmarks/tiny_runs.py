@@ -27,15 +27,25 @@ recipe = Recipe(
 BASISNET = """
 from keras_elastic.conditional import BasisNetRecipe
 
+STAGES = (
+    {"width": (12,), "depth": (1,), "expand_ratio": (1,)},
+    {"width": (16,), "depth": (2,), "expand_ratio": (4,), "strides": 2},
+)
+LIGHT, SPECIALIST = (
+    {
+        "family": "bignas_digits",
+        "changes": {"resolution": (size,), "stages": STAGES},
+    }
+    for size in (8, 12)
+)
 recipe = BasisNetRecipe(
     name="small_basisnet",
-    network="basisnet_mobilenet_v2",
-    resolution=16,
-    width=35,
-    light_resolution=8,
-    light_width=35,
+    network="plans",
+    light=LIGHT,
+    specialist=SPECIALIST,
     num_bases=2,
-    first_basis_block=16,
+    first_basis_block=2,
+    last_basis_block=3,
     dataset="digits",
     patch_size=8,
     batch_size=64,
@@ -61,10 +71,19 @@ recipe = CondConvRecipe(
 """
 DSNET = """
 from keras_elastic.conditional import DSNetRecipe
+from keras_elastic.conditional.dsnet.families import Row
 
 recipe = DSNetRecipe(
     name="small_dsnet",
     family="ds_mobilenet_cifar10",
+    family_changes={
+        "resolution": (16,),
+        "paths": 3,
+        "stages": (
+            Row(24, 0, 32, strides=2),
+            Row(24, 12, 64, depth=2, strides=2),
+        ),
+    },
     dataset="digits",
     patch_size=8,
     upscale=True,

@@ -9,9 +9,8 @@ import pkgutil
 import re
 import runpy
 import shlex
-import subprocess
-import sys
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -122,17 +121,9 @@ def hub():
 @pytest.mark.slow
 @pytest.mark.parametrize("page", with_code(), ids=name_of)
 def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path, hub):
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "\n".join(CODE.findall(page.read_text("utf-8"))),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, **hub, "HF_HOME": str(tmp_path / "hugging_face")},
-        capture_output=True,
-        text=True,
-    )
+    code = "\n".join(CODE.findall(page.read_text("utf-8")))
+    home = str(tmp_path / "hugging_face")
+    run = forked.run("-c", code, cwd=tmp_path, HF_HOME=home, **hub)
     assert run.returncode == 0, run.stderr[-3000:]
 
 
@@ -191,11 +182,7 @@ def flags_of():
         path = ROOT / script
         if path.parent != ROOT:
             return set(re.findall(r'"--(\w+)"', path.read_text("utf-8")))
-        shown = subprocess.run(
-            [sys.executable, str(path), "--helpfull"],
-            capture_output=True,
-            text=True,
-        )
+        shown = forked.run(path, "--helpfull")
         names = re.findall(r"^ +--(?:\[no\])?(\w+):", shown.stdout, re.M)
         assert "seed" in names, shown.stderr
         return {"help", *names}

@@ -10,12 +10,23 @@ from keras_elastic import SubnetCalibrator
 from keras_elastic import Supernet
 from keras_elastic import families
 from keras_elastic.conditional import DSNet
+from keras_elastic.conditional.dsnet.families import Row
 from keras_elastic.families.efficientnet import EfficientNet
 from keras_elastic.families.efficientnet import Stage
 
 CLASSES = 10
 
-MOBILENET = families.get("ds_mobilenet_cifar10", resolution=(16,))
+# As for CIFAR-10, with one block a stage.
+MOBILENET = families.get(
+    "ds_mobilenet_cifar10",
+    resolution=(16,),
+    stages=(
+        Row(24, 0, 32),
+        Row(40, 0, 56, strides=2),
+        Row(48, 24, 160),
+        Row(96, 48, 320, strides=2),
+    ),
+)
 
 # Two gates; the second block of the last stage has no gate.
 RESNET = dataclasses.replace(

@@ -4,9 +4,9 @@ import contextlib
 import importlib.util
 import io
 import pathlib
-import subprocess
 import sys
 
+import forked
 from absl import flags
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -16,11 +16,14 @@ def command(script, *arguments):
     return [sys.executable, str(ROOT / script), *map(str, arguments)]
 
 
+def start(script, *arguments):
+    """Starts a script in a process of its own."""
+    return forked.Forked(ROOT / script, *arguments)
+
+
 def run(script, *arguments):
     """What a script prints in a process of its own, where it succeeds."""
-    result = subprocess.run(
-        command(script, *arguments), capture_output=True, text=True
-    )
+    result = forked.run(ROOT / script, *arguments)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

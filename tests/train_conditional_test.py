@@ -110,7 +110,7 @@ def test_a_basisnet_reports_its_exits(basisnet):
 
 @pytest.mark.slow
 def test_a_basisnet_is_exported(basisnet):
-    check_served(basisnet.folder, 16)
+    check_served(basisnet.folder, 12)
 
 
 @pytest.mark.slow
@@ -123,7 +123,6 @@ def test_a_condconv_net_is_trained_and_exported(tmp_path):
     [row] = run.results()
     assert f"{float(row['test_top1']):.2%}" in run.first
     check_served(run.folder, 16)
-    assert "Epoch 2/2" in run.first and "Epoch" not in run.second
 
 
 @pytest.mark.slow
@@ -142,16 +141,16 @@ def test_a_dsnet_leaves_its_files(dsnet):
 def test_a_dsnet_is_compared_with_its_widths(dsnet):
     rows = dsnet.results()
     names = [row["network"] for row in rows]
-    assert names == [*(f"width {n}" for n in range(5)), "DS-Net S"]
+    assert names == [*(f"width {n}" for n in range(3)), "DS-Net S"]
     flops = [float(row["flops"]) for row in rows]
-    assert flops[:5] == sorted(flops[:5])
-    # "S" chooses from the narrowest four.
-    assert flops[0] <= flops[5] <= flops[3]
+    assert flops[:3] == sorted(flops[:3])
+    # "S" chooses from the narrowest two.
+    assert flops[0] <= flops[3] <= flops[1]
 
 
 @pytest.mark.slow
 def test_a_dsnet_is_exported(dsnet):
-    check_served(dsnet.folder / "S", 32, "../model_S.keras")
+    check_served(dsnet.folder / "S", 16, "../model_S.keras")
 
 
 @pytest.mark.slow

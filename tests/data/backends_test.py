@@ -169,27 +169,11 @@ def test_torch_trains_from_image_files(recipe, photos, tmp_path):
     assert (tmp_path / "run" / "front.csv").is_file()
 
 
-@needs_torch
-@pytest.mark.slow
-def test_torch_trains_from_a_packed_set_without_tensorflow(recipe, tmp_path):
-    packed.save(data.load_dataset("digits"), tmp_path / "packed" / "scans.npz")
-    printed = run(
-        BLOCK + TRAIN,
-        "--backend=torch",
-        f"--recipe={recipe}",
-        "--dataset=scans",
-        f"--data_dir={tmp_path / 'packed'}",
-        f"--run_dir={tmp_path / 'run'}",
-    )
-    assert "digits: 72 images to train on, 8 held out" in printed
-    assert (tmp_path / "run" / "front.csv").is_file()
-
-
 DESCRIBE = """
 import json
 from keras_elastic import data
 
-dataset = data.load_dataset(sys.argv[1], limit=50)
+dataset = data.load_dataset(sys.argv.pop(1), limit=50)
 batches = data.training_batches(
     dataset.train,
     batch_size=9,
@@ -213,16 +197,27 @@ print(json.dumps({
 """
 
 
-@pytest.mark.slow
 @needs_torch
-def test_a_packed_set_is_read_without_tensorflow(tmp_path):
+@pytest.mark.slow
+def test_torch_trains_from_a_packed_set_without_tensorflow(recipe, tmp_path):
     digits = data.load_arrays("digits")
-    path = packed.save(digits, tmp_path / "digits.npz")
-    found = json.loads(run(BLOCK + DESCRIBE, path))
-    assert found == {
+    path = packed.save(digits, tmp_path / "packed" / "scans.npz")
+    printed = run(
+        BLOCK + DESCRIBE + TRAIN,
+        path,
+        "--backend=torch",
+        f"--recipe={recipe}",
+        "--dataset=scans",
+        f"--data_dir={path.parent}",
+        f"--run_dir={tmp_path / 'run'}",
+    )
+    described, _, printed = printed.partition("\n")
+    assert json.loads(described) == {
         "names": sorted(EVERYWHERE),
         "augmentations": ["crop_flip", "none", "shift", "shift_flip"],
         "steps": 5,
         "shape": [9, 8, 8, 3],
         "sum": float(digits.test.images.sum()),
     }
+    assert "digits: 72 images to train on, 8 held out" in printed
+    assert (tmp_path / "run" / "front.csv").is_file()

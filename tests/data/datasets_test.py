@@ -1,6 +1,4 @@
-import subprocess
-import sys
-
+import forked
 import pytest
 
 from keras_elastic.data import tfds_images
@@ -145,4 +143,4 @@ def test_tfds_is_imported_only_when_needed():
         "load_dataset('digits')\n"
         "sys.exit('tensorflow_datasets' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    assert forked.run("-c", program).returncode == 0

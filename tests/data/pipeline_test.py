@@ -71,20 +71,12 @@ def test_images_keep_their_labels():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("augmentation", sorted(AUGMENTATIONS))
-def test_epoch_repeats_bit_for_bit(augmentation):
+def test_epoch_repeats_and_resumes_bit_for_bit(augmentation):
     split = numbered_split()
     batches = train(split, augmentation=augmentation)
-    once = read(batches)
-    assert_equal_batches(once, read(batches))
-    assert_equal_batches(once, read(train(split, augmentation=augmentation)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("augmentation", sorted(AUGMENTATIONS))
-def test_epoch_resumes_bit_for_bit(augmentation):
-    split = numbered_split()
-    whole = read(train(split, augmentation=augmentation))
-    for start in (1, 6):
+    whole = read(batches)
+    assert_equal_batches(whole, read(batches))
+    for start in (0, 1):
         rest = train(split, augmentation=augmentation, start_batch=start)
         assert_equal_batches(whole[start:], read(rest))
 
@@ -105,15 +97,14 @@ def test_shards_make_up_the_batches(augmentation, start):
     split = numbered_split()
     arguments = {"augmentation": augmentation, "start_batch": start}
     whole = read(train(split, **arguments))
-    for num_shards in (1, 2):
-        shards = [
-            train(split, **arguments, shard_index=index, num_shards=num_shards)
-            for index in range(num_shards)
-        ]
-        assert {len(shard) for shard in shards} == {6 - start}
-        images, _ = shards[0].element_spec
-        assert images.shape == (8 // num_shards, 8, 8, 3)
-        assert_equal_batches(whole, joined(map(read, shards)))
+    shards = [
+        train(split, **arguments, shard_index=index, num_shards=2)
+        for index in range(2)
+    ]
+    assert {len(shard) for shard in shards} == {6 - start}
+    images, _ = shards[0].element_spec
+    assert images.shape == (4, 8, 8, 3)
+    assert_equal_batches(whole, joined(map(read, shards)))
 
 
 def test_shards_of_images_of_several_sizes():

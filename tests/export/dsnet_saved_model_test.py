@@ -1,9 +1,7 @@
 """A model that routes images is exported as any other, routing and all."""
 
-import subprocess
-import sys
-
 import dsnet_models
+import forked
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -95,6 +93,7 @@ def test_it_needs_tensorflow_alone(exported, tmp_path):
         f"np.save({str(tmp_path / 'logits.npy')!r}, logits)\n"
         "assert 'keras_elastic' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    result = forked.run("-c", code, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     logits = np.load(tmp_path / "logits.npy")
     np.testing.assert_allclose(logits, model(IMAGES[:5]), atol=1e-4)

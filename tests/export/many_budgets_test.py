@@ -4,9 +4,8 @@ Tests of `export/shared_children.py`, too.
 """
 
 import pathlib
-import subprocess
-import sys
 
+import forked
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -195,14 +194,8 @@ print(*loaded.signatures["serve_tiny"](images=images)["logits"][0].numpy())
 
 @pytest.mark.slow
 def test_loads_with_tensorflow_alone(exported, loaded, tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-c", LOAD, str(exported)],
-        # A folder without this library in it.
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # A folder without this library in it.
+    result = forked.run("-c", LOAD, exported, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     serve = loaded.signatures["serve_tiny"]
     expected = serve(images=tf.zeros((1, 9, 9, 3), tf.uint8))["logits"]

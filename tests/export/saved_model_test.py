@@ -4,10 +4,10 @@ Tests of `export/child_checks.py` and `export/signatures.py`, too.
 """
 
 import io
+import pathlib
 import struct
-import subprocess
-import sys
 
+import forked
 import keras
 import numpy as np
 import PIL.ExifTags
@@ -755,14 +755,8 @@ def test_loads_with_tensorflow_alone(exported, model, tmp_path):
     images = draw_images(1, RESOLUTION, RESOLUTION)
     file = tmp_path / "image"
     file.write_bytes(tf.io.serialize_tensor(images).numpy())
-    result = subprocess.run(
-        [sys.executable, "-c", LOAD, str(exported), str(file)],
-        # A folder without this library in it.
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # A folder without this library in it.
+    result = forked.run("-c", LOAD, exported, file, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     printed = [float(x) for x in result.stdout.strip("[]\n").split(",")]
     np.testing.assert_allclose(
@@ -772,13 +766,8 @@ def test_loads_with_tensorflow_alone(exported, model, tmp_path):
 
 def saved_model_cli(*arguments):
     """What the tool that comes with TensorFlow prints."""
-    module = "tensorflow.python.tools.saved_model_cli"
-    result = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    tools = pathlib.Path(tf.__file__).parent / "python" / "tools"
+    result = forked.run(tools / "saved_model_cli.py", *arguments)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -2,9 +2,8 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -136,9 +135,7 @@ def test_keras_alone_reads_the_model(child, tmp_path):
         "images = numpy.full((1, 8, 8, 3), 100.0)\n"
         "print(*model.predict(images, verbose=0)[0])"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True
-    )
+    run = forked.run("-c", script)
     assert run.returncode == 0, run.stderr[-2000:]
     np.testing.assert_allclose(
         [float(word) for word in run.stdout.split()],

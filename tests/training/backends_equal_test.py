@@ -25,7 +25,8 @@ if PYTHON is None and importlib.util.find_spec("torch") is None:
 def runs(tmp_path_factory):
     """Weights and output of the same trainings on both backends."""
     folder = tmp_path_factory.mktemp("runs")
-    interpreters = {"tensorflow": sys.executable, "torch": PYTHON}
+    # TensorFlow's needs no interpreter that begins anew.
+    interpreters = {"tensorflow": None, "torch": PYTHON or sys.executable}
     results = {}
     for backend, python in interpreters.items():
         file = folder / f"{backend}.npz"
@@ -33,7 +34,7 @@ def runs(tmp_path_factory):
             processes.start(
                 "backend_run.py",
                 file,
-                python=python or sys.executable,
+                python=python,
                 KERAS_BACKEND=backend,
                 PYTHONPATH=str(processes.FOLDER.parents[1]),
             )

@@ -4,9 +4,8 @@ Tests of `training/finetuning_data.py`, too.
 """
 
 import pathlib
-import subprocess
-import sys
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -197,9 +196,7 @@ def test_a_recipe_prints_what_it_does():
 def test_two_replicas_train_as_one():
     # In a process of its own: logical devices are set before TensorFlow runs.
     script = pathlib.Path(__file__).with_name("finetuning_replicas.py")
-    run = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True
-    )
+    run = forked.run(script)
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.splitlines()[-1] == "equal"
 

@@ -1,7 +1,6 @@
 import pathlib
-import subprocess
-import sys
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -195,8 +194,6 @@ def test_two_replicas_equal_one():
         "from training.loop_test import run_two_replicas\n"
         "run_two_replicas()"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
+    run = forked.run("-c", code)
     assert run.returncode == 0, run.stderr[-3000:]
     assert "equal" in run.stdout

@@ -5,9 +5,9 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 import time
 
+import forked
 import numpy as np
 import pytest
 
@@ -15,8 +15,13 @@ FOLDER = pathlib.Path(__file__).parent
 _LONGEST = 240
 
 
-def start(script, *arguments, python=sys.executable, **environment):
-    """Starts a script of this folder; its output is kept."""
+def start(script, *arguments, python=None, **environment):
+    """Starts a script of this folder; its output is kept.
+
+    Where it is given an interpreter, in one that begins anew.
+    """
+    if python is None:
+        return forked.Forked(FOLDER / script, *arguments, **environment)
     return subprocess.Popen(
         [python, str(FOLDER / script), *map(str, arguments)],
         env={**os.environ, **environment},
@@ -58,7 +63,10 @@ def _free_ports(count):
 def finish(*processes):
     """Waits for processes, all of which must end well."""
     try:
-        outputs = [p.communicate(timeout=_LONGEST)[0] for p in processes]
+        outputs = [
+            "".join(filter(None, process.communicate(timeout=_LONGEST)))
+            for process in processes
+        ]
     finally:
         kill(*processes)
     for process, output in zip(processes, outputs, strict=True):
@@ -71,7 +79,8 @@ def kill(*processes):
     for process in processes:
         process.kill()
         process.wait()
-        process.stdout.close()
+        for output in filter(None, (process.stdout, process.stderr)):
+            output.close()
 
 
 def wait_for_step(folder, step, *processes):

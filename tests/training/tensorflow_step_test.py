@@ -1,8 +1,7 @@
 import dataclasses
 import pathlib
-import subprocess
-import sys
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -392,9 +391,7 @@ def test_losses_are_those_on_the_labels(supernet, archs):
 def test_two_replicas_sum_what_each_computes_alone():
     # Two logical devices must be asked for before TensorFlow starts.
     script = pathlib.Path(__file__).with_name("two_replicas.py")
-    run = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True
-    )
+    run = forked.run(script)
     assert run.returncode == 0, run.stderr[-3000:]
     assert "equal" in run.stdout
 
