@@ -104,7 +104,7 @@ def draw_map(path, image, values, title) -> None:
                 interpolation="bilinear",
                 vmin=0,
             )
-            figure.colorbar(picture, shrink=0.6, label="added to the logit")
+            figure.colorbar(picture, shrink=0.6, label="share in the logit")
     figure.suptitle(title, parse_math=False)
     _save(figure, path)
 
