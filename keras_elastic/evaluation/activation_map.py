@@ -16,10 +16,11 @@ from keras_elastic.models.trunk import feature_maps
 def activation_map(model, image, label=None):
     """Computes the class activation map of an image.
 
-    At each position of the last feature map: what it adds to the logit of a
-    class, to first order. In a network whose pooling over all pixels is
-    followed by the classifier this is the map of Zhou et al., and its mean is
-    the logit less the classifier's bias. Where layers with activations lie
+    At each position of the last feature map: what the logit of a class would
+    be if the features were the same everywhere, less a constant, to first
+    order. In a network whose pooling over all pixels is followed by the
+    classifier this is the map of Zhou et al., and its mean is the logit less
+    the classifier's bias. Where layers with activations lie
     between them, as in MobileNetV3, it is that of Selvaraju et al. (Grad-CAM)
     before negative values are cut off. Needs Keras's TensorFlow backend.
 

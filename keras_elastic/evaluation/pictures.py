@@ -30,7 +30,7 @@ def draw_confusion(path, report) -> None:
     counts = report.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     classes = len(counts)
-    figure = make_figure()
+    figure = _figure()
     size = min(max(5.0, 0.35 * classes), 14.0)
     figure.set_size_inches(size + 1.0, size)
     axes = figure.add_subplot()
@@ -63,7 +63,7 @@ def draw_mistakes(path, mistakes, class_names) -> None:
     """
     columns = min(5, len(mistakes))
     rows = math.ceil(len(mistakes) / columns)
-    figure = make_figure()
+    figure = _figure()
     figure.set_size_inches(2.2 * columns, 2.6 * rows)
     for place, mistake in enumerate(mistakes):
         axes = figure.add_subplot(rows, columns, place + 1)
@@ -88,7 +88,7 @@ def draw_map(path, image, values, title) -> None:
         values: Floats of shape (height, width), for the same square.
         title: String.
     """
-    figure = make_figure()
+    figure = _figure()
     side = len(image)
     for place, shown in enumerate(("image", "map")):
         axes = figure.add_subplot(1, 2, place + 1)
@@ -104,9 +104,16 @@ def draw_map(path, image, values, title) -> None:
                 interpolation="bilinear",
                 vmin=0,
             )
-            figure.colorbar(picture, shrink=0.6, label="added to the logit")
+            figure.colorbar(picture, shrink=0.6, label="share in the logit")
     figure.suptitle(title, parse_math=False)
     _save(figure, path)
+
+
+def _figure():
+    figure = make_figure()
+    # At once: a bar of colors has another place without it.
+    figure.set_layout_engine("constrained")
+    return figure
 
 
 def _short(name):
@@ -114,7 +121,6 @@ def _short(name):
 
 
 def _save(figure, path):
-    figure.set_layout_engine("constrained")
     with warnings.catch_warnings():
         # Of names in letters that the font lacks: boxes are drawn.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
