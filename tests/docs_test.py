@@ -3,7 +3,6 @@
 import doctest
 import functools
 import importlib
-import os
 import pathlib
 import pkgutil
 import re

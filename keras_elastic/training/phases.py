@@ -35,6 +35,7 @@ class PhaseTrainer:
 
     Raises:
         ValueError: A teacher knows other classes, or is no earlier phase;
+            there is nothing to interpolate a phase's weights with;
             initial weights do not fit; there is nothing to draw subnets from;
             XLA cannot compile the mode.
     """
@@ -45,6 +46,7 @@ class PhaseTrainer:
         self.name = name
         self.family = recipe.make_family()
         check_compilable(run.jit_compile, run.mode)
+        _check_interpolation(recipe)
         self._archs = self._load_archs()
         self._initial = self._make_initial()
         self._teachers = self._load_teachers()
@@ -113,7 +115,8 @@ class PhaseTrainer:
         """
         weights, before = self._initial, None
         for phase in self.recipe.phase_recipes():
-            weights = self._train_phase(phase, before, weights, sampler)
+            trained = self._train_phase(phase, before, weights, sampler)
+            weights = _interpolate(weights, trained, phase.interpolation)
             self._left[phase.name] = weights
             before = phase
         return self._with_weights(weights)
@@ -173,6 +176,27 @@ class PhaseTrainer:
         supernet = Supernet(self.family, self.run.classes, mode=mode)
         supernet.set_weights(weights)
         return supernet
+
+
+def _check_interpolation(recipe):
+    """Raises a `ValueError` if a phase does not begin with given weights."""
+    is_first = recipe.initial_name is None
+    for phase in recipe.phase_recipes():
+        if phase.interpolation < 1 and (is_first or phase.sort_channels):
+            raise ValueError(
+                "`interpolation` must be 1 for a phase that begins with random "
+                "weights, or sorts channels first. Received: "
+                f"interpolation={phase.interpolation} for {phase.name!r}. "
+                "Leave it out there."
+            )
+        is_first = False
+
+
+def _interpolate(start, end, part):
+    """Weights that are a part of the way from some to others."""
+    if part == 1:
+        return end
+    return [a + part * (b - a) for a, b in zip(start, end, strict=True)]
 
 
 def _check_earlier(teacher, earlier):

@@ -71,6 +71,10 @@ class Recipe(TrainingRecipe):
             a first phase may train where its classes are new.
         phases: Tuple of dictionaries, the recipe's changes phase by phase,
             each with a `"name"`.
+        interpolation: Float. Where a phase ends, between the weights that it
+            began with (0) and those that it trained (1): a fine-tuning that is
+            interpolated keeps more of what it does not train (WiSE-FT,
+            Wortsman et al., CVPR 2022, equation 1).
         sort_channels: Boolean. Whether channels are sorted by importance
             before the training, or the phase. Those between blocks are sorted
             before the first phase, which no narrow subnet was trained before.
@@ -103,6 +107,7 @@ class Recipe(TrainingRecipe):
         "table_levels": (1, math.inf),
         "mutants": (0, math.inf),
         "band": (0, 1),
+        "interpolation": (0, 1),
         "selection_images": (1, math.inf),
     }
     selecting: ClassVar[tuple[str, ...]] = (
@@ -134,6 +139,7 @@ class Recipe(TrainingRecipe):
     initial: str | None = None
     trained: str = "all"
     phases: tuple[dict[str, Any], ...] = ()
+    interpolation: float = 1.0
     sort_channels: bool = False
     mutants: int = 32
     band: float | None = None

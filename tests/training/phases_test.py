@@ -164,6 +164,33 @@ def test_the_first_phase_teaches_the_second(whole):
 
 
 @pytest.mark.slow
+def test_a_phase_ends_between_where_it_began_and_what_it_trained(tmp_path):
+    whole, shrunk, _ = PHASES
+    recipe = RECIPE.replace(phases=(whole, {**shrunk, "interpolation": 0.25}))
+    weights = train(tmp_path, recipe)
+    began, trained = final(tmp_path / "whole"), final(tmp_path / "shrunk")
+    for a, b, found in zip(began, trained, weights, strict=True):
+        np.testing.assert_allclose(found, 0.75 * a + 0.25 * b, atol=1e-6)
+    # The phase has moved, or anything would be equal.
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(began, trained))
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        ({"name": "one", "interpolation": 0.5},),
+        (
+            {"name": "one"},
+            {"name": "two", "interpolation": 0.5, "sort_channels": True},
+        ),
+    ],
+)
+def test_there_must_be_weights_to_interpolate_with(tmp_path, phases):
+    with pytest.raises(ValueError, match="`interpolation` must be 1"):
+        make_trainer(tmp_path, RECIPE.replace(phases=phases))
+
+
+@pytest.mark.slow
 def test_channels_are_sorted_before_the_phase(whole, sortings):
     folder, _, weights = whole
     # Of three phases one asks for it.
