@@ -65,11 +65,6 @@ def load_arrays(
     >>> dataset.train.images.shape
     (1293, 8, 8, 3)
     """
-    if resize_to is not None and resize_to < 1:
-        raise ValueError(
-            "`resize_to` must be a positive number of pixels. "
-            f"Received: resize_to={resize_to}. Pass at least 1."
-        )
     file = None if name == "digits" else packed.find(name, data_dir)
     if name != "digits" and file is None:
         return _read_with_tensorflow(name, data_dir, limit, resize_to)

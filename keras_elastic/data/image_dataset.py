@@ -108,11 +108,7 @@ def check_limit(limit: int | None) -> None:
     Raises:
         ValueError: If `limit` is neither `None` nor positive.
     """
-    if limit is not None and limit < 1:
-        raise ValueError(
-            "`limit` must be a positive number of images, or `None` for all "
-            f"of them. Received: limit={limit}. Pass a larger limit."
-        )
+    (checks.POSITIVE_INTEGER | checks.NONE).check("limit", limit)
 
 
 def held_out_mask(size: int, limit: int | None = None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_elastic import checks
 from keras_elastic.models.class_names import Child
 from keras_elastic.models.outputs import SIGMOID
 from keras_elastic.models.outputs import SOFTMAX
@@ -20,11 +21,7 @@ def check_head(classes, include_top, pooling, multi_label):
         pooling: As `keras_elastic.load`.
         multi_label: As `keras_elastic.load`.
     """
-    if pooling not in POOLINGS:
-        raise ValueError(
-            f"`pooling` must be one of {POOLINGS}. "
-            f"Received: pooling={pooling!r}."
-        )
+    checks.one_of(POOLINGS, pooling=pooling)
     if include_top and pooling is not None:
         raise ValueError(
             "`pooling` is for a feature extractor. Received: "

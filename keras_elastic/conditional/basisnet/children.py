@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.conditional.basisnet.model import LIGHT
 from keras_elastic.conditional.basisnet.model import SPECIALIST
 from keras_elastic.conditional.basisnet.model import BasisNet
@@ -61,10 +62,7 @@ def basisnet_from_supernet(
     >>> model(np.zeros((2, 12, 12, 3))).shape
     TensorShape([2, 10])
     """
-    if noise < 0:
-        raise ValueError(
-            f"`noise` must not be negative. Received: noise={noise!r}."
-        )
+    checks.non_negative_number(noise=noise)
     light_supernet = light_supernet or supernet
     light = light_supernet.child(light_arch, light_statistics)
     specialist = supernet.child(specialist_arch, specialist_statistics)

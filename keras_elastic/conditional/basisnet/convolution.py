@@ -52,11 +52,7 @@ class BasisConvolution(keras.layers.Layer):
             kernel_size=kernel_size, num_bases=num_bases, strides=strides
         )
         check_method(method)
-        if padding not in PADDINGS:
-            raise ValueError(
-                f"`padding` must be one of {PADDINGS}. "
-                f"Received: padding={padding!r}."
-            )
+        checks.one_of(PADDINGS, padding=padding)
         self.kernel_size = kernel_size
         self.num_bases = num_bases
         self.strides = strides

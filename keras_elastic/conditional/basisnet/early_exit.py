@@ -152,11 +152,7 @@ class EarlyExitCurve:
         Raises:
             ValueError: `tolerance` is negative.
         """
-        if tolerance < 0:
-            raise ValueError(
-                "`tolerance` must not be negative. "
-                f"Received: tolerance={tolerance!r}."
-            )
+        checks.non_negative_number(tolerance=tolerance)
         # Accuracies are counts over images: let rounding not decide.
         least = self.rows[0].top1 - tolerance - 1e-9
         rows = [row for row in self.rows if row.top1 >= least]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_elastic import checks
 from keras_elastic.conditional.model_task import ModelTask
 from keras_elastic.conditional.model_task import is_right
 from keras_elastic.layers import kernels
@@ -94,27 +95,14 @@ class BasisNetTask(ModelTask):
     light_hard_labels: bool = False
 
     def __post_init__(self):
-        for name in ("light_weight", "preheat_steps", "decay_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(
-                    f"`{name}` must not be negative. "
-                    f"Received: {name}={getattr(self, name)!r}."
-                )
-        if not 0 <= self.basis_dropout < 1:
-            raise ValueError(
-                "`basis_dropout` must be in [0, 1). "
-                f"Received: basis_dropout={self.basis_dropout!r}."
-            )
-        if not 0 <= self.teacher_share <= 1:
-            raise ValueError(
-                "`teacher_share` must be in 0..1. "
-                f"Received: teacher_share={self.teacher_share!r}."
-            )
-        if self.taught not in TAUGHT:
-            raise ValueError(
-                f"`taught` must be one of {TAUGHT}. "
-                f"Received: taught={self.taught!r}."
-            )
+        checks.non_negative_number(
+            light_weight=self.light_weight,
+            preheat_steps=self.preheat_steps,
+            decay_steps=self.decay_steps,
+        )
+        checks.BELOW_ONE.check("basis_dropout", self.basis_dropout)
+        checks.fraction(teacher_share=self.teacher_share)
+        checks.one_of(TAUGHT, taught=self.taught)
         if not (callable(self.divergence) or self.divergence in DIVERGENCES):
             raise ValueError(
                 f"`divergence` must be one of {tuple(DIVERGENCES)} or a "

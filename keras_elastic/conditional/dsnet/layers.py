@@ -71,11 +71,7 @@ class SlimmingGate(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         checks.positive_integer(choices=choices, reduced=reduced)
-        if attention not in ATTENTIONS:
-            raise ValueError(
-                f"`attention` must be one of {ATTENTIONS}. "
-                f"Received: attention={attention!r}."
-            )
+        checks.one_of(ATTENTIONS, attention=attention)
         self.choices = choices
         self.reduced = reduced
         self.activation = slicing.check_activation(activation=activation)

@@ -52,6 +52,10 @@ class DSNetRecipe(Recipe):
         "complexity_weight": (0, math.inf),
         "guidance_weight": (0, math.inf),
     }
+    names: ClassVar[dict[str, tuple[str, ...]]] = {
+        **Recipe.names,
+        "hard_samples": HARD_SAMPLES,
+    }
     # The gates learn with the statistics of the calibration images; each
     # window has a training of its own.
     selecting: ClassVar[tuple[str, ...]] = (
@@ -77,12 +81,6 @@ class DSNetRecipe(Recipe):
                 f"least. Received: windows={self.windows}."
             )
         self._check_windows(dsnet_routes.parse)
-        if self.hard_samples not in HARD_SAMPLES:
-            raise ValueError(
-                f"`hard_samples` of the recipe '{self.name}' must be one of "
-                f"{HARD_SAMPLES}. Received: "
-                f"hard_samples={self.hard_samples!r}."
-            )
 
     def check(self, classes, load_teacher) -> None:
         """As `Recipe.check`; the family must have gates, too."""
