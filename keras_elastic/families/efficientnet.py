@@ -467,7 +467,6 @@ BIGNAS_CIFAR10 = EfficientNet(
     ),
     head=(320, 384),
     stem_strides=1,
-    always_project=True,
 )
 
 

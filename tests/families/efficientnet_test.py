@@ -535,7 +535,7 @@ def test_first_blocks_have_one_rule_or_two(always):
 
 
 def test_no_projection_is_trained_by_random_subnets_alone():
-    family = families.get("bignas_cifar10")
+    family = families.get("bignas_cifar10", always_project=True)
     space = family.space
 
     def projections(arch):

@@ -14,9 +14,8 @@ from keras_elastic.training import Recipe
 recipe = Recipe(
     name="bignas_cifar10",
     family="bignas_cifar10",
-    # Half of BigNAS's: the networks are small, and the epochs few. The entry
-    # was trained before first blocks always had a projection.
-    family_changes={"dropout": 0.1, "always_project": False},
+    # Half of BigNAS's: the networks are small, and the epochs few.
+    family_changes={"dropout": 0.1},
     dataset="cifar10",
     augmentation="shift_flip",
     patch_size=32,
