@@ -129,6 +129,18 @@ def test_a_network_of_this_package_reads_pixels_itself(mobilenet):
     assert again.class_names == network.class_names
 
 
+@pytest.mark.slow
+def test_shortcuts_that_pool_and_project():
+    model = ke.build("attentivenas_a0", classes=3, resolution=64)
+    contracts.randomize(model)
+    network = ke.build("attentivenas_a0", weights=model)
+    images = contracts.random_images(2, 64)
+    np.testing.assert_allclose(
+        run(network, images), run(model, images), rtol=0, atol=1e-4
+    )
+    assert network.count_params() == model.count_params()
+
+
 def narrow():
     return keras.applications.MobileNet(
         input_shape=(32, 32, 3),

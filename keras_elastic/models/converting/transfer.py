@@ -7,6 +7,7 @@ strides, whether a convolution has a bias and what epsilon is, is the model's.
 
 import dataclasses
 import functools
+import itertools
 import math
 
 import keras
@@ -16,6 +17,7 @@ from keras_elastic.models import class_names
 from keras_elastic.models.converting.elastic import convert
 from keras_elastic.models.converting.elastic import load_model
 from keras_elastic.models.converting.named import pixels_of
+from keras_elastic.spaces import ceil_divide
 from keras_elastic.spaces import plan as primitives
 
 # The functions of keras.applications that build networks of this package.
@@ -82,6 +84,7 @@ class Source:
         Raises:
             ValueError: The model is of another architecture.
         """
+        plan = _with_plain_shortcuts(plan)
         ours, theirs = list(_steps(plan)), list(_steps(self._plan))
         for mine, other in zip(ours, theirs, strict=False):
             if _key(mine) != _key(other):
@@ -148,6 +151,37 @@ def _read(name, model, pixels):
             build = getattr(keras.applications, APPLICATIONS[name])
             pixels = pixels_of(build)
     return convert(model, **whole, **pixels)
+
+
+def _with_plain_shortcuts(plan):
+    """A plan over integers whose shortcuts are the operations they stand for.
+
+    The layers of its child have the same names.
+    """
+    blocks = [
+        dataclasses.replace(
+            block,
+            shortcut=block.shortcut
+            and tuple(itertools.chain(*map(_plain_shortcut, block.shortcut))),
+        )
+        for block in plan.blocks
+    ]
+    return dataclasses.replace(plan, blocks=tuple(blocks))
+
+
+def _plain_shortcut(operation):
+    if not isinstance(operation, primitives.Shortcut):
+        yield operation
+        return
+    name, strides = operation.name, operation.strides
+    channels, size = operation.in_channels, operation.size
+    if strides > 1:
+        yield primitives.AveragePooling(f"{name}_pool", channels, strides, size)
+    if operation.project:
+        size = ceil_divide(size, strides)
+        yield primitives.Convolution(
+            name, channels, operation.filters, 1, 1, False, "same", size
+        )
 
 
 def _steps(plan):
