@@ -7,7 +7,7 @@ import importlib.util
 DESCRIPTIONS = ("preset.json", "model.json")
 # Of `requests`, `httpx` and its successor: which one a hub's library uses, and
 # raises errors of, depends on its version.
-_AWAY = {"ConnectionError", "Timeout", "TransportError"}
+_AWAY = {"ConnectionError", "RequestException", "TransportError"}
 
 
 def load(name: str, address: str):

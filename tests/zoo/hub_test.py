@@ -31,6 +31,7 @@ from keras_elastic.zoo import hub as hubs
 from keras_elastic.zoo import hub_library
 
 constants = pytest.importorskip("huggingface_hub.constants")
+file_download = pytest.importorskip("huggingface_hub.file_download")
 
 ENTRY_FILES = {
     *("model.json", "model.json.sha256", "recipe.json", "front.csv"),
@@ -54,6 +55,10 @@ def point_to(monkeypatch, url, home):
         "HF_HUB_OFFLINE": False,
     }.items():
         monkeypatch.setattr(constants, name, value)
+    # Before version 1 the library has a copy of it there.
+    monkeypatch.setattr(
+        file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False
+    )
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")

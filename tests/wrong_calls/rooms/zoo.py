@@ -39,6 +39,19 @@ def doors():
         {"name": "entry", "changes": "mapping", "smoke": "boolean"},
     )
 
+    yield Door(
+        "zoo.upload",
+        zoo.upload,
+        {"name_or_folder": "bignas_digits", "address": "hf://user/name@1"},
+        {
+            "name_or_folder": "entry",
+            "address": "text",
+            "card": "text",
+            "overwrite": "boolean",
+        },
+        more={"address": ("hf://", "somewhere")},
+    )
+
     def entry():
         return zoo.find_entry("bignas_digits")
 
