@@ -78,6 +78,8 @@ def test_a_wheel_carries_the_zoo(tmp_path):
         if path.is_file():
             name = path.relative_to(ROOT / "zoo").as_posix()
             assert f"keras_elastic/zoo/entries/{name}" in names
+    for suffix in ("html", "css", "js"):
+        assert f"keras_elastic/zoo/pages/explore.{suffix}" in names
     assert "keras_elastic/layers/elastic_conv2d.py" in names
     installed = tmp_path / "installed"
     zipfile.ZipFile(wheel).extractall(installed)
