@@ -312,7 +312,8 @@ def test_a_net_that_was_trained_elsewhere():
         found = np.asarray(child(images, training=False))
         check_close(found, expected, 1e-4)
         np.testing.assert_array_equal(found.argmax(1), expected.argmax(1))
-        assert (expected.argmax(1) == labels).mean() > 0.8
+        # Twice as often as by chance.
+        assert (expected.argmax(1) == labels).mean() > 2 / CLASSES
 
 
 @pytest.fixture(scope="module")
