@@ -9,6 +9,8 @@ from keras_elastic.spaces import plan as primitives
 
 _IN_STAGE = re.compile(r"(.*?)_?block\d+")
 _NUMBERED = re.compile(r"_\d+$")
+# Of a channel in an int8 file: its scale and its zero point.
+_SCALE_BYTES = 12
 
 
 class Drawing:
@@ -44,14 +46,14 @@ class Drawing:
 
         Returns:
             Dictionary of its costs, the number of its blocks in `blocks` (-1
-            for those that it skips), and `stored`, the numbers that an export
-            keeps: of kernels, and of biases.
+            for those that it skips), and `sizes`, the bytes that exports keep
+            weights in.
         """
         return {
             **more,
             **_plain(costs(plan)._asdict()),
             "resolution": int(plan.resolution),
-            "stored": stored_numbers(plan),
+            "sizes": weight_sizes(plan),
             "blocks": [self._place(block, plan) for block in plan.blocks],
         }
 
@@ -123,6 +125,22 @@ def stored_numbers(plan) -> tuple[int, int]:
                 is_dense = isinstance(operation, primitives.Dense)
                 biases += operation.units if is_dense else operation.filters
     return int(costs(plan).params - scales - biases), int(biases)
+
+
+def weight_sizes(plan) -> dict[str, int]:
+    """Bytes that the weights of a network take in an export, by their type.
+
+    In int8 each channel has a bias of four bytes, and a scale.
+
+    Args:
+        plan: `Plan` over integers.
+    """
+    kernels, biases = stored_numbers(plan)
+    return {
+        "float32": 4 * (kernels + biases),
+        "float16": 2 * (kernels + biases),
+        "int8": kernels + (4 + _SCALE_BYTES) * biases,
+    }
 
 
 def name_blocks(plan) -> list[tuple[str, str]]:

@@ -3,7 +3,10 @@ import itertools
 import keras
 import pytest
 
+import keras_elastic as ke
+from keras_elastic import export
 from keras_elastic import families
+from keras_elastic import zoo
 from keras_elastic.export.folding import FoldedChild
 from keras_elastic.models import build_child
 from keras_elastic.spaces import costs
@@ -81,6 +84,21 @@ def test_an_export_stores_as_many_numbers(name):
     biases = sum(w.size for w in weights if w.ndim == 1)
     keras.backend.clear_session()
     assert facts.stored_numbers(plan) == (kernels, biases)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind, quantization",
+    [("float32", None), ("float16", "float16"), ("int8", "dynamic")],
+)
+def test_a_file_is_little_larger_than_its_weights(tmp_path, kind, quantization):
+    entry = zoo.find_entry("bignas_digits")
+    row = entry.front.rows[-1]
+    model = ke.load("bignas_digits", flops=row.flops)
+    path = export.litert(model, tmp_path / "model.tflite", quantization)
+    counted = facts.weight_sizes(entry.family.plan(row.arch, entry.classes))
+    size = path.stat().st_size
+    assert counted[kind] < size < counted[kind] + 80_000
 
 
 @pytest.mark.parametrize("name", NAMES)
