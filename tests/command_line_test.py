@@ -20,8 +20,8 @@ def test_a_wrong_command_shows_the_usage(capsys, arguments):
 
 def test_commands_are_in_the_order_of_their_use():
     shown = command_line.make_parser().format_help()
-    names = ("train", "search", "list", "info", "load", "import")
-    places = [shown.index(f"\n    {name} ") for name in names]
+    names = ("train", "search", "list", "info", "load", "evaluate", "explore")
+    places = [shown.index(f"\n    {name} ") for name in (*names, "import")]
     assert places == sorted(places)
 
 
@@ -38,6 +38,8 @@ def run(*arguments):
         assert not end.code, arguments
 run("--help")
 for name in ("train", "search", "list", "info", "load", "import"):
+    run(name, "--help")
+for name in ("evaluate", "explore"):
     run(name, "--help")
 run("list")
 run("info", "bignas_digits")

@@ -72,7 +72,10 @@ def add(commands) -> None:
 def run(arguments) -> None:
     """Evaluates a network, prints a table, and writes its folder."""
     from keras_elastic import data
+    from keras_elastic import startup
     from keras_elastic import zoo
+
+    startup.import_quietly()
     from keras_elastic.evaluation import evaluate
 
     if arguments.against_flops is not None and arguments.against is None:

@@ -71,9 +71,12 @@ def run(arguments) -> None:
     from keras_elastic import zoo
     from keras_elastic.selection.budget import short
     from keras_elastic.untrusted import printable
+    from keras_elastic.zoo import hub
 
     _check_budget(arguments)
     _check_export(arguments)
+    # Once: every look at an address asks the hub.
+    arguments.name = str(hub.pulled(arguments.name))
     if not pathlib.Path(arguments.name).is_dir():
         # An unknown name is refused before Keras is imported.
         zoo.find_entry(arguments.name)

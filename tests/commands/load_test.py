@@ -10,6 +10,7 @@ import tensorflow as tf
 import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.export import interchange
+from keras_elastic.zoo import hub
 
 NAME = "bignas_digits"
 
@@ -96,6 +97,20 @@ def test_a_format_whose_package_is_missing(capsys, tmp_path, monkeypatch):
     )
     assert status == 1 and "keras-elastic[onnx]" in err
     assert not list(tmp_path.iterdir())
+
+
+def test_an_address_on_a_hub_is_pulled_once(capsys, tmp_path, monkeypatch):
+    export(capsys, tmp_path, "--format=preset")
+    address, asked, pulled = "hf://user/name", [], hub.pulled
+
+    def pull(name):
+        asked.append(str(name))
+        return tmp_path / NAME if name == address else pulled(name)
+
+    monkeypatch.setattr(hub, "pulled", pull)
+    status, out, _ = command_runs.run(capsys, "load", address)
+    assert status == 0 and f"{NAME}: " in out
+    assert asked.count(address) == 1
 
 
 def test_a_preset_is_exported_again(capsys, tmp_path):
