@@ -8,11 +8,7 @@ same, so that what is served sees the pixels that were scored.
 import dataclasses
 import math
 
-import keras
-from keras import ops
-
 from keras_elastic import checks
-from keras_elastic.layers import kernels
 from keras_elastic.spaces.plan import RESIZES
 
 
@@ -76,6 +72,11 @@ class Preparation:
                 of the resolution are taken to be prepared already.
             resolution: Integer.
         """
+        # Whoever reads what an entry says of images needs none of Keras.
+        from keras import ops
+
+        from keras_elastic.layers import kernels
+
         if images.shape[1:3] == (resolution, resolution):
             return images
         images = central_squares(images, self.crop_fraction)
@@ -104,6 +105,8 @@ def central_squares(images, fraction=None):
 
 def find(model):
     """Returns the `Preparation` of a model, or of one that it ends in."""
+    import keras
+
     values = getattr(model, "preparation", None)
     layers = getattr(model, "layers", None)
     if values is None and layers and isinstance(layers[-1], keras.Model):

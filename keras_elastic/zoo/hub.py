@@ -10,8 +10,6 @@ import re
 import sys
 import zipfile
 
-import keras
-
 from keras_elastic import files
 from keras_elastic import untrusted
 from keras_elastic.zoo import hub_library
@@ -224,6 +222,9 @@ def _strangers(value):
 
 
 def _is_known(value, name):
+    # Whoever lists the zoo needs none of it.
+    import keras
+
     module, registered = value.get("module"), value.get("registered_name")
     if isinstance(registered, str) and registered.startswith(_PACKAGES):
         # Else Keras goes on with the module.
