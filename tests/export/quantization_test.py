@@ -217,7 +217,9 @@ def test_refuses_a_normalization_that_cannot_be_folded():
     features = keras.layers.GlobalAveragePooling2D()(features)
     model = keras.Model(inputs, keras.layers.Dense(2)(features))
     keras_elastic.calibrate(model, IMAGES)
-    assert_refused(("normalizations after convolutions", "'late'"), model)
+    assert_refused(
+        ("after convolutions without an activation", "'late'"), model
+    )
 
 
 def refuse_export(words, model, folder, *args):

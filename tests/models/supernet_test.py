@@ -100,7 +100,7 @@ def test_encoded_architecture_in_eager_mode(random_digits):
 
 
 def test_images_at_the_resolution_are_not_resized(random_digits, monkeypatch):
-    def refuse(images, size):
+    def refuse(images, size, interpolation):
         raise AssertionError("resized")
 
     arch = random_digits.space.smallest

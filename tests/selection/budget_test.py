@@ -156,7 +156,11 @@ def test_the_smallest_architecture_costs_least(name):
     most = costs(family.plan(space.largest, 10))
     for bound in BOUNDS:
         assert getattr(many, bound).min() == getattr(least, bound)
-        assert getattr(many, bound).max() == getattr(most, bound)
+        found, largest = getattr(many, bound).max(), getattr(most, bound)
+        # Where widths change within a stage there are projections that the
+        # largest has no need of.
+        slack = 1.01 if name == "bignas_layerwise" else 1
+        assert largest <= found <= slack * largest
 
 
 # Text

@@ -1,4 +1,5 @@
-"""Tests of `zoo/hugging_face.py` and `zoo/sharing.py`, too.
+"""Tests of `zoo/hugging_face.py`, `zoo/hub_library.py`, `zoo/sharing.py` and
+`zoo/model_card.py`, too.
 
 Against a hub on loopback, see `hub_server`: nothing leaves the machine.
 """
