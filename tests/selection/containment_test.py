@@ -21,6 +21,8 @@ NAMES = [n for n in families.names() if families.get(n).space.size > 1]
 
 quick = hypothesis.settings(deadline=None, max_examples=60)
 references = st.tuples(st.sampled_from(NAMES), st.integers(0, 2**32 - 1))
+# Where widths change within a stage, a projection takes an identity's place.
+BY_CHANNEL = [name for name in NAMES if name != "bignas_layerwise"]
 
 
 def sample_reference(name, seed):
@@ -33,7 +35,9 @@ def plans(family, encoded):
 
 
 @quick
-@hypothesis.given(references)
+@hypothesis.given(
+    st.tuples(st.sampled_from(BY_CHANNEL), st.integers(0, 2**32 - 1))
+)
 def test_samples_contain_the_reference_channel_by_channel(reference):
     family, arch = sample_reference(*reference)
     space = constrained(family.space, arch)
