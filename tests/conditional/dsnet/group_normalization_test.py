@@ -193,15 +193,18 @@ def test_a_supernet_learns(supernet):
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path):
     file = tmp_path / "recipe.py"
-    changes = 'epochs=3,\n    family_changes={"group_size": 8},'
-    file.write_text(tiny_runs.DSNET.replace("epochs=3,", changes))
+    changed = tiny_runs.DSNET.replace(
+        '"paths": 3,', '"paths": 3, "group_size": 4,'
+    )
+    file.write_text(changed)
     folder = tmp_path / "run"
     script_runs.call_main(
         "train.py", f"--recipe={file}", f"--run_dir={folder}", "--smoke"
     )
     model = ke.load(folder)
-    assert model.family.group_size == 8
-    assert np.isfinite(model(dsnet_models.make_images(3, 32))).all()
+    assert model.family.group_size == 4
+    images = dsnet_models.make_images(3, model.input_shape[1])
+    assert np.isfinite(model(images)).all()
 
 
 SUPERNET = """
