@@ -33,7 +33,9 @@ def constrained(space: SearchSpace, reference: Architecture) -> SearchSpace:
     So in every dimension (blocks, channels, kernel, expansion) an architecture
     has at least what the reference has, and in a supernet, whose subnets share
     weights, it has the reference's weights. Channels that are products of
-    genes grow with each of them; `contains` counts them in the plan.
+    genes grow with each of them; `contains` counts them in the plan. Only in
+    `bignas_layerwise`, whose widths may change within a stage, a projection may
+    take the place of an identity that the reference has.
 
     The encodings of the part are encodings of the whole.
 

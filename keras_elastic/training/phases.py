@@ -116,7 +116,7 @@ class PhaseTrainer:
         weights, before = self._initial, None
         for phase in self.recipe.phase_recipes():
             trained = self._train_phase(phase, before, weights, sampler)
-            weights = _interpolate(weights, trained, phase.interpolation)
+            weights = interpolate(weights, trained, phase.interpolation)
             self._left[phase.name] = weights
             before = phase
         return self._with_weights(weights)
@@ -192,7 +192,7 @@ def _check_interpolation(recipe):
         is_first = False
 
 
-def _interpolate(start, end, part):
+def interpolate(start, end, part):
     """Weights that are a part of the way from some to others."""
     if part == 1:
         return end
