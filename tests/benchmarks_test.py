@@ -32,7 +32,7 @@ def on_path(monkeypatch):
 
 
 def load(name):
-    return runpy.run_path(FOLDER / f"{name}.py")
+    return runpy.run_path(str(FOLDER / f"{name}.py"))
 
 
 @pytest.mark.parametrize("name", WITH_FLAGS)

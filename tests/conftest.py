@@ -5,6 +5,9 @@ import gc
 import pathlib
 import sys
 
+# Here, so that no test depends on which one imports it first. What does without
+# it is tested in processes of its own.
+import keras  # noqa: F401
 import pytest
 
 TESTS = pathlib.Path(__file__).parent
