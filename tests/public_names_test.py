@@ -113,6 +113,7 @@ NAMES = {
         "ElasticConv2D",
         "ElasticDense",
         "ElasticDepthwiseConv2D",
+        "ElasticGroupNormalization",
         "ElasticShortcut",
         "ElasticSqueezeExcite",
     },

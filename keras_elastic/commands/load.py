@@ -48,8 +48,7 @@ def add(commands):
     command.add_argument(
         "--format",
         choices=FORMATS,
-        default="saved_model",
-        help="what to write [saved_model]",
+        help="what --export writes [saved_model]",
     )
     command.add_argument(
         "--quantization",
@@ -133,6 +132,13 @@ def _check_budget(arguments):
 def _check_export(arguments):
     from keras_elastic import files
 
+    if arguments.format and arguments.export is None:
+        raise ValueError(
+            "--format says what --export writes. Received: "
+            f"--format={arguments.format} without --export. Add --export, or "
+            "leave --format out."
+        )
+    arguments.format = arguments.format or "saved_model"
     if arguments.quantization and arguments.format != "litert":
         raise ValueError(
             "--quantization is of --format=litert. Received: "

@@ -8,6 +8,7 @@ _NAMES = {
     "elastic_conv2d": ["ElasticConv2D"],
     "elastic_dense": ["ElasticDense"],
     "elastic_depthwise_conv2d": ["ElasticDepthwiseConv2D"],
+    "elastic_group_normalization": ["ElasticGroupNormalization"],
     "elastic_shortcut": ["ElasticShortcut"],
     "elastic_squeeze_excite": ["ElasticSqueezeExcite"],
 }

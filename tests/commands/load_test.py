@@ -135,6 +135,7 @@ def test_a_preset_is_exported_again(capsys, tmp_path):
         (["load", NAME, "--flops=10"], "Raise the budget"),
         (["load", NAME, "--flops=-1"], "flops"),
         (["load", NAME, "--resolution=7"], "resolution"),
+        (["load", NAME, "--format=keras"], "--export"),
         (["load", NAME, "--quantization=int8"], "is of --format=litert"),
         (["load", NAME, "--dataset=digits"], "is of --quantization=int8"),
     ],
