@@ -5,15 +5,19 @@ import json
 import math
 from typing import Any
 from typing import ClassVar
+from typing import NamedTuple
 
 from keras_elastic import families
+from keras_elastic.conditional.basisnet.children import basisnet_from_supernet
 from keras_elastic.conditional.basisnet.model import ACTIVATIONS
 from keras_elastic.conditional.basisnet.model import BasisNet
 from keras_elastic.conditional.basisnet.network_recipe import NetworkRecipe
 from keras_elastic.conditional.basisnet.run import BasisNetTraining
 from keras_elastic.conditional.basisnet.task import TAUGHT
 from keras_elastic.conditional.basisnet.task import BasisNetTask
+from keras_elastic.models.supernet import Supernet
 from keras_elastic.spaces import Architecture
+from keras_elastic.zoo.places import find_supernet_entry
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,12 +29,16 @@ class BasisNetRecipe(NetworkRecipe):
 
     Args:
         network: String. `"basisnet_mobilenet_v2"` or
-            `"basisnet_mobilenet_v3"`, or `"plans"` for one of any two
-            networks of the families: `light` and `specialist`.
+            `"basisnet_mobilenet_v3"`; `"plans"` for one of any two networks
+            of the families, `light` and `specialist`; or `"children"`, where
+            these are children of supernets and begin with their weights.
         light: Dictionary of a network: `"family"`, a name; `"changes"` of its
             table, if any; and `"genes"` of the architecture, or none for the
-            largest.
+            largest. Of a child, `"entry"`, a run or a name of the zoo, and
+            `"genes"`.
         specialist: Dictionary of a network, as `light`.
+        noise: Float. In which a child's bases differ to begin with: see
+            `basisnet_from_supernet`.
         num_bases: Integer. Bases of the specialist.
         first_basis_block: Integer. First block with bases.
         last_basis_block: Integer. Last block with bases.
@@ -67,6 +75,7 @@ class BasisNetRecipe(NetworkRecipe):
         "preheat_epochs": (0, math.inf),
         "preheat_decay_epochs": (0, math.inf),
         "basis_dropout": (0, 1),
+        "noise": (0, math.inf),
         "tolerance": (0, 1),
     }
     names: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -89,6 +98,7 @@ class BasisNetRecipe(NetworkRecipe):
     network: str = "basisnet_mobilenet_v3"
     light: dict[str, Any] | None = None
     specialist: dict[str, Any] | None = None
+    noise: float = 0.05
     light_resolution: int | None = None
     light_width: int | None = None
     activation: str = "softmax"
@@ -111,29 +121,56 @@ class BasisNetRecipe(NetworkRecipe):
             )
 
     def make_model(self, classes: int, dtype: str = "float32"):
-        """As `NetworkRecipe.make_model`, or a `BasisNet` of two plans."""
+        """As `NetworkRecipe.make_model`, or a `BasisNet` of two networks."""
         if self.network == "plans":
             return self._model_of_plans(classes, dtype)
+        if self.network == "children":
+            return self._model_of_children(classes, dtype)
         return super().make_model(classes, dtype)
 
     def _model_of_plans(self, classes, dtype):
+        self._check_pair()
+        light, specialist = (
+            family.plan(arch, classes)
+            for family, arch in map(_described, (self.light, self.specialist))
+        )
+        return BasisNet(light, specialist, **self._pair_options(dtype))
+
+    def _model_of_children(self, classes, dtype):
+        self._check_pair()
+        light, specialist = (
+            _child(network, classes)
+            for network in (self.light, self.specialist)
+        )
+        return basisnet_from_supernet(
+            specialist.supernet,
+            light.arch,
+            specialist.arch,
+            light_supernet=light.supernet,
+            noise=self.noise,
+            seed=self.seed,
+            **self._pair_options(dtype),
+        )
+
+    def _check_pair(self):
         wanted = ("light", "specialist", "num_bases")
         wanted += ("first_basis_block", "last_basis_block")
         missing = [name for name in wanted if getattr(self, name) is None]
         if missing:
             raise ValueError(
                 f"The recipe '{self.name}' needs {missing} where `network` is "
-                "'plans'. Received: None."
+                f"'{self.network}'. Received: None."
             )
-        return BasisNet(
-            _plan(self.light, classes),
-            _plan(self.specialist, classes),
-            self.num_bases,
-            range(self.first_basis_block, self.last_basis_block + 1),
-            activation=self.activation,
-            dtype=dtype,
-            name=self.name,
-        )
+
+    def _pair_options(self, dtype):
+        blocks = range(self.first_basis_block, self.last_basis_block + 1)
+        return {
+            "num_bases": self.num_bases,
+            "basis_blocks": blocks,
+            "activation": self.activation,
+            "dtype": dtype,
+            "name": self.name,
+        }
 
     def make_training(self, run):
         """Returns the `BasisNetTraining`."""
@@ -154,8 +191,32 @@ class BasisNetRecipe(NetworkRecipe):
         )
 
 
-def _plan(network, classes):
-    """The plan of a network that a dictionary describes."""
+class _Child(NamedTuple):
+    """A child of a supernet that is trained."""
+
+    supernet: Supernet
+    arch: Architecture
+
+
+def _child(network, classes):
+    """The child that a dictionary of an entry and genes describes."""
+    if set(network) != {"entry", "genes"}:
+        raise ValueError(
+            "A child of a recipe must be a dictionary with an 'entry' and "
+            f"'genes'. Received: {sorted(network)}."
+        )
+    entry = find_supernet_entry(network["entry"])
+    if entry.classes != classes:
+        raise ValueError(
+            f"The child of '{entry.name}' must know as many classes as the "
+            f"data set has, {classes}. Received: {entry.classes}. Take another "
+            "entry, or another data set."
+        )
+    return _Child(entry.supernet(), _arch(network["genes"], entry.family))
+
+
+def _described(network):
+    """The family and the architecture that a dictionary describes."""
     if "family" not in network or set(network) - {"family", "changes", "genes"}:
         raise ValueError(
             "A network of a recipe must be a dictionary with a 'family', and "
@@ -168,8 +229,12 @@ def _plan(network, classes):
         for name, value in network.get("changes", {}).items()
     }
     family = families.get(network["family"], **changes)
-    arch = family.space.largest
-    if "genes" in network:
-        arch = Architecture.from_json(json.dumps(network["genes"]))
-        family.space.validate(arch)
-    return family.plan(arch, classes)
+    if "genes" not in network:
+        return family, family.space.largest
+    return family, _arch(network["genes"], family)
+
+
+def _arch(genes, family):
+    arch = Architecture.from_json(json.dumps(genes))
+    family.space.validate(arch)
+    return arch

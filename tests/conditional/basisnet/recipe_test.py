@@ -1,7 +1,11 @@
 """Tests of `conditional/basisnet/network_recipe.py`, too."""
 
+import json
+
+import numpy as np
 import pytest
 
+import keras_elastic as ke
 from keras_elastic.conditional import BasisNetRecipe
 
 RECIPE = BasisNetRecipe(
@@ -84,3 +88,48 @@ def test_any_two_networks_of_the_families():
         plans.replace(light=None).make_model(classes=5)
     with pytest.raises(ValueError, match="with a 'family'.*'name'"):
         plans.replace(light={"name": "bignas"}).make_model(classes=5)
+
+
+DIGITS = ke.zoo.find_entry("bignas_digits")
+
+
+def of_digits(**changes):
+    child = {"entry": "bignas_digits", "genes": genes(DIGITS.family.space)}
+    return RECIPE.replace(
+        **{
+            "network": "children",
+            "light": child,
+            "specialist": child,
+            "first_basis_block": 2,
+            "last_basis_block": 3,
+            **changes,
+        }
+    )
+
+
+def genes(space):
+    return json.loads(space.smallest.to_json())
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_children_begin_with_their_weights(noise):
+    """Without noise the specialist is the child, whatever is mixed."""
+    model = of_digits(noise=noise).make_model(classes=10)
+    child = DIGITS.child(DIGITS.family.space.smallest)
+    images = np.random.default_rng(0).uniform(
+        0, 255, (8, *child.input_shape[1:])
+    )
+    _, coefficients = model.preview(images)
+    actual = model.specialize(images, coefficients)
+    expected = child(images)
+    difference = np.abs(np.subtract(actual, expected)).max()
+    assert (difference < 1e-4 * np.abs(expected).max()) == (noise == 0)
+
+
+def test_children_that_do_not_fit():
+    with pytest.raises(ValueError, match="as many classes"):
+        of_digits().make_model(classes=5)
+    with pytest.raises(ValueError, match="'entry' and 'genes'"):
+        of_digits(light={"family": "bignas_digits"}).make_model(classes=10)
+    with pytest.raises(ValueError, match="`noise`"):
+        of_digits(noise=-1)
