@@ -1,10 +1,12 @@
 """Where a phase of training should end, between its first and last weights.
 
 For some parts of the way, the field `interpolation` of a recipe: held-out top-1
-of the largest architecture at each resolution that the last phase trains, with
-statistics measured for it. Held-out images, because a part is chosen by it.
+of the largest architecture at each resolution that the last phase trains, or of
+the networks of a front that cost no more than some budgets. Statistics
+are measured for each. Held-out images, because a part is chosen by it.
 
     python benchmarks/interpolation.py --run=runs/bignas --data_dir=DIR
+    python benchmarks/interpolation.py --run=runs/bignas --front=bignas --budgets 25e6 1e8
 """
 
 import argparse
@@ -16,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_elastic as ke
 from keras_elastic import zoo
+from keras_elastic.selection.budget import short
 from keras_elastic.training.ingredients import trained_space
 from keras_elastic.training.phases import interpolate
 from keras_elastic.zoo import evaluation
@@ -28,6 +31,8 @@ def main():
     parser.add_argument(
         "--parts", nargs="+", type=float, default=[0, 0.5, 0.7, 1]
     )
+    parser.add_argument("--budgets", nargs="*", type=float, default=[])
+    parser.add_argument("--front", help="an entry [the run]")
     arguments = parser.parse_args()
     folder = pathlib.Path(arguments.run)
     recipe = zoo.find_entry(folder).recipe
@@ -38,23 +43,33 @@ def main():
         recipe.dataset, arguments.data_dir, limit=recipe.limit
     )
     supernet = ke.Supernet(recipe.make_family(), dataset.num_classes)
-    start, end = (
-        read(supernet, folder / "training" / phase.name)
-        for phase in phases[-2:]
-    )
-    space = trained_space(phases[-1])
-    sizes = space.resolution
-    print(f"| part | {' | '.join(map(str, sizes))} |")
-    print(f"|---|{'---|' * len(sizes)}")
+    start = None
+    for phase in phases[:-1]:
+        trained = read(supernet, folder / "training" / phase.name)
+        # An earlier phase may end on its way, too.
+        start = interpolate(start, trained, phase.interpolation)
+    end = read(supernet, folder / "training" / phases[-1].name)
+    columns = choose(phases[-1], arguments.front or folder, arguments.budgets)
+    print(f"| part | {' | '.join(columns)} |")
+    print(f"|---|{'---|' * len(columns)}")
     for part in arguments.parts:
         supernet.set_weights(interpolate(start, end, part))
         scorer = evaluation.make_scorer(supernet, recipe, dataset)
-        archs = [
-            dataclasses.replace(space.largest, resolution=size)
-            for size in sizes
-        ]
-        cells = [f"{scorer(arch).accuracy:.2%}" for arch in archs]
+        cells = [f"{scorer(arch).accuracy:.2%}" for arch in columns.values()]
         print(f"| {part:g} | {' | '.join(cells)} |", flush=True)
+
+
+def choose(phase, front, budgets):
+    """The architectures to score, by the heads of their columns."""
+    space = trained_space(phase)
+    archs = {
+        str(size): dataclasses.replace(space.largest, resolution=size)
+        for size in space.resolution
+    }
+    return archs | {
+        f"{short(budget)}": zoo.select(front, flops=budget).arch
+        for budget in budgets
+    }
 
 
 def read(supernet, folder):
