@@ -6,7 +6,7 @@ the networks of a front that cost no more than some budgets. Statistics
 are measured for each. Held-out images, because a part is chosen by it.
 
     python benchmarks/interpolation.py --run=runs/bignas --data_dir=DIR
-    python benchmarks/interpolation.py --run=runs/bignas --front=bignas --budgets 25e6 1e8
+    python benchmarks/interpolation.py --run=runs/bignas --budgets 25e6 1e8
 """
 
 import argparse
@@ -61,14 +61,15 @@ def main():
 
 def choose(phase, front, budgets):
     """The architectures to score, by the heads of their columns."""
+    if budgets:
+        return {
+            short(budget): zoo.select(front, flops=budget).arch
+            for budget in budgets
+        }
     space = trained_space(phase)
-    archs = {
+    return {
         str(size): dataclasses.replace(space.largest, resolution=size)
         for size in space.resolution
-    }
-    return archs | {
-        f"{short(budget)}": zoo.select(front, flops=budget).arch
-        for budget in budgets
     }
 
 
