@@ -21,6 +21,7 @@ from keras_elastic import zoo
 from keras_elastic.selection.budget import short
 from keras_elastic.training.ingredients import trained_space
 from keras_elastic.training.phases import interpolate
+from keras_elastic.training.training_recipe import recipe_from_json
 from keras_elastic.zoo import evaluation
 
 
@@ -35,7 +36,8 @@ def main():
     parser.add_argument("--front", help="an entry [the run]")
     arguments = parser.parse_args()
     folder = pathlib.Path(arguments.run)
-    recipe = zoo.find_entry(folder).recipe
+    # Of a run that may not have selected yet.
+    recipe = recipe_from_json((folder / "recipe.json").read_text("utf-8"))
     phases = recipe.phase_recipes()
     if len(phases) < 2:
         parser.error("--run must be a run whose recipe has phases.")
