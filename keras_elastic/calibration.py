@@ -9,6 +9,9 @@ Networks (Yu and Huang, ICCV 2019), section 3.2, "post-statistics".
 
 import contextlib
 import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,6 +23,10 @@ from keras_elastic.checks import check_images
 from keras_elastic.layers import kernels
 from keras_elastic.models import preparation as preparations
 from keras_elastic.models.preparation import central_squares
+
+if TYPE_CHECKING:
+    from keras_elastic.models.supernet import Supernet
+    from keras_elastic.spaces import Architecture
 
 
 class PooledStatistics:
@@ -96,7 +103,7 @@ class SubnetCalibrator:
     """
 
     @checks.arguments(supernet=checks.SUPERNET)
-    def __init__(self, supernet, strategy=None):
+    def __init__(self, supernet: "Supernet", strategy: Any = None):
         self.supernet = supernet
         self._batch_statistics = tracing.OnReplicas(
             lambda images, arch: supernet(images, arch, return_statistics=True)[
@@ -108,7 +115,9 @@ class SubnetCalibrator:
         )
 
     @checks.arguments(images=checks.IMAGES, batch_size=checks.POSITIVE_INTEGER)
-    def measure(self, arch, images, batch_size=256):
+    def measure(
+        self, arch: "Architecture", images: Iterable[Any], batch_size: int = 256
+    ) -> dict[str, np.ndarray]:
         """Measures the statistics of one subnet.
 
         Args:
@@ -143,7 +152,9 @@ class SubnetCalibrator:
 @checks.arguments(
     model=checks.MODEL, images=checks.IMAGES, batch_size=checks.POSITIVE_INTEGER
 )
-def calibrate(model, images, batch_size=256):
+def calibrate(
+    model: keras.Model, images: Iterable[Any], batch_size: int = 256
+) -> keras.Model:
     """Measures and sets the normalization statistics of a child.
 
     Upstream normalizations take their batch's statistics while one is
@@ -283,7 +294,7 @@ def _check_all_seen(layers, seen):
 
 
 @checks.arguments(model=checks.having("layers", what="a `keras.Model`"))
-def is_calibrated(model):
+def is_calibrated(model: keras.Model) -> bool:
     """Whether a model's normalizations hold measured statistics.
 
     A new `BatchNormalization` has mean 0 and variance 1 exactly; calibration

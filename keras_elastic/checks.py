@@ -20,6 +20,10 @@ import typing
 from collections.abc import Callable
 from collections.abc import Collection
 from typing import Any
+from typing import TypeVar
+
+# A function keeps its type when it is decorated.
+_Function = TypeVar("_Function", bound=Callable)
 
 
 def is_integer(value: Any) -> bool:
@@ -283,7 +287,7 @@ SIZES = Rule(
 )
 
 
-def arguments(**rules: Rule) -> Callable:
+def arguments(**rules: Rule) -> Callable[[_Function], _Function]:
     """Decorates a function: its arguments are checked before it runs.
 
     Numbers of NumPy become Python's, so that they can go into files.
@@ -324,7 +328,8 @@ def fields(instance: Any, **rules: Rule) -> None:
         **rules: `Rule` by the name of the field, beside what its annotation
             says: `int`, `float | None`, `tuple[str, ...]`.
     """
-    for name, annotated in _rules_of(type(instance)).items():
+    kind: Any = type(instance)
+    for name, annotated in _rules_of(kind).items():
         value = getattr(instance, name)
         rules.get(name, annotated).check(name, value)
         if plain(value) is not value:

@@ -19,7 +19,7 @@ try:
     import fcntl
 except ImportError:
     # Not on Windows: nothing is locked, and leftovers stay.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 PREFIX = ".keras_elastic-"
 # Within a scratch folder: what was moved out of the way, and what is whole and

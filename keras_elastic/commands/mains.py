@@ -87,7 +87,7 @@ def help_of(name) -> str:
         flags.text_wrap(f"--{flag}: {text}", indent="    ", firstline_indent="")
         for flag, text in texts
     ]
-    text = ast.get_docstring(ast.parse(source))
+    text = ast.get_docstring(ast.parse(source)) or ""
     text = text.replace(f"python {name}.py", f"keras-elastic {name}")
     return "\n".join([text, "", *lines])
 

@@ -6,10 +6,114 @@ only where a small one is unsure. What the rest of the package must know of
 them, they register here.
 """
 
+import typing
+
 from keras_elastic import families
 from keras_elastic import lazy
 from keras_elastic import registration
 from keras_elastic.conditional.dsnet import families as dsnet_families
+
+if typing.TYPE_CHECKING:
+    from keras_elastic.conditional.basisnet.children import (
+        basisnet_from_supernet as basisnet_from_supernet,
+    )
+    from keras_elastic.conditional.basisnet.children import (
+        extract_specialist as extract_specialist,
+    )
+    from keras_elastic.conditional.basisnet.coefficients import (
+        CoefficientTable as CoefficientTable,
+    )
+    from keras_elastic.conditional.basisnet.coefficients import (
+        measure_coefficients as measure_coefficients,
+    )
+    from keras_elastic.conditional.basisnet.condconv import (
+        CondConvNet as CondConvNet,
+    )
+    from keras_elastic.conditional.basisnet.condconv_recipe import (
+        CondConvRecipe as CondConvRecipe,
+    )
+    from keras_elastic.conditional.basisnet.conv2d import (
+        BasisConv2D as BasisConv2D,
+    )
+    from keras_elastic.conditional.basisnet.conv2d import (
+        BasisDepthwiseConv2D as BasisDepthwiseConv2D,
+    )
+    from keras_elastic.conditional.basisnet.costs import (
+        BasisNetCosts as BasisNetCosts,
+    )
+    from keras_elastic.conditional.basisnet.costs import (
+        basisnet_costs as basisnet_costs,
+    )
+    from keras_elastic.conditional.basisnet.costs import (
+        condconv_costs as condconv_costs,
+    )
+    from keras_elastic.conditional.basisnet.early_exit import (
+        EarlyExitCurve as EarlyExitCurve,
+    )
+    from keras_elastic.conditional.basisnet.early_exit import ExitRow as ExitRow
+    from keras_elastic.conditional.basisnet.early_exit import (
+        measure_early_exit as measure_early_exit,
+    )
+    from keras_elastic.conditional.basisnet.layers import BasisExit as BasisExit
+    from keras_elastic.conditional.basisnet.layers import (
+        BasisPreview as BasisPreview,
+    )
+    from keras_elastic.conditional.basisnet.model import BasisNet as BasisNet
+    from keras_elastic.conditional.basisnet.pair import (
+        BasisNetPair as BasisNetPair,
+    )
+    from keras_elastic.conditional.basisnet.pair import (
+        select_pair as select_pair,
+    )
+    from keras_elastic.conditional.basisnet.plots import (
+        plot_coefficients as plot_coefficients,
+    )
+    from keras_elastic.conditional.basisnet.plots import (
+        plot_early_exit as plot_early_exit,
+    )
+    from keras_elastic.conditional.basisnet.recipe import (
+        BasisNetRecipe as BasisNetRecipe,
+    )
+    from keras_elastic.conditional.basisnet.run import (
+        BasisNetTraining as BasisNetTraining,
+    )
+    from keras_elastic.conditional.basisnet.task import (
+        BasisNetTask as BasisNetTask,
+    )
+    from keras_elastic.conditional.cascades.choosing import (
+        CascadeReport as CascadeReport,
+    )
+    from keras_elastic.conditional.cascades.choosing import cascade as cascade
+    from keras_elastic.conditional.cascades.curve import (
+        CascadeCurve as CascadeCurve,
+    )
+    from keras_elastic.conditional.cascades.curve import (
+        CascadeRow as CascadeRow,
+    )
+    from keras_elastic.conditional.cascades.model import Cascade as Cascade
+    from keras_elastic.conditional.cascades.plots import (
+        plot_cascade as plot_cascade,
+    )
+    from keras_elastic.conditional.dsnet.layers import (
+        RoutedNormalization as RoutedNormalization,
+    )
+    from keras_elastic.conditional.dsnet.layers import (
+        SlimmingGate as SlimmingGate,
+    )
+    from keras_elastic.conditional.dsnet.model import DSNet as DSNet
+    from keras_elastic.conditional.dsnet.recipe import (
+        DSNetRecipe as DSNetRecipe,
+    )
+    from keras_elastic.conditional.dsnet.report import (
+        DSNetReport as DSNetReport,
+    )
+    from keras_elastic.conditional.dsnet.report import (
+        dsnet_report as dsnet_report,
+    )
+    from keras_elastic.conditional.dsnet.run import (
+        DSNetTraining as DSNetTraining,
+    )
+    from keras_elastic.conditional.dsnet.task import GateTask as GateTask
 
 _LAYERS_AND_MODELS = {
     "basisnet.condconv": ["CondConvNet"],

@@ -1,7 +1,15 @@
 """What the core asks of models of a class of their own, the same for all."""
 
+from typing import TYPE_CHECKING
+from typing import Any
 
-class ConditionalModel:
+if TYPE_CHECKING:
+    from keras import Model as _Model
+else:
+    _Model = object
+
+
+class ConditionalModel(_Model):
     """A mixin before `keras.Model`, of a model that `fit` trains in its way.
 
     A subclass has `head_layers`, the names of its classifiers, `_fitting`,
@@ -12,7 +20,7 @@ class ConditionalModel:
         """Returns the configuration of a model with new classifiers."""
         raise NotImplementedError
 
-    def with_new_classifier(self, classes):
+    def with_new_classifier(self, classes: int) -> Any:
         """Returns a copy with new classifiers, and no exit.
 
         All other weights are those of the model.

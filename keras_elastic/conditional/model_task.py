@@ -1,6 +1,7 @@
 """What the trainings of conditional models have in common."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -11,16 +12,16 @@ class ModelTask(Task):
     """The training of all weights of a model, which knows its `classes`."""
 
     @property
-    def variables(self):
+    def variables(self) -> list[Any]:
         """The variables to train."""
         return self.model.trainable_variables
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return self.model.classes
 
-    def chance(self):
+    def chance(self) -> float:
         """Loss of a model that guesses."""
         return math.log(self.classes)
 

@@ -19,7 +19,7 @@ Augment = Callable[[np.ndarray, np.random.Generator, int], np.ndarray]
 
 def none(
     images: np.ndarray,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     patch_size: int,
     crop: float | None = None,
 ) -> np.ndarray:
@@ -162,8 +162,10 @@ def _resize(image: np.ndarray, patch_size: int) -> np.ndarray:
 
     # Channel by channel, because Pillow would round RGB to whole numbers.
     channels = [
-        Image.fromarray(image[..., channel].astype("float32")).resize(
-            (patch_size, patch_size), Image.Resampling.BICUBIC
+        np.asarray(
+            Image.fromarray(image[..., channel].astype("float32")).resize(
+                (patch_size, patch_size), Image.Resampling.BICUBIC
+            )
         )
         for channel in range(3)
     ]

@@ -165,5 +165,5 @@ def _load_digits(limit: int | None) -> ImageDataset:
         )
     )
     class_names = tuple(str(name) for name in scans.target_names)
-    held_out = held_out_mask(train.size, limit)
-    return ImageDataset("digits", class_names, *divide(train, held_out), test)
+    train, held_out = divide(train, held_out_mask(train.size, limit))
+    return ImageDataset("digits", class_names, train, held_out, test)

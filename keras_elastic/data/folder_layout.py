@@ -160,7 +160,8 @@ def files_of_classes(folder: pathlib.Path) -> tuple[Files, collections.Counter]:
             f"{beside} images outside of them. "
             "Put the images of each class into a folder of its own."
         )
-    files, unread = {}, collections.Counter()
+    files = {}
+    unread: collections.Counter[str] = collections.Counter()
     for child in found:
         paths = list(_walk(child))
         files[child.name] = [path for path in paths if _is_image(path)]

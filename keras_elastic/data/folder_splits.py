@@ -92,10 +92,10 @@ def choose_sides(
     _mend_classes(sides, TEST in parts)
     kept = [file for file in files if sides[file] != TEST][:limit]
     _mend_held_out(sides, kept, TEST in parts, share)
-    kept = {*kept, *(file for file in files if sides[file] == TEST)}
-    divided = {side: [] for side in SIDES}
+    used = {*kept, *(file for file in files if sides[file] == TEST)}
+    divided: dict[str, list[LabeledFile]] = {side: [] for side in SIDES}
     for file in files:
-        if file in kept:
+        if file in used:
             divided[sides[file]].append(file)
     _check_sides(divided, limit)
     return divided
@@ -122,7 +122,8 @@ def _side(file: LabeledFile, parts: set[str], held_out_share: float) -> str:
 def _draws(file: LabeledFile) -> tuple[float, float]:
     """Two numbers from 0 to 1: whether to hold a file out, and to test it."""
     draw = file.draw("side of ")
-    return tuple(int.from_bytes(draw[n : n + 8]) / 256**8 for n in (0, 8))
+    one, other = (int.from_bytes(draw[n : n + 8]) / 256**8 for n in (0, 8))
+    return one, other
 
 
 def _mend_classes(sides, is_tested_apart):

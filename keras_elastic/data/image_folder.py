@@ -71,7 +71,7 @@ def load_image_folder(
     parts = folder_layout.find_parts(folder)
     files, class_names = _list_files(folder, parts)
     total = len(files)
-    skipped = ()
+    skipped: tuple[str, ...] = ()
     if skip_corrupt:
         files, skipped = _without_corrupt(folder, files, class_names)
     divided = folder_splits.choose_sides(
@@ -79,10 +79,15 @@ def load_image_folder(
     )
     if limit is None:
         folder_splits.warn_of_classes(divided, class_names)
+    train, held_out, test = (
+        _split(folder, divided[side]) for side in folder_splits.SIDES
+    )
     return ImageDataset(
         _text(folder.resolve().name),
         class_names,
-        *(_split(folder, divided[side]) for side in folder_splits.SIDES),
+        train,
+        held_out,
+        test,
         skipped,
         folder_splits.held_out_places(divided),
     )
@@ -92,7 +97,8 @@ def _list_files(
     folder: pathlib.Path, parts: dict[str, pathlib.Path]
 ) -> tuple[list[LabeledFile], tuple[str, ...]]:
     """The files of all parts, and the names of the classes."""
-    found, unread = {}, collections.Counter()
+    found = {}
+    unread: collections.Counter[str] = collections.Counter()
     for part, place in parts.items():
         found[part], others = folder_layout.files_of_classes(place)
         unread += others

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def save(dataset: ImageDataset, path: str | os.PathLike) -> pathlib.Path:
         from keras_elastic.data.splits import to_arrays
 
         dataset = to_arrays(dataset)
-    contents = {
+    contents: dict[str, Any] = {
         "name": np.array(dataset.name),
         "class_names": np.array(dataset.class_names, str),
     }
@@ -118,10 +119,12 @@ def load(path: str | os.PathLike, limit: int | None = None) -> ImageDataset:
     train = _decode_split(contents, "train", kept)
     test = _decode_split(contents, "test", len(contents["test_labels"]))
     class_names = tuple(contents["class_names"].tolist())
+    train, held_out = divide(train, held)
     return ImageDataset(
         str(contents["name"]),
         class_names,
-        *divide(train, held),
+        train,
+        held_out,
         test,
         held_out_places=held if _HELD_OUT in contents else None,
     )

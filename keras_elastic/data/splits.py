@@ -110,7 +110,7 @@ class Split:
 
     def undecoded(self) -> tuple[tf.data.Dataset, Decode]:
         """Returns the cheapest examples to move about, and their decoder."""
-        if self.records is None:
+        if self.records is None or self.decode is None:
             return self.images, tf.identity
         return self.records, self.decode
 
@@ -131,10 +131,13 @@ def _check_label_type(images: tf.data.Dataset) -> None:
 def from_arrays(dataset: ImageDataset) -> ImageDataset:
     """Lets TensorFlow read a data set in memory, with its images and order."""
     splits = (dataset.train, dataset.held_out, dataset.test)
+    train, held_out, test = map(_from_arrays, splits)
     return ImageDataset(
         dataset.name,
         dataset.class_names,
-        *map(_from_arrays, splits),
+        train,
+        held_out,
+        test,
         held_out_places=dataset.held_out_places,
     )
 
@@ -156,10 +159,13 @@ def to_arrays(
         ValueError: If the images differ in size and `resize_to` is not given.
     """
     splits = (dataset.train, dataset.held_out, dataset.test)
+    train, held_out, test = (_to_arrays(split, resize_to) for split in splits)
     return ImageDataset(
         dataset.name,
         dataset.class_names,
-        *(_to_arrays(split, resize_to) for split in splits),
+        train,
+        held_out,
+        test,
         dataset.skipped,
         dataset.held_out_places,
     )

@@ -13,7 +13,9 @@ from keras_elastic.models.trunk import feature_maps
 @checks.arguments(
     model=checks.MODEL, image=checks.ARRAY, label=checks.COUNT | checks.NONE
 )
-def activation_map(model, image, label=None):
+def activation_map(
+    model: keras.Model, image: np.ndarray, label: int | None = None
+) -> tuple[np.ndarray, int]:
     """Computes the class activation map of an image.
 
     At each position of the last feature map: what the logit of a class would

@@ -82,7 +82,8 @@ def ask(model, batches, places, num_mistakes=0) -> Answers:
         ValueError: The model returns numbers that are not finite.
     """
     end, _ = outputs.check_classifier(model)
-    labels, best, confidence, mistakes = [], [], [], []
+    labels, best, confidence = [], [], []
+    mistakes: list[Mistake] = []
     for images, given in batches:
         returned = model.predict_on_batch(images)
         scores = ops.convert_to_numpy(

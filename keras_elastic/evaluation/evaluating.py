@@ -3,6 +3,7 @@
 import itertools
 import os
 import warnings
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
@@ -19,6 +20,11 @@ from keras_elastic.evaluation.report import REPORT
 from keras_elastic.evaluation.report import EvaluationReport
 from keras_elastic.models import class_names
 
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.data.image_dataset import ImageDataset
+
 SPLITS = ("test", "held_out", "train", "all")
 _MISTAKES = 25
 _BATCH = 64
@@ -34,14 +40,14 @@ _BATCH = 64
     overwrite=checks.BOOLEAN,
 )
 def evaluate(
-    model,
-    dataset,
-    folder=None,
+    model: "keras.Model",
+    dataset: "ImageDataset",
+    folder: str | os.PathLike[str] | None = None,
     *,
-    split="test",
-    against=None,
-    cam=None,
-    overwrite=False,
+    split: str = "test",
+    against: "keras.Model | None" = None,
+    cam: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> EvaluationReport:
     """Says how good a classifier is on labeled images, and where it errs.
 
@@ -97,10 +103,10 @@ def evaluate(
     asked = _Asked.check("model", model, dataset)
     other = None
     if against is not None:
-        other = _Asked.check("against", against, dataset)
+        other = against.name, _Asked.check("against", against, dataset)
     image = None if cam is None else _check_cam(model, cam)
     found = asked.answers(splits, _MISTAKES)
-    others = other and (against.name, other.answers(splits))
+    others = other and (other[0], other[1].answers(splits))
     report = EvaluationReport.measure(
         found,
         asked.names,

@@ -41,14 +41,14 @@ def measured(model, images) -> dict[str, tuple[float, float]]:
     """
     rounded = [layer for layer in model.layers if _is_rounded(layer)]
     outputs = type(model)(model.input, [layer.output for layer in rounded])
-    ends = [
+    parts = [
         [
             (np.min(features), np.max(features))
             for features in outputs(images[start : start + _BATCH])
         ]
         for start in range(0, len(images), _BATCH)
     ]
-    ends = [(np.min(pair), np.max(pair)) for pair in np.swapaxes(ends, 0, 1)]
+    ends = [(np.min(pair), np.max(pair)) for pair in np.swapaxes(parts, 0, 1)]
     for layer, pair in zip(rounded, ends, strict=True):
         if not np.isfinite(pair).all():
             raise ValueError(

@@ -1,6 +1,7 @@
 """Pruning and weight clustering of a child, by TensorFlow's toolkit."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -20,7 +21,7 @@ _UPDATES = 100
 
 
 @checks.arguments(model=checks.MODEL, sparsity=checks.NUMBER)
-def pruned(model, sparsity=0.5, *, steps):
+def pruned(model: keras.Model, sparsity: float = 0.5, *, steps: int) -> Any:
     """Rebuilds a child so that training sets its smallest weights to zero.
 
     For a file that compresses better. In the first `steps` training steps the
@@ -80,7 +81,7 @@ def pruned(model, sparsity=0.5, *, steps):
     )
 
 
-def pruning_callbacks():
+def pruning_callbacks() -> list[Any]:
     """Returns the callbacks that `fit` needs to train a pruned model.
 
     They count the steps for the schedule of `pruned`.
@@ -94,7 +95,7 @@ def pruning_callbacks():
     return [tfmot.sparsity.keras.UpdatePruningStep()]
 
 
-def clustered(model, clusters=16):
+def clustered(model: keras.Model, clusters: int = 16) -> Any:
     """Rebuilds a child so that its kernels hold few distinct weights.
 
     For a file that compresses better. The weights of every kernel, but for
@@ -147,7 +148,7 @@ def clustered(model, clusters=16):
     return _wrapped(model, wrap)
 
 
-def stripped(trained, child):
+def stripped(trained: Any, child: keras.Model) -> keras.Model:
     """Returns a child with the weights that pruning or clustering left.
 
     Args:

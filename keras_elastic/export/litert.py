@@ -1,9 +1,12 @@
 """A child as a LiteRT flatbuffer, for phones and small computers."""
 
 import functools
+import os
 import pathlib
 import tempfile
 import warnings
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +36,10 @@ QUANTIZATIONS = (None, "float16", "dynamic", "int8")
     path=checks.PATH, calibration_images=checks.IMAGES | checks.NONE
 )
 def litert(
-    model, path, quantization=None, calibration_images=None
+    model: Any,
+    path: str | os.PathLike[str],
+    quantization: str | None = None,
+    calibration_images: Iterable[Any] | None = None,
 ) -> pathlib.Path:
     """Writes a child as a `.tflite` file, which LiteRT runs.
 
@@ -220,8 +226,8 @@ def _stages_of(model, resolution, in_integers):
 def _convert(name, stages, quantization, examples) -> bytes:
     """Returns the flatbuffer."""
     # In the system's folder, where a kill's leftovers are removed, too.
-    with scratch.scratch_folder(tempfile.gettempdir()) as folder:
-        folder = str(folder)
+    with scratch.scratch_folder(tempfile.gettempdir()) as path:
+        folder = str(path)
         tf.saved_model.save(
             tf.Module(),
             folder,

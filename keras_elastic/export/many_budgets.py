@@ -4,6 +4,8 @@ import functools
 import pathlib
 import re
 from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,12 +31,12 @@ from keras_elastic.models import preparation as preparations
     overwrite=checks.BOOLEAN,
 )
 def many_budgets(
-    source,
+    source: Any,
     folder: str | pathlib.Path,
     budgets: Mapping,
     version: int = 1,
     *,
-    class_names=None,
+    class_names: Sequence[str] | None = None,
     top: int = 5,
     overwrite: bool = False,
 ) -> pathlib.Path:
@@ -147,6 +149,7 @@ def _children_of(source, budgets: Mapping):
         ValueError: An argument is not as described above, or no child meets a
             budget.
     """
+    subnets: Mapping[str, Any]
     if hasattr(source, "front"):
         supernet = source.supernet()
         rows = {n: _row(source, n, most) for n, most in budgets.items()}

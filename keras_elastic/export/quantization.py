@@ -5,6 +5,9 @@ The one module that imports the toolkit and the older Keras that it needs.
 
 import os
 import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +17,9 @@ from keras_elastic.export import activation_ranges
 from keras_elastic.export import rebuilding
 from keras_elastic.export.child_checks import check_child
 from keras_elastic.export.litert import single_images
+
+if TYPE_CHECKING:
+    import keras
 
 try:
     _was_set = "TF_USE_LEGACY_KERAS" in os.environ
@@ -36,7 +42,7 @@ finally:
         os.environ.pop("TF_USE_LEGACY_KERAS", None)
 
 _layers = tf_keras.layers
-_quantizers = tfmot.quantization.keras.quantizers
+_quantizers: Any = tfmot.quantization.keras.quantizers
 _register = tf_keras.utils.register_keras_serializable("keras_elastic")
 
 # The kernel of a layer, and the axis of its channels. LiteRT has one scale for
@@ -51,7 +57,9 @@ _LEARNING_RATE = 0.001
 
 
 @checks.arguments(calibration_images=checks.IMAGES)
-def quantization_aware(model, calibration_images):
+def quantization_aware(
+    model: "keras.Model", calibration_images: Iterable[Any]
+) -> Any:
     """Rebuilds a child so that training sees the rounding of int8.
 
     For a child that loses too much where `litert` makes integers of it. Its

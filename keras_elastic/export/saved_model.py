@@ -1,6 +1,7 @@
 """A child as a SavedModel, in the folder layout of TensorFlow Serving."""
 
 import pathlib
+from collections.abc import Sequence
 
 import keras
 
@@ -29,7 +30,7 @@ def saved_model(
     folder: str | pathlib.Path,
     version: int = 1,
     *,
-    class_names=None,
+    class_names: Sequence[str] | None = None,
     top: int = 5,
     multi_label: bool | None = None,
     share_weights: bool = False,

@@ -1,6 +1,7 @@
 """The folder of a served model: one folder a version, whole or not there."""
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from keras_elastic import scratch
 
 
 @checks.arguments(folder=checks.PATH)
-def next_version(folder) -> int:
+def next_version(folder: str | os.PathLike[str]) -> int:
     """Returns the version after the latest in a folder, or 1.
 
     Args:

@@ -1,14 +1,18 @@
 """A family's space as a table to read."""
 
 import itertools
+from typing import TYPE_CHECKING
 
 from keras_elastic import checks
 from keras_elastic.families import registry
 from keras_elastic.spaces import costs
 
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
+
 
 @checks.arguments(name=checks.FAMILY_OR_NAME, classes=checks.POSITIVE_INTEGER)
-def describe(name, classes=1000):
+def describe(name: "Family | str", classes: int = 1000) -> None:
     """Prints the choices of a family, gene by gene, and the range of costs.
 
     Args:

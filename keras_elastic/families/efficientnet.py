@@ -25,6 +25,7 @@ from keras_elastic.families.table import WidthTable
 from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import ceil_divide
@@ -177,7 +178,7 @@ class EfficientNet(FamilyTable):
         published = [self.stem_strides, *(s.strides for s in self.stages)]
         return limit_strides(published, self.total_strides)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:
@@ -297,7 +298,7 @@ class ScaledEfficientNet(WidthTable):
                 f"attention={self.attention!r}. Leave it out."
             )
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture, as `EfficientNet.plan` does."""
         base = self.base.space.largest
         widths = tuple(

@@ -11,6 +11,9 @@ from typing import Any
 
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import make_rows
+from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 
@@ -118,7 +121,7 @@ class GraphFamily(Table):
             labels=self.labels,
         )
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:
@@ -137,9 +140,9 @@ class GraphFamily(Table):
                 operation.add_to(builder, genes, classes)
 
         for block in self.blocks:
-            shortcut = block.shortcut
-            if shortcut is not None:
-                shortcut = functools.partial(add, shortcut)
+            shortcut = None
+            if block.shortcut is not None:
+                shortcut = functools.partial(add, block.shortcut)
             with builder.block(
                 block.name,
                 live=self._is_live(block, genes),

@@ -18,6 +18,8 @@ import dataclasses
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import round_channels
 
@@ -68,7 +70,7 @@ class MobileNetV1(WidthTable):
         super().__post_init__()
         limit_strides(_STRIDES, self.total_strides)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:

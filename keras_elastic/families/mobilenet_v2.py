@@ -25,6 +25,8 @@ from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
@@ -95,7 +97,7 @@ class MobileNetV2(WidthTable):
         super().__post_init__()
         limit_strides(_STRIDES, self.total_strides)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:
@@ -188,7 +190,7 @@ class AutoSlimMobileNetV2(FamilyTable):
         group = max(8, largest // self.groups // 8 * 8)
         return tuple(range(largest % group or group, largest + 1, group))
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:

@@ -17,6 +17,8 @@ from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import WidthTable
 from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import round_channels
 from keras_elastic.spaces import where
@@ -95,7 +97,7 @@ class MobileNetV3(WidthTable):
         published = [2, *(block.strides for block in self.blocks)]
         return limit_strides(published, self.total_strides)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:

@@ -15,6 +15,9 @@ from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import make_rows
+from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
@@ -132,7 +135,7 @@ class OnceForAll(FamilyTable):
         published = [2, *(stage.strides for stage in self.stages)]
         return limit_strides(published, self.total_strides)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:

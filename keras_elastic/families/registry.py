@@ -4,10 +4,14 @@ import dataclasses
 import importlib
 import pathlib
 import pkgutil
+from typing import TYPE_CHECKING
 from typing import Any
 
 from keras_elastic import checks
 from keras_elastic.spaces import Architecture
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 _FAMILIES: dict[str, Any] = {}
 _NETWORKS: dict[str, tuple[str, Architecture]] = {}
@@ -21,8 +25,7 @@ _COUNT_BLOCKS = ("depth", "more_blocks", "stem_depth", "paths", "groups")
 _TABLE = checks.having("name", "__dataclass_fields__", what="a family")
 
 
-@checks.arguments(family=_TABLE)
-def register(family):
+def register(family: "Family") -> Any:
     """Adds a family to those that `get` finds.
 
     Args:
@@ -35,6 +38,7 @@ def register(family):
     Raises:
         ValueError: The name is taken by another family.
     """
+    _TABLE.check("family", family)
     known = _FAMILIES.setdefault(family.name, family)
     if known != family:
         raise ValueError(
@@ -50,7 +54,7 @@ def names() -> tuple[str, ...]:
 
 
 @checks.arguments(name=checks.STRING)
-def get(name: str, /, **changes):
+def get(name: str, /, **changes: Any) -> Any:
     """Returns a family by name.
 
     Args:
@@ -72,7 +76,7 @@ def get(name: str, /, **changes):
     return _replace(_FAMILIES[name], changes)
 
 
-def named(family):
+def named(family: "Family | str") -> "Family":
     """Returns a family by its name, or a family itself.
 
     Raises:
@@ -100,7 +104,7 @@ def _replace(family, changes):
 
 
 @checks.arguments(family=_TABLE)
-def serialize(family) -> dict:
+def serialize(family: "Family") -> dict:
     """Returns the family's class and table as JSON-compatible values."""
     return {
         "class_name": type(family).__name__,
@@ -108,7 +112,7 @@ def serialize(family) -> dict:
     }
 
 
-def deserialize(config: dict):
+def deserialize(config: dict) -> Any:
     """Makes a family from what `serialize` returned, also through JSON.
 
     Raises:

@@ -24,6 +24,8 @@ from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
@@ -65,7 +67,7 @@ class SlimmableResNet(WidthTable):
         checks.positive_integer(stem_divisor=self.stem_divisor)
         stage_strides(self)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:
@@ -200,7 +202,7 @@ class OnceForAllResNetD(FamilyTable):
             for index in range(max(choices))
         ]
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture, as `SlimmableResNet.plan`."""
         stem_strides, pool_strides, *strides = stage_strides(self)
         builder = PlanBuilder(genes.resolution)

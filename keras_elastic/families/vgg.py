@@ -16,6 +16,8 @@ import dataclasses
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import ceil_divide
 from keras_elastic.spaces import round_channels
@@ -91,7 +93,7 @@ class VGG16(WidthTable):
     def _strides(self):
         return limit_strides([2] * len(STAGES), self.total_strides)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:

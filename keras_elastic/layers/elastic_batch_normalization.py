@@ -1,5 +1,8 @@
 """Batch normalization that can shrink in width and keeps no statistics."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -57,10 +60,10 @@ class ElasticBatchNormalization(keras.layers.Layer):
 
     def __init__(
         self,
-        epsilon=1e-3,
-        gamma_initializer="ones",
-        mode="sliced",
-        **kwargs,
+        epsilon: float = 1e-3,
+        gamma_initializer: str | keras.Initializer = "ones",
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         # `call` casts the inputs; given statistics stay float32.
         super().__init__(autocast=False, **kwargs)
@@ -71,7 +74,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
         )
         self.mode = slicing.check_mode(mode)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates gamma and beta.
 
         Args:
@@ -95,8 +98,12 @@ class ElasticBatchNormalization(keras.layers.Layer):
         )
 
     def call(
-        self, inputs, channels=None, statistics=None, return_statistics=False
-    ):
+        self,
+        inputs: Any,
+        channels: Any = None,
+        statistics: Any = None,
+        return_statistics: bool = False,
+    ) -> Any:
         checks.boolean(return_statistics=return_statistics)
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
@@ -122,7 +129,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
             return outputs, self._pad(ops.stack([mean, variance]), live)
         return outputs
 
-    def affine(self, statistics):
+    def affine(self, statistics: Any) -> tuple[Any, Any]:
         """The scale and the shift that given statistics stand for.
 
         Args:
@@ -155,7 +162,9 @@ class ElasticBatchNormalization(keras.layers.Layer):
         padded = ops.pad(statistics, [[0, 0], [0, self.channels - live]])
         return ops.reshape(padded, (2, self.channels))
 
-    def sliced_weights(self, channels, statistics=None):
+    def sliced_weights(
+        self, channels: int, statistics: Any = None
+    ) -> list[Any]:
         """Weights of the stock `BatchNormalization` of a choice.
 
         Args:
@@ -169,7 +178,9 @@ class ElasticBatchNormalization(keras.layers.Layer):
         return self.slice_weights(self.get_weights(), channels, statistics)
 
     @staticmethod
-    def slice_weights(weights, channels, statistics=None):
+    def slice_weights(
+        weights: Sequence[Any], channels: int, statistics: Any = None
+    ) -> list[Any]:
         """As `sliced_weights`, of what `get_weights` of a layer returned."""
         gamma, beta = (values[:channels] for values in weights)
         if statistics is None:
@@ -177,7 +188,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
         mean, variance = ops.convert_to_numpy(statistics)[:, :channels]
         return [gamma, beta, mean, variance]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "epsilon": self.epsilon,

@@ -1,5 +1,8 @@
 """A convolution that can shrink in width and kernel."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -62,14 +65,14 @@ class ElasticConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        mode="sliced",
-        **kwargs,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        padding: str = "same",
+        use_bias: bool = False,
+        kernel_initializer: str | keras.Initializer = "he_normal",
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         checks.positive_integer(
@@ -92,7 +95,7 @@ class ElasticConv2D(keras.layers.Layer):
             return slicing.check_size("kernel_size", value, largest)
         return slicing.check_kernel_size(value, largest)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates the weights for the largest sizes.
 
         Args:
@@ -117,7 +120,13 @@ class ElasticConv2D(keras.layers.Layer):
                 name="bias", shape=(self.filters,), initializer="zeros"
             )
 
-    def call(self, inputs, filters=None, kernel_size=None, affine=None):
+    def call(
+        self,
+        inputs: Any,
+        filters: Any = None,
+        kernel_size: Any = None,
+        affine: tuple[Any, Any] | None = None,
+    ) -> Any:
         slicing.check_input_channels(
             self.name, inputs, self.in_channels, self.mode
         )
@@ -148,7 +157,9 @@ class ElasticConv2D(keras.layers.Layer):
             outputs = slicing.mask_channels(outputs, filters, self.filters)
         return outputs
 
-    def sliced_weights(self, in_channels, filters, kernel_size):
+    def sliced_weights(
+        self, in_channels: int, filters: int, kernel_size: int
+    ) -> list[Any]:
         """Weights of the stock `Conv2D` that a choice stands for.
 
         Returns:
@@ -159,14 +170,16 @@ class ElasticConv2D(keras.layers.Layer):
         )
 
     @staticmethod
-    def slice_weights(weights, in_channels, filters, kernel_size):
+    def slice_weights(
+        weights: Sequence[Any], in_channels: int, filters: int, kernel_size: int
+    ) -> list[Any]:
         """As `sliced_weights`, of what `get_weights` of a layer returned."""
         kernel, *bias = weights
         kernel = slicing.crop_kernel(kernel, kernel_size, kernel.shape[0])
         kernel = kernel[:, :, :in_channels, :filters]
         return [kernel, *(values[:filters] for values in bias)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -1,5 +1,8 @@
 """A fully connected layer that can shrink in width."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -44,11 +47,11 @@ class ElasticDense(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        mode="sliced",
-        **kwargs,
+        units: int,
+        use_bias: bool = True,
+        kernel_initializer: str | keras.Initializer = "glorot_uniform",
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         checks.positive_integer(units=units)
@@ -60,7 +63,7 @@ class ElasticDense(keras.layers.Layer):
         )
         self.mode = slicing.check_mode(mode)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates the weights for the largest sizes.
 
         Args:
@@ -79,7 +82,7 @@ class ElasticDense(keras.layers.Layer):
                 name="bias", shape=(self.units,), initializer="zeros"
             )
 
-    def call(self, inputs, units=None):
+    def call(self, inputs: Any, units: Any = None) -> Any:
         slicing.check_input_channels(
             self.name, inputs, self.in_features, self.mode
         )
@@ -97,7 +100,7 @@ class ElasticDense(keras.layers.Layer):
             outputs = slicing.mask_channels(outputs, units, self.units)
         return outputs
 
-    def sliced_weights(self, in_features, units):
+    def sliced_weights(self, in_features: int, units: int) -> list[Any]:
         """Weights of the stock `Dense` that a choice stands for.
 
         Returns:
@@ -106,13 +109,15 @@ class ElasticDense(keras.layers.Layer):
         return self.slice_weights(self.get_weights(), in_features, units)
 
     @staticmethod
-    def slice_weights(weights, in_features, units):
+    def slice_weights(
+        weights: Sequence[Any], in_features: int, units: int
+    ) -> list[Any]:
         """As `sliced_weights`, of what `get_weights` of a layer returned."""
         kernel, *bias = weights
         kernel = kernel[:in_features, :units]
         return [kernel, *(values[:units] for values in bias)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,

@@ -1,5 +1,8 @@
 """A depthwise convolution that can shrink in width and kernel."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -53,13 +56,13 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        kernel_size,
-        strides=1,
-        kernel_transform=False,
-        padding="same",
-        depthwise_initializer="he_normal",
-        mode="sliced",
-        **kwargs,
+        kernel_size: int,
+        strides: int = 1,
+        kernel_transform: bool = False,
+        padding: str = "same",
+        depthwise_initializer: str | keras.Initializer = "he_normal",
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         checks.positive_integer(kernel_size=kernel_size, strides=strides)
@@ -73,7 +76,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         )
         self.mode = slicing.check_mode(mode)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates the kernel for the largest sizes.
 
         Args:
@@ -106,7 +109,12 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         )
         return ops.transpose(kernel, (0, 1, 3, 2))
 
-    def call(self, inputs, kernel_size=None, affine=None):
+    def call(
+        self,
+        inputs: Any,
+        kernel_size: Any = None,
+        affine: tuple[Any, Any] | None = None,
+    ) -> Any:
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
@@ -136,7 +144,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         )
         return outputs if shift is None else kernels.add_bias(outputs, shift)
 
-    def sliced_weights(self, channels, kernel_size):
+    def sliced_weights(self, channels: int, kernel_size: int) -> list[Any]:
         """Weights of the stock `DepthwiseConv2D` that a choice stands for.
 
         Returns:
@@ -145,7 +153,9 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         return self.slice_weights(self.get_weights(), channels, kernel_size)
 
     @staticmethod
-    def slice_weights(weights, channels, kernel_size):
+    def slice_weights(
+        weights: Sequence[Any], channels: int, kernel_size: int
+    ) -> list[Any]:
         """As `sliced_weights`, of what `get_weights` of a layer returned."""
         kernel, *matrices = weights
         if matrices:
@@ -154,7 +164,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         kernel = slicing.crop_kernel(kernel, kernel_size, kernel.shape[0])
         return [kernel[:, :, :channels]]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "kernel_size": self.kernel_size,

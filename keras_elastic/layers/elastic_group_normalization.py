@@ -1,5 +1,8 @@
 """Normalization of groups of channels that can shrink in width."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -54,11 +57,11 @@ class ElasticGroupNormalization(keras.layers.Layer):
 
     def __init__(
         self,
-        group_size,
-        epsilon=1e-3,
-        gamma_initializer="ones",
-        mode="sliced",
-        **kwargs,
+        group_size: int,
+        epsilon: float = 1e-3,
+        gamma_initializer: str | keras.Initializer = "ones",
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         # `call` casts the inputs, and normalizes in float32.
         super().__init__(autocast=False, **kwargs)
@@ -71,7 +74,7 @@ class ElasticGroupNormalization(keras.layers.Layer):
         )
         self.mode = slicing.check_mode(mode)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates gamma and beta.
 
         Args:
@@ -102,7 +105,7 @@ class ElasticGroupNormalization(keras.layers.Layer):
                 f"Received: {channels} channels."
             )
 
-    def call(self, inputs, channels=None):
+    def call(self, inputs: Any, channels: Any = None) -> Any:
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
@@ -126,7 +129,7 @@ class ElasticGroupNormalization(keras.layers.Layer):
         features = (features - mean) * ops.rsqrt(variance + self.epsilon)
         return ops.reshape(features, shape)
 
-    def sliced_weights(self, channels):
+    def sliced_weights(self, channels: int) -> list[Any]:
         """Weights of the stock `GroupNormalization` of a choice.
 
         Args:
@@ -138,11 +141,11 @@ class ElasticGroupNormalization(keras.layers.Layer):
         return self.slice_weights(self.get_weights(), channels)
 
     @staticmethod
-    def slice_weights(weights, channels):
+    def slice_weights(weights: Sequence[Any], channels: int) -> list[Any]:
         """As `sliced_weights`, of what `get_weights` of a layer returned."""
         return [values[:channels] for values in weights]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "group_size": self.group_size,

@@ -1,5 +1,8 @@
 """The shortcut of a residual block whose widths can differ."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -60,11 +63,11 @@ class ElasticShortcut(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        strides=1,
-        use_projection=True,
-        mode="sliced",
-        **kwargs,
+        filters: int,
+        strides: int = 1,
+        use_projection: bool = True,
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         checks.positive_integer(filters=filters, strides=strides)
@@ -74,7 +77,7 @@ class ElasticShortcut(keras.layers.Layer):
         self.use_projection = use_projection
         self.mode = slicing.check_mode(mode)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates the projection for the largest sizes.
 
         Args:
@@ -96,7 +99,9 @@ class ElasticShortcut(keras.layers.Layer):
         )
         self.projection.build(input_shape)
 
-    def call(self, inputs, filters=None, project=None):
+    def call(
+        self, inputs: Any, filters: Any = None, project: Any = None
+    ) -> Any:
         slicing.check_input_channels(
             self.name, inputs, self.in_channels, self.mode
         )
@@ -140,7 +145,7 @@ class ElasticShortcut(keras.layers.Layer):
             return ops.pad(inputs, [[0, 0], [0, 0], [0, 0], [0, missing]])
         return inputs[..., : self.filters]
 
-    def sliced_weights(self, in_channels, filters):
+    def sliced_weights(self, in_channels: int, filters: int) -> list[Any]:
         """Weights of the stock 1x1 `Conv2D` that a choice stands for.
 
         Returns:
@@ -149,11 +154,13 @@ class ElasticShortcut(keras.layers.Layer):
         return self.slice_weights(self.get_weights(), in_channels, filters)
 
     @staticmethod
-    def slice_weights(weights, in_channels, filters):
+    def slice_weights(
+        weights: Sequence[Any], in_channels: int, filters: int
+    ) -> list[Any]:
         """As `sliced_weights`, of what `get_weights` of a layer returned."""
         return ElasticConv2D.slice_weights(weights, in_channels, filters, 1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -1,5 +1,9 @@
 """Squeeze-excite that can shrink in width."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -82,11 +86,11 @@ class ElasticSqueezeExcite(keras.layers.Layer):
 
     def __init__(
         self,
-        reduced,
-        activation="relu",
-        gate="sigmoid",
-        mode="sliced",
-        **kwargs,
+        reduced: int,
+        activation: str | Callable[[Any], Any] = "relu",
+        gate: str | Callable[[Any], Any] = "sigmoid",
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         checks.positive_integer(reduced=reduced)
@@ -101,7 +105,7 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         )
         self.mode = slicing.check_mode(mode)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates the two layers for the largest sizes.
 
         Args:
@@ -114,7 +118,7 @@ class ElasticSqueezeExcite(keras.layers.Layer):
             self, self.is_identity_first, mode=self.mode
         )
 
-    def call(self, inputs, reduced=None):
+    def call(self, inputs: Any, reduced: Any = None) -> Any:
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
@@ -128,7 +132,9 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         gate = self.gate(self.expand(narrow, units=live))
         return inputs * gate[:, None, None, :]
 
-    def sliced_weights(self, channels, reduced):
+    def sliced_weights(
+        self, channels: int, reduced: int
+    ) -> tuple[list[Any], ...]:
         """Weights of the two stock 1x1 convolutions of a choice.
 
         Returns:
@@ -137,7 +143,9 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         return self.slice_weights(self.get_weights(), channels, reduced)
 
     @staticmethod
-    def slice_weights(weights, channels, reduced):
+    def slice_weights(
+        weights: Sequence[Any], channels: int, reduced: int
+    ) -> tuple[list[Any], ...]:
         """As `sliced_weights`, of what `get_weights` of a layer returned."""
         reduce, expand = weights[:2], weights[2:]
         return tuple(
@@ -148,7 +156,7 @@ class ElasticSqueezeExcite(keras.layers.Layer):
             )
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "reduced": self.reduced,

@@ -8,11 +8,12 @@ from keras_elastic import checks
 from keras_elastic.layers.elastic_shortcut import PROJECTION_INITIALIZER
 from keras_elastic.layers.elastic_squeeze_excite import ONE_PLUS_TANH
 from keras_elastic.models import class_names
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import plan as primitives
 
 
 @checks.arguments(plan=checks.PLAN, name=checks.STRING | checks.NONE)
-def build_child(plan, name=None):
+def build_child(plan: Plan, name: str | None = None) -> keras.Model:
     """Builds a plan over integers from stock layers, with new weights.
 
     Args:

@@ -1,5 +1,7 @@
 """Logits as names and probabilities."""
 
+from collections.abc import Sequence
+from typing import Any
 from typing import NamedTuple
 
 import keras
@@ -19,7 +21,9 @@ class Prediction(NamedTuple):
 
 
 @checks.arguments(logits=checks.SEQUENCE, top=checks.POSITIVE_INTEGER)
-def decode_predictions(logits, model, top=5):
+def decode_predictions(
+    logits: Any, model: keras.Model | Sequence[str], top: int = 5
+) -> list[list[Prediction]]:
     """Names the most probable classes of each image.
 
     Args:

@@ -1,6 +1,8 @@
 """Published networks by name."""
 
 import dataclasses
+import os
+from typing import Any
 
 import keras
 
@@ -24,7 +26,14 @@ _FILE = checks.Rule(
     weights=checks.choice((None, IMAGENET)) | checks.MODEL | _FILE,
     resolution=checks.POSITIVE_INTEGER | checks.NONE,
 )
-def build(name, classes=None, *, weights=None, resolution=None, **options):
+def build(
+    name: str,
+    classes: int | None = None,
+    *,
+    weights: keras.Model | str | os.PathLike[str] | None = None,
+    resolution: int | None = None,
+    **options: Any,
+) -> keras.Model:
     """Builds a published network.
 
     Args:

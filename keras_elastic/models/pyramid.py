@@ -1,5 +1,7 @@
 """Features of several sizes, for detectors and segmentation."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_elastic import checks
@@ -14,7 +16,9 @@ _NORMALIZATIONS = (
 @checks.arguments(
     model=checks.MODEL, strides=checks.SEQUENCE | checks.INTEGER | checks.NONE
 )
-def feature_pyramid(model, strides=None):
+def feature_pyramid(
+    model: keras.Model, strides: Sequence[int] | int | None = None
+) -> keras.Model:
     """Returns a model of a child's feature maps, one for each stride.
 
     For what is put on a backbone: a feature pyramid network, an SSD head, a

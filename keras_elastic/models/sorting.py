@@ -1,6 +1,10 @@
 """Sorting of channels by their importance."""
 
 import collections
+from collections.abc import Collection
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +17,11 @@ from keras_elastic.models.channel_groups import permute_member
 from keras_elastic.models.channel_groups import reorder_statistics
 from keras_elastic.models.channel_groups import sort_groups
 from keras_elastic.models.channel_groups import take
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
+
+if TYPE_CHECKING:
+    from keras_elastic.models.supernet import Supernet
 
 
 class _Segment(NamedTuple):
@@ -34,7 +42,12 @@ class _Segment(NamedTuple):
     statistics=checks.MAPPING | checks.NONE,
     trunk=checks.BOOLEAN,
 )
-def sort_channels(supernet, keep=(), statistics=None, trunk=False):
+def sort_channels(
+    supernet: "Supernet",
+    keep: Collection[Architecture] | Mapping[str, Any] = (),
+    statistics: Mapping[str, Any] | None = None,
+    trunk: bool = False,
+) -> dict[str, Any] | None:
     """Sorts the hidden channels of a supernet, the important ones first.
 
     A narrow subnet has the first channels of each layer. To be sorted before

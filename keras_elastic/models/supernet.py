@@ -2,6 +2,8 @@
 
 import functools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 from keras import ops
@@ -16,7 +18,11 @@ from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.extraction import extract_child
 from keras_elastic.models.subnet_run import SubnetRun
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import plan as primitives
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 _ENCODING = checks.Rule(
     "an `Architecture` or its encoding, an int32 vector",
@@ -84,24 +90,30 @@ class Supernet(keras.Model):
     TensorShape([2, 10])
     """
 
-    def __init__(self, family, classes, mode="sliced", **kwargs):
+    def __init__(
+        self,
+        family: "Family | str",
+        classes: int,
+        mode: str = "sliced",
+        **kwargs: Any,
+    ):
         checks.positive_integer(classes=classes)
         family = registry.named(family)
         classes = checks.plain(classes)
         kwargs.setdefault("name", f"{family.name}_supernet")
         # Statistics stay float32; `_preprocess` casts the images.
         super().__init__(autocast=False, **kwargs)
-        self.family = family
+        self.family: Any = family
         self.classes = classes
         self.mode = slicing.check_mode(mode)
         # Statistics of the largest subnet, where its weights were not made
         # here but came with them: see `elastic`. They are not saved.
-        self.initial_statistics = None
+        self.initial_statistics: dict[str, Any] | None = None
         self._build_layers()
         self.built = True
 
     @functools.cached_property
-    def space(self):
+    def space(self) -> SearchSpace:
         """The `SearchSpace` of the family."""
         return self.family.space
 
@@ -137,18 +149,18 @@ class Supernet(keras.Model):
             setattr(self, operation.name, layer)
 
     @property
-    def dropouts(self):
+    def dropouts(self) -> dict[str, tuple[float, int]]:
         """Rate and largest number of features of every dropout, by name."""
         return dict(self._dropouts)
 
     @property
-    def normalizations(self):
+    def normalizations(self) -> dict[str, int]:
         """Largest number of channels of every normalization, by name."""
         return dict(self._channels)
 
     # Calling
 
-    def __call__(self, images, arch, **kwargs):
+    def __call__(self, images: Any, arch: Any, **kwargs: Any) -> Any:
         checks.boolean(return_statistics=kwargs.get("return_statistics", False))
         (checks.SIZE | checks.NONE).check(
             "resolution", kwargs.get("resolution")
@@ -183,13 +195,13 @@ class Supernet(keras.Model):
 
     def call(
         self,
-        images,
-        arch,
-        statistics=None,
-        dropout_masks=None,
-        return_statistics=False,
-        resolution=None,
-    ):
+        images: Any,
+        arch: Any,
+        statistics: Mapping[str, Any] | None = None,
+        dropout_masks: Mapping[str, Any] | None = None,
+        return_statistics: bool = False,
+        resolution: Any = None,
+    ) -> Any:
         genes = self._genes(arch, resolution)
         plan = self.family.plan(genes, self.classes)
         features = self._preprocess(images, plan)
@@ -224,7 +236,13 @@ class Supernet(keras.Model):
         classes=checks.POSITIVE_INTEGER | checks.NONE,
         name=checks.STRING | checks.NONE,
     )
-    def child(self, arch, statistics=None, classes=None, name=None):
+    def child(
+        self,
+        arch: Architecture,
+        statistics: Mapping[str, Any] | None = None,
+        classes: int | None = None,
+        name: str | None = None,
+    ) -> keras.Model:
         """Extracts an architecture as a model of stock Keras layers.
 
         Args:
@@ -253,7 +271,7 @@ class Supernet(keras.Model):
             name=name,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # `Model.get_config` wants to be overridden, and warns of it if called.
         return {
             "name": self.name,
@@ -264,7 +282,11 @@ class Supernet(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> "Supernet":
         family = families.deserialize(config["family"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
         return cls(**{**config, "family": family, "dtype": dtype})

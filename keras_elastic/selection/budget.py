@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import costs
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 UPPER_BOUNDS = ("flops", "params", "memory")
 
@@ -111,7 +115,7 @@ class Budget:
             fits[rows] = limit.holds(space, encoded[rows])
         return fits
 
-    def check_reachable(self, family, classes: int) -> None:
+    def check_reachable(self, family: "Family", classes: int) -> None:
         """Raises a `ValueError` with the reachable range if nothing fits.
 
         Every cost grows with every gene, so the smallest architecture at the

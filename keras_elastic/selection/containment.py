@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
 from keras_elastic.spaces import Plan
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import plan as primitives
@@ -54,7 +55,7 @@ def constrained(space: SearchSpace, reference: Architecture) -> SearchSpace:
         ValueError: `reference` is not in the space.
     """
     reference = space.canonical(reference)
-    changes = {
+    changes: dict[str, Any] = {
         field: tuple(
             tuple(choice for choice in choices if choice >= least)
             for choices, least in zip(
@@ -93,7 +94,7 @@ class ConstrainedFamily:
         name = f"{space.name}, containing the reference"
         return dataclasses.replace(space, name=name)
 
-    def plan(self, genes, classes: int) -> Plan:
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """The family's plan of an architecture."""
         return self.family.plan(genes, classes)
 

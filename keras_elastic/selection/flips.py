@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,7 +151,7 @@ class FlipReport:
             lines.append(f"{name:<{width}}{100 * top1:>7.2f} {rates}")
         return "\n".join(line.rstrip() for line in lines)
 
-    def write(self, path) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a line of CSV for each pair, whole or not at all."""
         pairs = [
             (one, other)

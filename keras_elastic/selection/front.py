@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import math
+import os
 from collections.abc import Iterable
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
@@ -15,6 +17,9 @@ from keras_elastic.selection.budget import short
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import costs
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 _MEASURED = ("held_out_top1", "held_out_loss", "test_top1", "latency_ms")
 
@@ -34,7 +39,7 @@ def pareto_front(cost: Sequence[float], score: Sequence[Any]) -> list[int]:
         Indices of the front, by increasing cost.
     """
     by_score = sorted(range(len(cost)), key=score.__getitem__, reverse=True)
-    front = []
+    front: list[int] = []
     for index in sorted(by_score, key=cost.__getitem__):
         if not front or score[index] > score[front[-1]]:
             front.append(index)
@@ -194,7 +199,7 @@ class Front:
         return ", ".join(bounds) + f" and resolutions {resolutions}"
 
     @checks.arguments(path=checks.PATH)
-    def write(self, path) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Writes `front.csv`, whole or not at all."""
         write_rows(path, self.rows)
 
@@ -204,7 +209,9 @@ class Front:
         family=checks.FAMILY,
         classes=checks.POSITIVE_INTEGER,
     )
-    def read(cls, path, family, classes: int) -> "Front":
+    def read(
+        cls, path: str | os.PathLike[str], family: "Family", classes: int
+    ) -> "Front":
         """Reads what `write` wrote, and checks every row against a family.
 
         Raises:
@@ -304,5 +311,8 @@ def _from_cells(cells: dict, family, classes: int) -> FrontRow:
                 f"that needs {getattr(counted, name)}: {arch.to_json()}. "
                 "The file was changed, or is of another family."
             )
-    measured = [float(cells[n]) if cells[n] else None for n in _MEASURED]
+    # What is missing is refused as any other value that is no number.
+    measured: list[Any] = [
+        float(cells[n]) if cells[n] else None for n in _MEASURED
+    ]
     return FrontRow(arch, *counted, *measured)

@@ -1,5 +1,6 @@
 """Pictures of a selection: accuracy against a cost."""
 
+import os
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ MEAN_FLOPS = "mean multiply-adds of an image, in millions"
     title=checks.TEXT,
 )
 def plot_front(
-    path,
+    path: str | os.PathLike[str],
     front: Front,
     *,
     scored: Iterable[FrontRow] = (),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import zipfile
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -114,7 +115,7 @@ class AccuracyPredictor:
     def fit(
         self,
         archs: Sequence[Architecture] | np.ndarray,
-        accuracies: Sequence[float],
+        accuracies: Sequence[float] | np.ndarray,
         epochs: int = 100,
         seed: int = 0,
     ) -> PredictorReport:
@@ -179,14 +180,14 @@ class AccuracyPredictor:
         """Predicts the accuracy of an architecture."""
         return float(self.predict(self.space.encode(arch)[None])[0])
 
-    def save(self, path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the network as `.keras`, with the report and the space.
 
         Raises:
             ValueError: The predictor was not trained, or `path` does not end
                 in ".keras".
         """
-        if self.report is None:
+        if self.report is None or self._network is None:
             raise ValueError("The predictor has no weights. Call `fit` first.")
         if not str(path).endswith(".keras"):
             raise ValueError(
@@ -200,7 +201,9 @@ class AccuracyPredictor:
                 archive.writestr(FACTS, json.dumps(facts))
 
     @classmethod
-    def load(cls, path, space: SearchSpace) -> "AccuracyPredictor":
+    def load(
+        cls, path: str | os.PathLike[str], space: SearchSpace
+    ) -> "AccuracyPredictor":
         """Reads what `save` wrote.
 
         Args:

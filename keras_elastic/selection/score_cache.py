@@ -5,8 +5,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import pathlib
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -71,9 +73,9 @@ class ScoreCache:
             **fingerprint,
         }
         self._records: dict[Architecture, Record] = {}
-        self._format = FORMAT
+        self._format: Any = FORMAT
         if self._path and self._path.exists():
-            self._read()
+            self._read(self._path)
         elif self._path:
             with files.replacing(self._path) as temporary:
                 temporary.write_text(sealed(self._header) + "\n")
@@ -121,9 +123,9 @@ class ScoreCache:
             }
         )
 
-    def _read(self) -> None:
+    def _read(self, path: pathlib.Path) -> None:
         # Bytes, because a damaged file need not be text.
-        content = self._path.read_bytes().decode("utf-8", "replace")
+        content = path.read_bytes().decode("utf-8", "replace")
         lines = content.split("\n")
         # After the last newline there is nothing, or what a kill left.
         cut_off = lines.pop()

@@ -1,6 +1,11 @@
 """Accuracy of a subnet, with statistics measured for it."""
 
 import hashlib
+import os
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -12,6 +17,9 @@ from keras_elastic.selection.front import Score
 from keras_elastic.selection.score_cache import Record
 from keras_elastic.selection.score_cache import ScoreCache
 from keras_elastic.spaces import Architecture
+
+if TYPE_CHECKING:
+    from keras_elastic.models.supernet import Supernet
 
 # Data sets hold some images twice; splits that overlap share more than that.
 _DUPLICATES = 0.01
@@ -54,11 +62,11 @@ class Scorer:
     )
     def __init__(
         self,
-        supernet,
-        calibration_images,
-        evaluation_batches,
-        cache=None,
-        strategy=None,
+        supernet: "Supernet",
+        calibration_images: Any,
+        evaluation_batches: Iterable[Any],
+        cache: str | os.PathLike[str] | None = None,
+        strategy: Any = None,
     ):
         self.supernet = supernet
         self.calibration_images = ops.convert_to_numpy(calibration_images)
@@ -117,11 +125,18 @@ class Scorer:
         """Measures the statistics of an architecture's normalizations."""
         return self._calibrator.measure(arch, self.calibration_images)
 
-    def evaluate(self, arch: Architecture, statistics, batches) -> Score:
+    def evaluate(
+        self,
+        arch: Architecture,
+        statistics: Mapping[str, Any],
+        batches: Iterable[Any],
+    ) -> Score:
         """Evaluates an architecture with given statistics on given batches."""
         return _score(self._evaluate(arch, statistics, _as_arrays(batches)))
 
-    def correct_on(self, arch: Architecture, batches) -> np.ndarray:
+    def correct_on(
+        self, arch: Architecture, batches: Iterable[Any]
+    ) -> np.ndarray:
         """Returns which images of other batches are classified right."""
         batches = _as_arrays(batches)
         record = self._evaluate(arch, self.statistics(arch), batches)

@@ -1,11 +1,13 @@
 """Arithmetic that works alike on integers, NumPy arrays and tensors."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_elastic import checks
 
 
-def where(condition, if_true, if_false):
+def where(condition: Any, if_true: Any, if_false: Any) -> Any:
     """Selects by `condition`, whatever its type.
 
     Args:
@@ -37,7 +39,9 @@ def where(condition, if_true, if_false):
     minimum=checks.POSITIVE_INTEGER,
     scale=checks.POSITIVE_INTEGER,
 )
-def round_channels(channels, divisor=8, minimum=1, scale=1):
+def round_channels(
+    channels: Any, divisor: int = 8, minimum: int = 1, scale: int = 1
+) -> Any:
     """Rounds a number of channels to a multiple of `divisor`.
 
     Rounds to the nearest multiple, half up, and adds one more multiple where
@@ -72,6 +76,6 @@ def round_channels(channels, divisor=8, minimum=1, scale=1):
 @checks.arguments(
     value=checks.SIZE | checks.COUNT, divisor=checks.POSITIVE_INTEGER
 )
-def ceil_divide(value, divisor):
+def ceil_divide(value: Any, divisor: int) -> Any:
     """Divides positive integers, arrays or tensors, rounding up."""
     return (value + divisor - 1) // divisor

@@ -279,14 +279,18 @@ class PlanBuilder:
         offset=checks.NUMBERS,
     )
     def __init__(
-        self, resolution, channels=3, scale=PIXEL_SCALE, offset=PIXEL_OFFSET
+        self,
+        resolution: Any,
+        channels: Any = 3,
+        scale: float | tuple[float, ...] = PIXEL_SCALE,
+        offset: float | tuple[float, ...] = PIXEL_OFFSET,
     ):
         self.resolution = resolution
         self._pixels = (scale, offset)
         self.size = resolution
         self.channels = channels
-        self._blocks = []
-        self._operations = []
+        self._blocks: list[Block] = []
+        self._operations: list[Any] = []
         self._prefix = ""
 
     @contextlib.contextmanager
@@ -387,13 +391,13 @@ class PlanBuilder:
     )
     def convolution(
         self,
-        name,
-        filters,
-        kernel_size=1,
-        strides=1,
-        use_bias=False,
-        padding="same",
-    ):
+        name: str,
+        filters: Any,
+        kernel_size: Any = 1,
+        strides: int = 1,
+        use_bias: bool = False,
+        padding: str = "same",
+    ) -> None:
         """Adds a convolution, with the padding of `Convolution`."""
         self._add(
             Convolution,
@@ -418,12 +422,12 @@ class PlanBuilder:
     )
     def depthwise_convolution(
         self,
-        name,
-        kernel_size,
-        strides=1,
-        kernel_transform=False,
-        padding="same",
-    ):
+        name: str,
+        kernel_size: Any,
+        strides: int = 1,
+        kernel_transform: bool = False,
+        padding: str = "same",
+    ) -> None:
         """Adds a depthwise convolution."""
         self._add(
             DepthwiseConvolution,
@@ -443,7 +447,9 @@ class PlanBuilder:
         strides=checks.POSITIVE_INTEGER,
         padding=checks.choice(("same", "valid", "symmetric")),
     )
-    def max_pooling(self, name, pool_size, strides, padding="same"):
+    def max_pooling(
+        self, name: str, pool_size: int, strides: int, padding: str = "same"
+    ) -> None:
         """Adds max pooling."""
         self._add_pooling(
             MaxPooling,
@@ -458,7 +464,9 @@ class PlanBuilder:
         strides=checks.POSITIVE_INTEGER,
         padding=checks.choice(("same", "valid", "symmetric")),
     )
-    def average_pooling(self, name, strides, padding="same"):
+    def average_pooling(
+        self, name: str, strides: int, padding: str = "same"
+    ) -> None:
         """Adds average pooling of squares as large as the strides."""
         self._add_pooling(
             AveragePooling, name, strides=strides, padding=padding
@@ -471,7 +479,9 @@ class PlanBuilder:
     @checks.arguments(
         name=checks.STRING, epsilon=checks.POSITIVE, zero_gamma=checks.BOOLEAN
     )
-    def normalization(self, name, epsilon=1e-3, zero_gamma=False):
+    def normalization(
+        self, name: str, epsilon: float = 1e-3, zero_gamma: bool = False
+    ) -> None:
         """Adds a batch normalization."""
         self._add(
             Normalization,
@@ -482,7 +492,7 @@ class PlanBuilder:
         )
 
     @checks.arguments(name=checks.STRING, function=checks.STRING)
-    def activation(self, name, function):
+    def activation(self, name: str, function: str) -> None:
         """Adds an activation."""
         self._add(Activation, name, function=function)
 
@@ -492,7 +502,9 @@ class PlanBuilder:
         activation=checks.STRING,
         gate=checks.STRING,
     )
-    def squeeze_excite(self, name, reduced, activation, gate):
+    def squeeze_excite(
+        self, name: str, reduced: Any, activation: str, gate: str
+    ) -> None:
         """Adds squeeze-excite with `reduced` channels in the middle."""
         self._add(
             SqueezeExcite,
@@ -505,20 +517,20 @@ class PlanBuilder:
         )
 
     @checks.arguments(name=checks.STRING)
-    def global_pooling(self, name):
+    def global_pooling(self, name: str) -> None:
         """Adds the mean over height and width."""
         self._add(GlobalPooling, name)
         self.size = 1
 
     @checks.arguments(name=checks.STRING, rate=checks.FRACTION)
-    def dropout(self, name, rate):
+    def dropout(self, name: str, rate: float) -> None:
         """Adds dropout."""
         self._add(Dropout, name, channels=self.channels, rate=rate)
 
     @checks.arguments(
         name=checks.STRING, units=checks.SIZE, use_bias=checks.BOOLEAN
     )
-    def dense(self, name, units, use_bias=True):
+    def dense(self, name: str, units: Any, use_bias: bool = True) -> None:
         """Adds a fully connected layer."""
         self._add(
             Dense,

@@ -67,11 +67,11 @@ class SearchSpace:
         resolution = check_integers("resolution", self.resolution)
         object.__setattr__(self, "resolution", resolution)
         for field in FIELDS[1:]:
-            choices = tuple(
+            genes = tuple(
                 check_integers(f"{field}[{index}]", gene)
                 for index, gene in enumerate(getattr(self, field))
             )
-            object.__setattr__(self, field, choices)
+            object.__setattr__(self, field, genes)
         for label, choices in self.genes:
             if not choices or any(np.diff(choices) <= 0) or choices[0] <= 0:
                 raise ValueError(
@@ -113,7 +113,7 @@ class SearchSpace:
         """Number of architectures in the space, each network once."""
         counts = [len(choices) for _, choices in self.genes]
         # How many ways there are to fill each block, by the gene of its depth.
-        ways = {}
+        ways: dict[int, dict[int, int]] = {}
         for gene, depth, block in self._table.owned:
             blocks = ways.setdefault(depth, {})
             blocks[block] = blocks.get(block, 1) * counts[gene]
@@ -290,7 +290,7 @@ class SearchSpace:
         Raises:
             ValueError: A field is unknown or a count is not positive.
         """
-        changes = {}
+        changes: dict[str, Any] = {}
         for field, count in counts.items():
             checks.one_of(FIELDS, field=field)
             checks.positive_integer(**{field: count})

@@ -1,6 +1,8 @@
 """Fine-tuning a child on data of its own: a recipe of two stages."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -23,16 +25,16 @@ from keras_elastic.training.finetuning_stage import last_layers
     weight_decay=checks.NON_NEGATIVE,
 )
 def finetune_recipe(
-    model,
+    model: keras.Model,
     *,
-    epochs=10,
-    head_epochs=2,
-    head=None,
-    learning_rate=0.03,
-    head_learning_rate=0.1,
-    weight_decay=1e-4,
-    statistics=MEASURED,
-):
+    epochs: int = 10,
+    head_epochs: int = 2,
+    head: str | Sequence[str] | None = None,
+    learning_rate: float = 0.03,
+    head_learning_rate: float = 0.1,
+    weight_decay: float = 1e-4,
+    statistics: str = MEASURED,
+) -> "FineTuningRecipe":
     """Returns how to fine-tune a model: first its head, then all of it.
 
     A fresh head sends large, random gradients. So the first stage trains it
@@ -224,7 +226,7 @@ class FineTuningRecipe:
             )
 
     @property
-    def epochs(self):
+    def epochs(self) -> int:
         """Epochs of all stages together."""
         return sum(stage.epochs for stage in self.stages)
 
@@ -235,14 +237,14 @@ class FineTuningRecipe:
     )
     def fit(
         self,
-        model,
-        x,
-        y=None,
+        model: keras.Model,
+        x: Any,
+        y: Any = None,
         *,
-        batch_size=None,
-        steps_per_epoch=None,
-        **kwargs,
-    ):
+        batch_size: int | None = None,
+        steps_per_epoch: int | None = None,
+        **kwargs: Any,
+    ) -> dict[str, keras.callbacks.History]:
         """Runs the stages, and measures statistics if there are to measure.
 
         Args:
@@ -314,7 +316,7 @@ class FineTuningRecipe:
             return [_Measuring(lambda m: self._measure(m, images)), *given]
         return callbacks
 
-    def check_model(self, model):
+    def check_model(self, model: keras.Model) -> None:
         """Raises a `ValueError` unless a model fits the stages."""
         _check_model(model)
         for stage in self.stages:

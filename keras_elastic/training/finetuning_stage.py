@@ -69,7 +69,9 @@ class FineTuningStage:
             statistics=checks.choice(STATISTICS),
         )
 
-    def schedule(self, steps_per_epoch):
+    def schedule(
+        self, steps_per_epoch: int
+    ) -> keras.optimizers.schedules.CosineDecay:
         """Returns the learning rate by step, a schedule of Keras.
 
         Args:
@@ -96,7 +98,7 @@ class FineTuningStage:
     @checks.arguments(
         model=checks.MODEL, steps_per_epoch=checks.POSITIVE_INTEGER
     )
-    def prepare(self, model, steps_per_epoch):
+    def prepare(self, model: keras.Model, steps_per_epoch: int) -> keras.Model:
         """Makes a model ready for the `fit` of this stage.
 
         Sets `trainable` of every layer, and the `momentum` of normalizations

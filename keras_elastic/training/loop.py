@@ -2,7 +2,13 @@
 
 import contextlib
 import dataclasses
+import os
 import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +19,9 @@ from keras_elastic.training.checkpoints import Checkpoints
 from keras_elastic.training.guard import Guard
 from keras_elastic.training.guard import TrainingLost
 from keras_elastic.training.settings import StepSettings
+
+if TYPE_CHECKING:
+    from keras_elastic.training.task import Task
 
 # What the progress bar has room for; the logs of an epoch hold everything.
 _SHOWN = ("loss", "accuracy", "smallest_accuracy", "light_accuracy", "flops")
@@ -55,7 +64,14 @@ class TaskTrainer:
         optimizer=checks.OPTIMIZER,
         guard=checks.BOOLEAN,
     )
-    def __init__(self, task, optimizer, *, guard=True, **settings):
+    def __init__(
+        self,
+        task: "Task",
+        optimizer: keras.Optimizer,
+        *,
+        guard: bool = True,
+        **settings: Any,
+    ):
         self.task = task
         self.model = task.model
         self.optimizer = optimizer
@@ -69,26 +85,26 @@ class TaskTrainer:
         self._engine = _make_engine(task, optimizer, self.settings)
 
     @property
-    def batch_size(self):
+    def batch_size(self) -> int | None:
         """Images of a step, over all replicas, once there was one."""
         return self._engine.batch_size
 
     @property
-    def is_chief(self):
+    def is_chief(self) -> bool:
         """Whether this process writes files for all workers."""
         return self._engine.is_chief
 
     def fit(
         self,
-        batches,
+        batches: Callable[..., Any],
         *,
-        epochs,
-        steps_per_epoch,
-        folder=None,
-        checkpoint_every=None,
-        callbacks=(),
-        verbose=1,
-    ):
+        epochs: int,
+        steps_per_epoch: int,
+        folder: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        verbose: int = 1,
+    ) -> keras.callbacks.History:
         """Trains until `epochs` are done, from the last checkpoint if any.
 
         Args:
@@ -262,7 +278,7 @@ class TaskTrainer:
             checkpoints.save(self.step)
 
     @contextlib.contextmanager
-    def averaged_weights(self):
+    def averaged_weights(self) -> Iterator[None]:
         """A context in which the model has its averaged weights.
 
         They are the moving average of an optimizer with `use_ema=True`, and

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -53,7 +54,7 @@ class SoftCrossEntropy:
     teacher's entropy and has the same gradient.
     """
 
-    def __call__(self, teacher_logits, logits):
+    def __call__(self, teacher_logits: Any, logits: Any) -> Any:
         """Returns the loss of each image.
 
         Args:
@@ -111,7 +112,7 @@ class AdaptiveAlphaDivergence:
                 f"and `clip` must be positive. Received: {self}."
             )
 
-    def __call__(self, teacher_logits, logits):
+    def __call__(self, teacher_logits: Any, logits: Any) -> Any:
         """Returns the divergence of each image.
 
         Args:

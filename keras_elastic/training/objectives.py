@@ -84,14 +84,20 @@ class Supervised:
         divergence = DIVERGENCES[self.divergence]
         object.__setattr__(self, "divergence", divergence)
 
-    def chance(self, classes):
+    def chance(self, classes: int) -> float:
         """Loss of a first subnet that guesses."""
         taught = 0.0
         if self.teacher is not None:
             taught = self.teacher_weight * self.temperature**2
         return math.log(classes) * (self.label_weight + taught)
 
-    def begin(self, images, targets, archs, average):
+    def begin(
+        self,
+        images: Any,
+        targets: Any,
+        archs: Any,
+        average: Callable[[Any], Any],
+    ) -> dict[str, Any]:
         """Prepares what the subnets of a step learn from.
 
         Args:
@@ -111,7 +117,7 @@ class Supervised:
             lessons["teacher"] = ops.stop_gradient(logits)
         return lessons
 
-    def loss(self, lessons, index, logits):
+    def loss(self, lessons: dict[str, Any], index: Any, logits: Any) -> Any:
         """Returns the loss of each image of a subnet, of shape (batch,).
 
         Args:
@@ -121,7 +127,9 @@ class Supervised:
         """
         return self._label_loss(lessons, logits)
 
-    def learn(self, lessons, index, logits):
+    def learn(
+        self, lessons: dict[str, Any], index: Any, logits: Any
+    ) -> dict[str, Any]:
         """Returns the lessons for the subnets after this one."""
         return lessons
 
@@ -164,18 +172,26 @@ class InPlaceDistillation(Supervised):
         label_weight: As `Supervised`, of the first.
     """
 
-    def begin(self, images, targets, archs, average):
+    def begin(
+        self,
+        images: Any,
+        targets: Any,
+        archs: Any,
+        average: Callable[[Any], Any],
+    ) -> dict[str, Any]:
         lessons = super().begin(images, targets, archs, average)
         return {**lessons, "first": ops.zeros_like(targets)}
 
-    def loss(self, lessons, index, logits):
+    def loss(self, lessons: dict[str, Any], index: Any, logits: Any) -> Any:
         return ops.where(
             ops.equal(index, 0),
             self._label_loss(lessons, logits),
             self._divergence(lessons["first"], logits),
         )
 
-    def learn(self, lessons, index, logits):
+    def learn(
+        self, lessons: dict[str, Any], index: Any, logits: Any
+    ) -> dict[str, Any]:
         first = ops.where(
             ops.equal(index, 0), ops.stop_gradient(logits), lessons["first"]
         )
@@ -253,7 +269,13 @@ class EnsembleBootstrapping(Supervised):
 
     needs_average = True
 
-    def begin(self, images, targets, archs, average):
+    def begin(
+        self,
+        images: Any,
+        targets: Any,
+        archs: Any,
+        average: Callable[[Any], Any],
+    ) -> dict[str, Any]:
         lessons = super().begin(images, targets, archs, average)
         # The smallest, which is second, teaches nobody.
         teachers = ops.concatenate([archs[:1], archs[2:]], axis=0)
@@ -269,7 +291,7 @@ class EnsembleBootstrapping(Supervised):
             "smallest": ops.stop_gradient(self._logits(smallest)),
         }
 
-    def loss(self, lessons, index, logits):
+    def loss(self, lessons: dict[str, Any], index: Any, logits: Any) -> Any:
         taught = ops.where(
             ops.equal(index, 1), lessons["smallest"], lessons["largest"]
         )

@@ -2,6 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
@@ -12,6 +15,11 @@ from keras_elastic.training.phases import PhaseTrainer
 from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.task import check_average
 from keras_elastic.training.training_recipe import TrainingRecipe
+
+if TYPE_CHECKING:
+    from keras_elastic.spaces import Architecture
+    from keras_elastic.training.objectives import Supervised
+    from keras_elastic.training.run import Run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -184,7 +192,7 @@ class Recipe(TrainingRecipe):
 
     def trainings(self) -> list[tuple[str, "TrainingRecipe", int]]:
         """As `TrainingRecipe.trainings`: the phases, or one training."""
-        found = []
+        found: list[tuple[str, TrainingRecipe, int]] = []
         for phase in self.phase_recipes():
             name = phase.name if self.phases else "training"
             # A sandwich has the smallest and the largest, too.
@@ -217,7 +225,7 @@ class Recipe(TrainingRecipe):
                 f"{space.resolution}. Received: {self.training_resolutions}."
             )
 
-    def check(self, classes, load_teacher) -> None:
+    def check(self, classes: int, load_teacher: Callable[[str], Any]) -> None:
         """Makes what a training is made of: each part checks its numbers."""
         self.check_resolutions()
         for phase in self.phase_recipes():
@@ -235,7 +243,7 @@ class Recipe(TrainingRecipe):
         phases = [{**phase, "epochs": 1} for phase in self.phases]
         return {**super().smoke_changes(), "mutants": 2, "phases": phases}
 
-    def make_family(self):
+    def make_family(self) -> Any:
         """Returns the family with the recipe's changes."""
         return find_family(self.family, **self.family_changes)
 
@@ -246,14 +254,16 @@ class Recipe(TrainingRecipe):
             return None
         return self.initial or elastic_source(self.family)
 
-    def make_training(self, run):
+    def make_training(self, run: "Run") -> Any:
         """Returns what trains the supernet in a run, a `PhaseTrainer`.
 
         What is wrong with the recipe shows here, before anything is written.
         """
         return PhaseTrainer(self, run)
 
-    def make_sampler(self, archs=None):
+    def make_sampler(
+        self, archs: "Sequence[Architecture] | None" = None
+    ) -> Any:
         """Returns what draws the architectures of a step.
 
         Args:
@@ -267,7 +277,9 @@ class Recipe(TrainingRecipe):
         named = self.drawn_from
         return None if named == ingredients.SKELETONS else named
 
-    def make_objective(self, teacher=None):
+    def make_objective(
+        self, teacher: Callable[[Any], Any] | None = None
+    ) -> "Supervised":
         """Returns what the subnets learn from.
 
         Args:

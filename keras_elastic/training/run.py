@@ -3,8 +3,8 @@
 import contextlib
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
@@ -16,6 +16,10 @@ from keras_elastic import files
 from keras_elastic import scratch
 from keras_elastic.training.guard import TrainingLost
 from keras_elastic.training.loop import TaskTrainer
+
+if TYPE_CHECKING:
+    from keras_elastic.training.task import Task
+    from keras_elastic.training.training_recipe import TrainingRecipe
 
 _FINAL = "final.weights.h5"
 _NO_LOCK = contextlib.nullcontext()
@@ -57,7 +61,7 @@ class Run:
     """
 
     dataset: Any
-    folder: pathlib.Path
+    folder: Any
     mode: str = "sliced"
     jit_compile: bool = False
     scope: Callable = contextlib.nullcontext
@@ -72,16 +76,22 @@ class Run:
         object.__setattr__(self, "folder", files.as_path(folder=self.folder))
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return self.dataset.num_classes
 
-    def steps_per_epoch(self, recipe):
+    def steps_per_epoch(self, recipe: "TrainingRecipe") -> int:
         """Returns the steps of an epoch, of the images that there are."""
         whole = data.steps_per_epoch(self.dataset.train, recipe.batch_size)
         return recipe.count_steps(whole)
 
-    def batches(self, recipe, epoch, start_batch, **shard):
+    def batches(
+        self,
+        recipe: "TrainingRecipe",
+        epoch: int,
+        start_batch: int,
+        **shard: int,
+    ) -> Any:
         """Returns the training batches of an epoch, for `Trainer.fit`.
 
         Args:
@@ -101,7 +111,7 @@ class Run:
             **shard,
         )
 
-    def teacher(self, recipe):
+    def teacher(self, recipe: "TrainingRecipe") -> Any:
         """Loads the teacher that a recipe names, or returns `None`."""
         if recipe.teacher is None:
             return None
@@ -113,7 +123,12 @@ class Run:
         with self.scope():
             return self.load_teacher(recipe.teacher)
 
-    def train(self, name, recipe, make_task):
+    def train(
+        self,
+        name: str,
+        recipe: "TrainingRecipe",
+        make_task: "Callable[[], Task]",
+    ) -> list[np.ndarray]:
         """Trains a task, or returns the weights of a training that is done.
 
         The training has a folder with its checkpoints and, when it is done,

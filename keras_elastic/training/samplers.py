@@ -6,6 +6,9 @@ the same architectures and a resumed run repeats exactly.
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import costs
 from keras_elastic.spaces.genes import GeneTable
+
+if TYPE_CHECKING:
+    from keras_elastic.models.supernet import Supernet
 
 # Random architectures among which those near a target are looked for.
 _POOL = 512
@@ -67,7 +73,13 @@ class RandomSubnets:
         if self.fair and self.space is not None:
             _check_turns(self.space, self.num_random)
 
-    def draw(self, supernet, seed, step, losses=None):
+    def draw(
+        self,
+        supernet: "Supernet",
+        seed: int,
+        step: int,
+        losses: Callable[[Any], Any] | None = None,
+    ) -> np.ndarray:
         """Draws the architectures of a step.
 
         Args:
@@ -86,7 +98,7 @@ class RandomSubnets:
             return _share_out(rng, space, self.num_random)
         return _sample(rng, space, self.archs, self.num_random)
 
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Returns the name of each subnet of a step, for the logs."""
         return _random_names(self.num_random)
 
@@ -153,7 +165,13 @@ class Sandwich:
                 "largest_too=True. Pass `mutual=True`, too."
             )
 
-    def draw(self, supernet, seed, step, losses=None):
+    def draw(
+        self,
+        supernet: "Supernet",
+        seed: int,
+        step: int,
+        losses: Callable[[Any], Any] | None = None,
+    ) -> np.ndarray:
         """As `RandomSubnets.draw`: the largest and the smallest come first."""
         rng = np.random.default_rng((seed, step))
         space = self.space or supernet.space
@@ -178,7 +196,7 @@ class Sandwich:
             return _sample_others(rng, space, self.archs, count)
         return _sample(rng, space, self.archs, count)
 
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Returns the name of each subnet of a step, for the logs."""
         others = _random_names(self.num_random)
         if self.smallest_last:
@@ -278,12 +296,18 @@ class Single:
     def __post_init__(self):
         checks.fields(self)
 
-    def draw(self, supernet, seed, step, losses=None):
+    def draw(
+        self,
+        supernet: "Supernet",
+        seed: int,
+        step: int,
+        losses: Callable[[Any], Any] | None = None,
+    ) -> np.ndarray:
         """Returns the architectures as an int32 array, (subnets, genes)."""
         archs = (self.arch, *self.students)
         return np.stack([supernet.space.encode(arch) for arch in archs])
 
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Returns the name of each subnet of a step, for the logs."""
         count = len(self.students)
         return ("subnet", *(f"student_{n + 1}" for n in range(count)))

@@ -1,9 +1,19 @@
 """What a training step computes, on every backend and strategy: a task."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
+
 import numpy as np
 from keras import ops
 
 from keras_elastic.training import teachers
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.training.settings import StepSettings
 
 
 class Task:
@@ -20,20 +30,25 @@ class Task:
     tasks.
     """
 
+    model: Any
+    variables: Any
+    classes: Any
     # Names of the metrics that `loss` returns.
-    metrics = ("accuracy",)
+    metrics: tuple[str, ...] = ("accuracy",)
     # Rate and features of the dropouts whose masks the step draws, by name.
-    dropouts = {}
+    dropouts: Mapping[str, tuple[float, int]] = {}
     # Names of layers whose kernels do not decay.
-    spared = ()
+    spared: tuple[str, ...] = ()
     # Where XLA needs a constant for each: the values of `case`.
-    cases = (None,)
+    cases: tuple[Any, ...] = (None,)
 
-    def chance(self):
+    def chance(self) -> float:
         """Returns the loss of a model that guesses."""
         raise NotImplementedError
 
-    def check(self, optimizer, settings):
+    def check(
+        self, optimizer: "keras.Optimizer", settings: "StepSettings"
+    ) -> None:
         """Raises a `ValueError` unless they can train the task.
 
         Args:
@@ -41,7 +56,9 @@ class Task:
             settings: `StepSettings`.
         """
 
-    def choose(self, seed, step, losses):
+    def choose(
+        self, seed: int, step: int, losses: Callable[[Any], Any]
+    ) -> np.ndarray:
         """Draws what the passes of a step differ in.
 
         Args:
@@ -55,7 +72,9 @@ class Task:
         """
         return np.zeros((1, 0), "int32")
 
-    def draw(self, rng, batch_size, step):
+    def draw(
+        self, rng: np.random.Generator, batch_size: int, step: int
+    ) -> dict[str, np.ndarray]:
         """Draws what else is random in a step.
 
         Args:
@@ -68,7 +87,7 @@ class Task:
         """
         return {}
 
-    def loss(self, batch):
+    def loss(self, batch: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Returns the loss of each image, and metrics.
 
         Args:
@@ -83,7 +102,12 @@ class Task:
         """
         raise NotImplementedError
 
-    def begin(self, batch, choices, averaged):
+    def begin(
+        self,
+        batch: Mapping[str, Any],
+        choices: Any,
+        averaged: Callable[[Any], Any],
+    ) -> dict[str, Any]:
         """Prepares what the passes learn from.
 
         Args:
@@ -97,7 +121,14 @@ class Task:
         """
         return {}
 
-    def run(self, batch, lessons, index, choice, case=None):
+    def run(
+        self,
+        batch: Mapping[str, Any],
+        lessons: dict[str, Any],
+        index: Any,
+        choice: Any,
+        case: Any = None,
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Runs a pass.
 
         Args:
@@ -112,11 +143,11 @@ class Task:
         """
         return *self.loss(batch), lessons
 
-    def case_of(self, choice):
+    def case_of(self, choice: Any) -> Any:
         """Index of a choice's case, an int32 scalar tensor."""
         return ops.zeros((), "int32")
 
-    def name_logs(self, logs):
+    def name_logs(self, logs: Mapping[str, Any]) -> dict[str, float]:
         """Names the logs of a step.
 
         Args:

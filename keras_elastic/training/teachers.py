@@ -45,11 +45,11 @@ class KerasTeacher:
             )
 
     @property
-    def classes(self):
+    def classes(self) -> int | None:
         """Number of classes, or `None` if the model does not say."""
         return self.model.output_shape[-1]
 
-    def __call__(self, images):
+    def __call__(self, images: Any) -> Any:
         """Returns logits of shape (batch, classes)."""
         size = self.model.input_shape[1]
         if size is not None and images.shape[1:3] != (size, size):
@@ -82,11 +82,11 @@ class SubnetTeacher:
         checks.fields(self, supernet=checks.SUPERNET)
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return self.supernet.classes
 
-    def __call__(self, images):
+    def __call__(self, images: Any) -> Any:
         """Returns logits of shape (batch, classes)."""
         return self.supernet(images, self.arch)
 

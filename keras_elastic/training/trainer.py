@@ -1,10 +1,21 @@
 """Trains a supernet, on every backend and under every strategy."""
 
+from typing import TYPE_CHECKING
+from typing import Any
+
 from keras_elastic import checks
 from keras_elastic.training.loop import TaskTrainer
 from keras_elastic.training.objectives import InPlaceDistillation
 from keras_elastic.training.samplers import Sandwich
 from keras_elastic.training.task import SubnetTask
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.models.supernet import Supernet
+    from keras_elastic.training.objectives import Supervised
+    from keras_elastic.training.samplers import RandomSubnets
+    from keras_elastic.training.samplers import Single
 
 
 class Trainer(TaskTrainer):
@@ -50,13 +61,13 @@ class Trainer(TaskTrainer):
     )
     def __init__(
         self,
-        supernet,
-        optimizer,
-        sampler=None,
-        objective=None,
+        supernet: "Supernet",
+        optimizer: "keras.Optimizer",
+        sampler: "RandomSubnets | Sandwich | Single | None" = None,
+        objective: "Supervised | None" = None,
         *,
-        guard=True,
-        **settings,
+        guard: bool = True,
+        **settings: Any,
     ):
         self.supernet = supernet
         task = SubnetTask(

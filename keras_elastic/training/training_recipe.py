@@ -3,16 +3,26 @@
 import dataclasses
 import json
 import math
+import os
 import runpy
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
+from typing import TypeVar
 
 from keras_elastic import files
 from keras_elastic import registration
 from keras_elastic import untrusted
 from keras_elastic.training import ingredients
 from keras_elastic.training import recipe_fields
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.training.run import Run
+
+_Recipe = TypeVar("_Recipe", bound="TrainingRecipe")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -184,7 +194,7 @@ class TrainingRecipe:
             )
         return steps
 
-    def make_training(self, run):
+    def make_training(self, run: "Run") -> Any:
         """Returns what trains the recipe in a run, by its method `train`.
 
         Args:
@@ -212,7 +222,7 @@ class TrainingRecipe:
         """Returns the changes that let it run through in a moment."""
         return {"epochs": 2}
 
-    def make_optimizer(self, steps_per_epoch: int):
+    def make_optimizer(self, steps_per_epoch: int) -> "keras.Optimizer":
         """Returns the Keras optimizer, with the recipe's schedule."""
         return ingredients.make_optimizer(self, steps_per_epoch)
 
@@ -220,7 +230,7 @@ class TrainingRecipe:
         """Returns the fields that are `StepSettings`, for a `Trainer`."""
         return {field: getattr(self, field) for field in ingredients.SETTINGS}
 
-    def replace(self, **changes: Any) -> "TrainingRecipe":
+    def replace(self: _Recipe, **changes: Any) -> _Recipe:
         """Returns the recipe with some fields replaced."""
         return dataclasses.replace(self, **changes)
 
@@ -242,7 +252,7 @@ class TrainingRecipe:
         return json.dumps(values, indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> "TrainingRecipe":
+    def from_json(cls: type[_Recipe], text: str) -> _Recipe:
         """Makes a recipe from what `to_json` returned.
 
         Raises:
@@ -268,7 +278,7 @@ class TrainingRecipe:
         return cls(**values)
 
     @classmethod
-    def from_file(cls, path) -> "TrainingRecipe":
+    def from_file(cls: type[_Recipe], path: str | os.PathLike[str]) -> _Recipe:
         """Reads a recipe from a Python file that assigns `recipe`.
 
         Raises:

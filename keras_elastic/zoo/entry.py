@@ -19,12 +19,16 @@ import functools
 import pathlib
 import typing
 import zipfile
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic import families
 from keras_elastic.selection import Front
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 from keras_elastic.zoo.folder import FRONT
 from keras_elastic.zoo.folder import MODEL
@@ -34,6 +38,8 @@ from keras_elastic.zoo.folder import damaged
 if typing.TYPE_CHECKING:
     # Whoever lists entries has no use for what runs networks.
     import keras
+
+    from keras_elastic.models.supernet import Supernet
 
 WEIGHTS = "supernet.weights.h5"
 STATISTICS = "statistics.npz"
@@ -60,7 +66,7 @@ class Entry(EntryFolder):
         return type(self.family).__name__
 
     @functools.cached_property
-    def family(self):
+    def family(self) -> Any:
         """The family, with the table that the entry was written with."""
         try:
             family = families.deserialize(self._model["family"])
@@ -93,7 +99,7 @@ class Entry(EntryFolder):
         return path
 
     @checks.arguments(resolutions=checks.each(checks.POSITIVE_INTEGER))
-    def with_resolutions(self, resolutions) -> Entry:
+    def with_resolutions(self, resolutions: Sequence[int]) -> Entry:
         """Returns the entry with more resolutions to choose from.
 
         The weights are those of every resolution, and statistics are measured
@@ -122,7 +128,7 @@ class Entry(EntryFolder):
         return Front.read(path, self.family, self.classes)
 
     @checks.arguments(weights=checks.BOOLEAN)
-    def supernet(self, weights: bool = True):
+    def supernet(self, weights: bool = True) -> Supernet:
         """Returns the `Supernet`, with its weights unless told otherwise.
 
         Raises:
@@ -143,7 +149,12 @@ class Entry(EntryFolder):
     @checks.arguments(
         arch=checks.ARCHITECTURE, classes=checks.POSITIVE_INTEGER | checks.NONE
     )
-    def child(self, arch, statistics=None, classes=None) -> keras.Model:
+    def child(
+        self,
+        arch: Architecture,
+        statistics: Mapping[str, Any] | None = None,
+        classes: int | None = None,
+    ) -> keras.Model:
         """Extracts an architecture, as `Supernet.child` does, but faster.
 
         The supernet is not made: the child's part of the weights comes from

@@ -1,7 +1,9 @@
 """What entries of every kind have: a folder, its description, its files."""
 
 import functools
+import os
 import pathlib
+from typing import Any
 
 from keras_elastic import checks
 from keras_elastic import files
@@ -48,7 +50,7 @@ class EntryFolder:
     """
 
     # What `model.json` must hold.
-    required = (
+    required: tuple[str, ...] = (
         "format",
         "name",
         "dataset",
@@ -59,7 +61,7 @@ class EntryFolder:
     )
 
     @checks.arguments(folder=checks.PATH)
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike[str]):
         self.folder = files.as_path(folder=folder)
         self._model = read_model(self.folder)
         self._check_kind()
@@ -126,7 +128,7 @@ class EntryFolder:
         return sum(file.stat().st_size for file in files_of if file.is_file())
 
     @functools.cached_property
-    def recipe(self):
+    def recipe(self) -> Any:
         """The recipe that trained the entry."""
         # Whoever loads a network has no use for all that trains one.
         from keras_elastic.training.training_recipe import recipe_from_json

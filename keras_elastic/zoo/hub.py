@@ -26,7 +26,7 @@ _STOCK = re.compile(
     r"keras|keras\.(activations|constraints|dtype_policies|initializers|layers"
     r"|ops|regularizers|src\.(models|ops))(\.\w+)*"
 )
-_said = set()
+_said: set[str] = set()
 
 
 def is_address(name_or_folder) -> bool:

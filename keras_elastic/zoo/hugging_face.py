@@ -39,8 +39,8 @@ class HuggingFace:
         self._repo, self._revision = match.groups()
         self._library = hub_library.load("huggingface_hub", address)
         # Names of the files, once the hub has said them.
-        self._names = None
-        self._commit = None
+        self._names: set[str] | None = None
+        self._commit: str | None = None
 
     @property
     def cache(self) -> str:
@@ -68,7 +68,7 @@ class HuggingFace:
             ConnectionError: The hub went away.
         """
         is_away = self._names is None
-        if not is_away and name not in self._names:
+        if self._names is not None and name not in self._names:
             return None
         errors = self._library.errors
         try:

@@ -14,7 +14,7 @@ from keras_elastic.models.initial_weights import InitialWeights
 from keras_elastic.zoo import hub
 from keras_elastic.zoo import imagenet
 from keras_elastic.zoo import preset
-from keras_elastic.zoo.places import find_entry
+from keras_elastic.zoo.places import find_supernet_entry
 
 _IMAGENET = "imagenet:"
 
@@ -81,7 +81,7 @@ def load_initial(name, family, classes, changes=None) -> InitialWeights:
         model = preset.load_preset(name)
         return _of_child(name, family, classes, model, model.class_names)
     try:
-        entry = find_entry(name)
+        entry = find_supernet_entry(name)
     except ValueError as error:
         raise ValueError(f"`initial` cannot be loaded. {error}") from error
     return InitialWeights.of_supernet(

@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
-from keras_elastic.zoo.folder import EntryFolder
 from keras_elastic.zoo.places import entry_names
 from keras_elastic.zoo.places import find_entry
 
@@ -39,7 +39,7 @@ class ModelSummary:
     trained: bool
 
     @classmethod
-    def of(cls, entry: EntryFolder) -> "ModelSummary":
+    def of(cls, entry: Any) -> "ModelSummary":
         """Summarizes an entry."""
         flops, top1 = _front_ranges(entry) if entry.is_trained else (None, None)
         return cls(

@@ -1,6 +1,10 @@
 """Networks by name and budget."""
 
 import dataclasses
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +17,17 @@ from keras_elastic.models.preparation import remember
 from keras_elastic.selection import Budget
 from keras_elastic.selection import Front
 from keras_elastic.selection.budget import latency_limits
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 from keras_elastic.zoo import hub
 from keras_elastic.zoo import preset
 from keras_elastic.zoo.entry import Entry
 from keras_elastic.zoo.places import find_entry
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.selection.latency.table import LatencyTable
 
 _RANDOM_DRAWS = 10_000
 
@@ -38,22 +48,22 @@ _RANDOM_DRAWS = 10_000
     calibration_images=checks.IMAGES | checks.NONE,
 )
 def load(
-    name_or_folder,
+    name_or_folder: str | os.PathLike[str],
     *,
-    flops=None,
-    params=None,
-    memory=None,
-    latency_ms=None,
-    latency_table=None,
-    resolution=None,
-    arch=None,
-    classes=None,
-    multi_label=False,
-    include_top=True,
-    pooling=None,
-    weights="auto",
-    calibration_images=None,
-):
+    flops: float | None = None,
+    params: float | None = None,
+    memory: float | None = None,
+    latency_ms: float | None = None,
+    latency_table: "LatencyTable | str | os.PathLike[str] | None" = None,
+    resolution: int | None = None,
+    arch: Architecture | None = None,
+    classes: int | None = None,
+    multi_label: bool = False,
+    include_top: bool = True,
+    pooling: str | None = None,
+    weights: str | None = "auto",
+    calibration_images: Iterable[Any] | None = None,
+) -> "keras.Model":
     """Loads the best network of an entry within a budget.
 
     An entry of a supernet gives a child. One of a BasisNet, a DS-Net or a

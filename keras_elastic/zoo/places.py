@@ -1,14 +1,15 @@
 """Where the zoo is, and what lies in it."""
 
+import os
 import pathlib
 import warnings
+from typing import Any
 
 from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic import registration
 from keras_elastic.zoo.entry import Entry
 from keras_elastic.zoo.folder import MODEL
-from keras_elastic.zoo.folder import EntryFolder
 from keras_elastic.zoo.folder import read_kind
 from keras_elastic.zoo.hub import pulled
 
@@ -74,7 +75,7 @@ def is_name(name_or_folder) -> bool:
 
 
 @checks.arguments(name_or_folder=checks.PATH)
-def find_entry(name_or_folder) -> EntryFolder:
+def find_entry(name_or_folder: str | os.PathLike[str]) -> Entry | Any:
     """Finds an entry of the zoo by name, a run by its folder, or on a hub.
 
     Returns:
@@ -119,7 +120,7 @@ def find_supernet_entry(name_or_folder) -> Entry:
     )
 
 
-def _open(folder) -> EntryFolder:
+def _open(folder) -> Any:
     """The entry in a folder, of whatever kind it is."""
     place = registration.ENTRIES[read_kind(files.as_path(folder=folder))]
     return registration.find(place)(folder)

@@ -7,8 +7,10 @@ README.md      a card that says what is there, for you to go on with
 """
 
 import json
+import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
 
 import keras
 
@@ -64,7 +66,12 @@ Without this library: `keras.saving.load_model("model.keras")`.
     overwrite=checks.BOOLEAN,
 )
 def save_preset(
-    model, folder, *, class_names=None, card="", overwrite=False
+    model: keras.Model,
+    folder: str | os.PathLike[str],
+    *,
+    class_names: Sequence[str] | None = None,
+    card: str = "",
+    overwrite: bool = False,
 ) -> pathlib.Path | str:
     """Writes a network into a folder, or to a hub, where `load` reads it.
 

@@ -1,7 +1,10 @@
 """Recipes as a run begins with them: by name, with changes, and checked."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 from keras_elastic import checks
 from keras_elastic import files
@@ -23,8 +26,13 @@ from keras_elastic.zoo.supernets import load_teacher
 @checks.arguments(
     name=checks.PATH, changes=checks.MAPPING, smoke=checks.BOOLEAN
 )
-def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:
-    """Returns a recipe with changes.
+def read_recipe(
+    name: str | os.PathLike[str],
+    changes: Mapping[str, Any],
+    *,
+    smoke: bool = False,
+) -> Any:
+    """Returns a recipe with changes, of whatever kind it is.
 
     Args:
         name: Name of a recipe of the zoo, or path of a recipe file.
@@ -37,7 +45,7 @@ def read_recipe(name, changes, *, smoke=False) -> TrainingRecipe:
     """
     path = files.as_path(recipe=name)
     if path.suffix != ".py":
-        path = recipe_file(name)
+        path = recipe_file(str(name))
     recipe = TrainingRecipe.from_file(path)
     _check_changes(recipe, changes)
     changes = dict(changes)

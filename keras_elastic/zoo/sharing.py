@@ -1,5 +1,6 @@
 """Puts entries, runs and presets on a hub."""
 
+import os
 import pathlib
 import shutil
 import tempfile
@@ -21,7 +22,13 @@ _BESIDE = ("recipe.py", "front.png")
     card=checks.TEXT,
     overwrite=checks.BOOLEAN,
 )
-def upload(name_or_folder, address, *, card="", overwrite=False) -> str:
+def upload(
+    name_or_folder: str | os.PathLike[str],
+    address: str,
+    *,
+    card: str = "",
+    overwrite: bool = False,
+) -> str:
     """Puts a whole entry, a run or a preset on a hub, where `load` finds it.
 
     All files go there together, in one commit or version, or none. They are

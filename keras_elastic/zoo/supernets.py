@@ -1,5 +1,10 @@
 """What an entry gives besides a network: supernet, teacher, architectures."""
 
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Any
+
 import keras
 
 from keras_elastic import checks
@@ -14,13 +19,23 @@ from keras_elastic.training.teachers import KerasTeacher
 from keras_elastic.zoo.loading import load
 from keras_elastic.zoo.places import find_supernet_entry
 
+if TYPE_CHECKING:
+    from keras_elastic.selection.latency.table import LatencyTable
+    from keras_elastic.selection.searches.candidates import Search
+    from keras_elastic.spaces import Architecture
+
 
 @checks.arguments(
     name_or_folder=checks.PATH,
     classes=checks.POSITIVE_INTEGER | checks.NONE,
     weights=checks.choice(("auto", None)),
 )
-def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
+def load_supernet(
+    name_or_folder: str | os.PathLike[str],
+    *,
+    classes: int | None = None,
+    weights: str | None = "auto",
+) -> Supernet:
     """Loads the supernet of an entry.
 
     Args:
@@ -62,17 +77,17 @@ def load_supernet(name_or_folder, *, classes=None, weights="auto") -> Supernet:
     progress=checks.FUNCTION | checks.NONE,
 )
 def select(
-    name_or_folder,
+    name_or_folder: str | os.PathLike[str],
     *,
-    flops=None,
-    params=None,
-    memory=None,
-    latency_ms=None,
-    latency_table=None,
-    resolution=None,
-    scorer=None,
-    search=None,
-    progress=None,
+    flops: float | None = None,
+    params: float | None = None,
+    memory: float | None = None,
+    latency_ms: float | None = None,
+    latency_table: "LatencyTable | str | os.PathLike[str] | None" = None,
+    resolution: int | None = None,
+    scorer: "Callable[[Architecture], Any] | None" = None,
+    search: "Search | None" = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Selection:
     """Selects the best architecture of an entry within a budget.
 
@@ -115,7 +130,7 @@ def select(
 
 
 @checks.arguments(name=checks.PATH)
-def load_teacher(name) -> KerasTeacher:
+def load_teacher(name: str | os.PathLike[str]) -> KerasTeacher:
     """Loads a teacher by what a recipe calls it.
 
     Args:

@@ -18,6 +18,7 @@ from keras_elastic import selection
 from keras_elastic import spaces
 from keras_elastic import zoo
 from keras_elastic.conditional.basisnet.early_exit import stages_of
+from keras_elastic.zoo import initial
 from keras_elastic.zoo import listing
 
 
@@ -167,6 +168,8 @@ def test_it_has_no_supernet(entry):
     for of_a_supernet in (ke.load_supernet, ke.select):
         with pytest.raises(ValueError, match="entry of a supernet"):
             of_a_supernet(entry.folder)
+    with pytest.raises(ValueError, match="entry of a supernet"):
+        initial.load_initial(str(entry.folder), None, entry.classes)
     with pytest.raises(ValueError, match="find_entry"):
         zoo.Entry(entry.folder)
 

@@ -42,5 +42,5 @@ recipe = DSNetRecipe(
     budgets=(200e6, 270e6, 400e6, 700e6),
     gate_epochs=10,
     gate_learning_rate=0.05,
-    windows=((85, 100), (110, 125)),
+    windows=("85-100", "110-125"),
 )

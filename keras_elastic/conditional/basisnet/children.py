@@ -1,5 +1,10 @@
 """From children of a supernet to a BasisNet, and from a BasisNet to a child."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -9,21 +14,27 @@ from keras_elastic.conditional.basisnet.model import SPECIALIST
 from keras_elastic.conditional.basisnet.model import BasisNet
 from keras_elastic.models.child import build_child
 
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.models.supernet import Supernet
+    from keras_elastic.spaces import Architecture
+
 
 def basisnet_from_supernet(
-    supernet,
-    light_arch,
-    specialist_arch,
-    num_bases,
-    basis_blocks,
+    supernet: "Supernet",
+    light_arch: "Architecture",
+    specialist_arch: "Architecture",
+    num_bases: int,
+    basis_blocks: Iterable[int],
     *,
-    light_supernet=None,
-    light_statistics=None,
-    specialist_statistics=None,
-    noise=0.05,
-    seed=0,
-    **kwargs,
-):
+    light_supernet: "Supernet | None" = None,
+    light_statistics: Mapping[str, Any] | None = None,
+    specialist_statistics: Mapping[str, Any] | None = None,
+    noise: float = 0.05,
+    seed: int = 0,
+    **kwargs: Any,
+) -> BasisNet:
     """Makes a BasisNet whose two networks are children of a supernet.
 
     Weights are copied. Every basis starts at the child's kernel plus a little
@@ -106,7 +117,9 @@ def _copy_child(child, model, prefix, make_bases=None):
         target.set_weights(weights)
 
 
-def extract_specialist(model, coefficients=None, name=None):
+def extract_specialist(
+    model: BasisNet, coefficients: Any = None, name: str | None = None
+) -> "keras.Model":
     """Extracts a specialist as a model of stock Keras layers.
 
     It is the second stage with fixed coefficients: the network that an image

@@ -2,12 +2,21 @@
 
 import csv
 import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from keras_elastic import files
 from keras_elastic.conditional.basisnet.early_exit import stages_of
 from keras_elastic.conditional.results import run_batches
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.basisnet.model import BasisNet
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,7 +41,7 @@ class CoefficientTable:
     images: np.ndarray
     class_names: tuple[str, ...]
 
-    def write(self, path):
+    def write(self, path: str | os.PathLike[str]) -> pathlib.Path:
         """Writes a CSV file of a line for each class and block."""
         bases = [f"basis_{n + 1}" for n in range(self.means.shape[-1])]
         with files.replacing(path) as temporary:
@@ -52,7 +61,11 @@ class CoefficientTable:
                 yield [name, int(self.images[number]), block, *shown]
 
 
-def measure_coefficients(model, batches, class_names=None):
+def measure_coefficients(
+    model: "BasisNet",
+    batches: Iterable[Any],
+    class_names: Sequence[str] | None = None,
+) -> CoefficientTable:
     """Measures the mean coefficients of each class.
 
     Args:

@@ -1,6 +1,10 @@
 """CondConv: a network whose blocks mix their kernels by their own input."""
 
 import functools
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 
@@ -15,6 +19,10 @@ from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import class_names
 from keras_elastic.models.child import rescale
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.basisnet.costs import BasisNetCosts
+    from keras_elastic.spaces import Plan
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -64,13 +72,13 @@ class CondConvNet(keras.Model):
 
     def __init__(
         self,
-        plan,
-        num_bases,
-        basis_blocks,
-        method="auto",
-        dtype=None,
-        name="condconv",
-        **kwargs,
+        plan: "Plan",
+        num_bases: int,
+        basis_blocks: Iterable[int],
+        method: str = "auto",
+        dtype: Any = None,
+        name: str = "condconv",
+        **kwargs: Any,
     ):
         slicing.image_axes()
         plan = basisnet_config.live_plan(plan)
@@ -88,16 +96,21 @@ class CondConvNet(keras.Model):
         self.policy = policy
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return classes_of(self.plan)
 
     @property
-    def dropouts(self):
+    def dropouts(self) -> dict[str, tuple[float, int]]:
         """Rate and number of features of every dropout, by name."""
         return stages.dropouts(self.plan)
 
-    def run(self, images, training=False, dropout_masks=None):
+    def run(
+        self,
+        images: Any,
+        training: bool = False,
+        dropout_masks: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Runs images, and draws nothing at random.
 
         Args:
@@ -121,11 +134,11 @@ class CondConvNet(keras.Model):
         )
 
     @property
-    def costs(self):
+    def costs(self) -> "BasisNetCosts":
         """`BasisNetCosts`: multiply-adds and parameters."""
         return condconv_costs(self.plan, self.num_bases, self.basis_blocks)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # Not that of functional models, which lists all layers.
         return {
             **class_names.described(self),
@@ -139,7 +152,11 @@ class CondConvNet(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> "CondConvNet":
         plan = basisnet_config.deserialize_plan(config["plan"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
         return class_names.revived(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
@@ -23,6 +24,11 @@ from keras_elastic.training.losses import soft_cross_entropy
 from keras_elastic.training.objectives import DIVERGENCES
 from keras_elastic.training.teachers import check_classes
 from keras_elastic.zoo import evaluation
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.training.run import Run
 
 MODEL = "model.keras"
 
@@ -55,11 +61,16 @@ class CondConvRecipe(NetworkRecipe):
     network: str = "condconv_mobilenet_v3_large"
     dropout: float = 0.25
 
-    def make_training(self, run):
+    def make_training(self, run: "Run") -> "CondConvTraining":
         """Returns the `CondConvTraining`."""
         return CondConvTraining(self, run)
 
-    def make_task(self, model, steps_per_epoch: int, teacher=None):
+    def make_task(
+        self,
+        model: "keras.Model",
+        steps_per_epoch: int,
+        teacher: Callable[[Any], Any] | None = None,
+    ) -> "CondConvTask":
         """Returns the `CondConvTask`; see `NetworkRecipe.make_task`."""
         return CondConvTask(model, teacher, self.divergence)
 

@@ -1,5 +1,8 @@
 """Convolutions whose kernels are sums of bases, image by image."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -71,19 +74,25 @@ class BasisConv2D(BasisConvolution):
     TensorShape([2, 6, 6, 8])
     """
 
-    def __init__(self, filters, kernel_size, num_bases, **kwargs):
+    def __init__(
+        self, filters: int, kernel_size: int, num_bases: int, **kwargs: Any
+    ):
         super().__init__(kernel_size, num_bases, **kwargs)
         checks.positive_integer(filters=filters)
         self.filters = filters
 
-    def build(self, inputs_shape, coefficients_shape=None):
+    def build(
+        self, inputs_shape: Sequence[Any], coefficients_shape: Any = None
+    ) -> None:
         channels = inputs_shape[-1]
         size = self.kernel_size
         self._add_weights(
             (size, size, channels, self.filters), channels, self.filters
         )
 
-    def compute_output_shape(self, inputs_shape, coefficients_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: Sequence[Any], coefficients_shape: Any = None
+    ) -> tuple[Any, ...]:
         return self._output_shape(inputs_shape, self.filters)
 
     def _convolve(self, inputs, kernel):
@@ -150,7 +159,7 @@ class BasisConv2D(BasisConvolution):
             "bhwnf,bn->bhwf", ops.reshape(each, shape), coefficients
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters}
 
 
@@ -204,10 +213,10 @@ class BasisDepthwiseConv2D(BasisConvolution):
 
     def __init__(
         self,
-        kernel_size,
-        num_bases,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
+        kernel_size: int,
+        num_bases: int,
+        kernel_initializer: str | keras.Initializer = "glorot_uniform",
+        **kwargs: Any,
     ):
         super().__init__(
             kernel_size,
@@ -216,12 +225,16 @@ class BasisDepthwiseConv2D(BasisConvolution):
             **kwargs,
         )
 
-    def build(self, inputs_shape, coefficients_shape=None):
+    def build(
+        self, inputs_shape: Sequence[Any], coefficients_shape: Any = None
+    ) -> None:
         channels = inputs_shape[-1]
         size = self.kernel_size
         self._add_weights((size, size, channels, 1), channels, channels)
 
-    def compute_output_shape(self, inputs_shape, coefficients_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: Sequence[Any], coefficients_shape: Any = None
+    ) -> tuple[Any, ...]:
         return self._output_shape(inputs_shape, inputs_shape[-1])
 
     def _convolve(self, inputs, kernel):

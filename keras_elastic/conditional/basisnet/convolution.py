@@ -5,11 +5,17 @@ With coefficients a and bases W, the kernel of image i is
 there are three ways to its result; `METHODS` names them.
 """
 
+from typing import TYPE_CHECKING
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_elastic import checks
 from keras_elastic.layers import slicing
+
+if TYPE_CHECKING:
+    import numpy as np
 
 METHODS = ("auto", "synthesize", "per_image", "sum")
 PADDINGS = ("same", "valid")
@@ -37,15 +43,15 @@ class BasisConvolution(keras.layers.Layer):
 
     def __init__(
         self,
-        kernel_size,
-        num_bases,
-        strides=1,
-        padding="same",
-        use_bias=False,
-        routing=None,
-        kernel_initializer="he_normal",
-        method="auto",
-        **kwargs,
+        kernel_size: int,
+        num_bases: int,
+        strides: int = 1,
+        padding: str = "same",
+        use_bias: bool = False,
+        routing: str | None = None,
+        kernel_initializer: str | keras.Initializer = "he_normal",
+        method: str = "auto",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         checks.positive_integer(
@@ -94,7 +100,9 @@ class BasisConvolution(keras.layers.Layer):
             ]
         )
 
-    def call(self, inputs, coefficients=None, training=False):
+    def call(
+        self, inputs: Any, coefficients: Any = None, training: bool = False
+    ) -> Any:
         if coefficients is None:
             coefficients = self._route(inputs)
         self._check_coefficients(inputs, coefficients)
@@ -171,7 +179,7 @@ class BasisConvolution(keras.layers.Layer):
         # Of a larger batch that was not known, this fails.
         return ops.reshape(kernels, self.kernel.shape[1:])
 
-    def synthesized_weights(self, coefficients):
+    def synthesized_weights(self, coefficients: Any) -> "list[np.ndarray]":
         """Weights of the stock layer that some coefficients stand for.
 
         Args:
@@ -198,7 +206,7 @@ class BasisConvolution(keras.layers.Layer):
             size = size - self.kernel_size + 1
         return -(-size // self.strides)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "kernel_size": self.kernel_size,

@@ -1,5 +1,7 @@
 """The cost of a BasisNet, by arithmetic on the plans of its networks."""
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
@@ -31,7 +33,9 @@ class BasisNetCosts(NamedTuple):
     num_bases=checks.POSITIVE_INTEGER,
     basis_blocks=checks.SEQUENCE,
 )
-def basisnet_costs(light, specialist, num_bases, basis_blocks):
+def basisnet_costs(
+    light: Plan, specialist: Plan, num_bases: int, basis_blocks: Sequence[int]
+) -> BasisNetCosts:
     """Counts the multiply-adds and parameters of a BasisNet.
 
     Reference:
@@ -82,7 +86,9 @@ def basisnet_costs(light, specialist, num_bases, basis_blocks):
     )
 
 
-def condconv_costs(plan, num_bases, basis_blocks):
+def condconv_costs(
+    plan: Plan, num_bases: int, basis_blocks: Sequence[int]
+) -> BasisNetCosts:
     """Counts the multiply-adds and parameters of a `CondConvNet`.
 
     Args:
@@ -143,7 +149,9 @@ def _final_features(plan: Plan):
     num_bases=checks.POSITIVE_INTEGER,
     basis_blocks=checks.SEQUENCE,
 )
-def check_bases(plan, num_bases, basis_blocks):
+def check_bases(
+    plan: Plan, num_bases: int, basis_blocks: Iterable[int]
+) -> tuple[int, ...]:
     """Checks the bases of a network.
 
     Args:
@@ -158,21 +166,21 @@ def check_bases(plan, num_bases, basis_blocks):
         ValueError: `num_bases` is not positive, or there is no such block.
     """
     checks.each(checks.INTEGER).check("basis_blocks", tuple(basis_blocks))
-    basis_blocks = tuple(sorted(set(checks.plain(tuple(basis_blocks)))))
+    given = tuple(sorted(set(checks.plain(tuple(basis_blocks)))))
     live = [block.live for block in plan.blocks[1:-1]]
     # Of many networks at once, those that are too shallow have fewer.
     count = sum(bool(value) for value in live if isinstance(value, bool))
     count += sum(not isinstance(value, bool) for value in live)
     wrong = [
         number
-        for number in basis_blocks
+        for number in given
         if not isinstance(number, int) or not 1 <= number <= count
     ]
-    if wrong or not basis_blocks:
+    if wrong or not given:
         raise ValueError(
             f"`basis_blocks` must be numbers of blocks in 1..{count}, counted "
             "from the first block behind the stem. "
-            f"Received: basis_blocks={basis_blocks}, of which {wrong} do not "
+            f"Received: basis_blocks={given}, of which {wrong} do not "
             "exist."
         )
-    return basis_blocks
+    return given

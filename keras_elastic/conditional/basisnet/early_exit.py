@@ -8,6 +8,12 @@ Reference: BasisNet (Zhang et al., 2021), section 4.6, early termination.
 
 import csv
 import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +24,9 @@ from keras_elastic import files
 from keras_elastic.conditional.results import run_batches
 from keras_elastic.layers import kernels
 from keras_elastic.selection.budget import short
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.basisnet.model import BasisNet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +78,14 @@ class EarlyExitCurve:
     0.75
     """
 
-    def __init__(self, confidences, light_right, right, light_flops, flops):
+    def __init__(
+        self,
+        confidences: Sequence[float] | np.ndarray,
+        light_right: Sequence[bool] | np.ndarray,
+        right: Sequence[bool] | np.ndarray,
+        light_flops: float,
+        flops: float,
+    ):
         confidences = np.asarray(confidences, "float64")
         light_right = np.asarray(light_right, bool)
         right = np.asarray(right, bool)
@@ -85,7 +101,7 @@ class EarlyExitCurve:
         self.rows = tuple(self._make_rows(confidences, light_right, right))
         self._confidences = confidences
 
-    def at(self, threshold):
+    def at(self, threshold: float) -> ExitRow:
         """Returns what a threshold does, whether it is that of a row or not.
 
         Args:
@@ -118,7 +134,7 @@ class EarlyExitCurve:
                 float(share * self.light_flops + (1 - share) * self.flops),
             )
 
-    def threshold_for_flops(self, flops):
+    def threshold_for_flops(self, flops: float) -> float:
         """Returns the threshold of a mean number of multiply-adds.
 
         Args:
@@ -139,7 +155,7 @@ class EarlyExitCurve:
             )
         return max(rows, key=lambda row: row.flops).threshold
 
-    def threshold_for_loss(self, tolerance):
+    def threshold_for_loss(self, tolerance: float) -> float:
         """Returns the cheapest threshold within a loss of accuracy.
 
         Args:
@@ -158,7 +174,7 @@ class EarlyExitCurve:
         rows = [row for row in self.rows if row.top1 >= least]
         return min(rows, key=lambda row: row.flops).threshold
 
-    def write(self, path):
+    def write(self, path: str | os.PathLike[str]) -> pathlib.Path:
         """Writes the rows as a CSV file, whole or not at all."""
         names = [field.name for field in dataclasses.fields(ExitRow)]
         with files.replacing(path) as temporary:
@@ -179,7 +195,9 @@ def _between(confidences, exits):
     return float((last + following) / 2) if last > following else None
 
 
-def measure_early_exit(model, batches):
+def measure_early_exit(
+    model: "BasisNet", batches: Iterable[Any]
+) -> EarlyExitCurve:
     """Measures the curve of a BasisNet on held-out images.
 
     Args:

@@ -1,10 +1,17 @@
 """What the core asks of a BasisNet, beside its layers: how it is trained."""
 
+from typing import TYPE_CHECKING
+from typing import Any
+
 from keras_elastic import checks
 from keras_elastic.conditional.basisnet import config as basisnet_config
 from keras_elastic.conditional.basisnet import phone
 from keras_elastic.conditional.basisnet import stages
 from keras_elastic.conditional.for_core import ConditionalModel
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.basisnet.model import BasisNet
+    from keras_elastic.export.stages import Stage
 
 
 class BasisNetForCore(ConditionalModel):
@@ -20,12 +27,12 @@ class BasisNetForCore(ConditionalModel):
         "child of a supernet for labels of which an image may have several."
     )
 
-    def litert_stages(self, in_integers=False):
+    def litert_stages(self, in_integers: bool = False) -> "list[Stage]":
         """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
         return phone.stages_of(self, in_integers)
 
     @property
-    def head_layers(self):
+    def head_layers(self) -> tuple[str, ...]:
         """Names of the classifiers of both stages."""
         return tuple(
             f"{prefix}{plan.blocks[-1].operations[-1].name}"
@@ -49,11 +56,11 @@ class BasisNetForCore(ConditionalModel):
     def configure_training(
         self,
         *,
-        light_weight=1.0,
-        preheat_steps=0,
-        decay_steps=0,
-        basis_dropout=0.0,
-    ):
+        light_weight: float = 1.0,
+        preheat_steps: int = 0,
+        decay_steps: int = 0,
+        basis_dropout: float = 0.0,
+    ) -> "BasisNet":
         """Says how `fit` trains both stages; a file does not keep it.
 
         The loss is that of the second stage plus `light_weight` times that of
@@ -89,8 +96,13 @@ class BasisNetForCore(ConditionalModel):
         )
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
         loss_of = super().compute_loss
         loss = loss_of(x, y, y_pred, sample_weight, training)
         if not training:

@@ -3,6 +3,9 @@
 A cascade, whose networks are asked in turn, has the same steps.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -39,20 +42,22 @@ class BasisPreview(keras.layers.Layer):
     TensorShape([2, 4, 4, 3])
     """
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size: int, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
         checks.positive_integer(size=size)
         self.size = size
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         if tuple(inputs.shape[1:3]) == (self.size, self.size):
             return inputs
         return kernels.resize(ops.cast(inputs, "float32"), self.size)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(
+        self, input_shape: Sequence[Any]
+    ) -> tuple[Any, ...]:
         return (input_shape[0], self.size, self.size, input_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}
 
 
@@ -95,7 +100,7 @@ class BasisExit(keras.layers.Layer):
            [0., 5.]], dtype=float32)>
     """
 
-    def __init__(self, threshold=None, **kwargs):
+    def __init__(self, threshold: float | None = None, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
         if threshold is not None and not checks.FRACTION.fits(threshold):
             raise ValueError(
@@ -104,20 +109,24 @@ class BasisExit(keras.layers.Layer):
             )
         self.threshold = threshold
 
-    def call(self, light_logits, logits, training=False):
+    def call(
+        self, light_logits: Any, logits: Any, training: bool = False
+    ) -> Any:
         if self.threshold is None or training:
             return logits
         decided = self.decides(light_logits)[:, None]
         return ops.where(decided, light_logits, logits)
 
-    def decides(self, light_logits):
+    def decides(self, light_logits: Any) -> Any:
         """Returns booleans of shape (batch,): whether an image exits."""
         return confidence(light_logits) > self.threshold
 
-    def compute_output_shape(self, light_logits_shape, logits_shape):
+    def compute_output_shape(
+        self, light_logits_shape: Any, logits_shape: Any
+    ) -> tuple[Any, ...]:
         return logits_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "threshold": self.threshold}
 
 

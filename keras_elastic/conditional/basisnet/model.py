@@ -1,5 +1,10 @@
 """BasisNet: a light network mixes the kernels of a specialist."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -15,6 +20,10 @@ from keras_elastic.conditional.basisnet.layers import BasisExit
 from keras_elastic.conditional.basisnet.stages import TwoStages
 from keras_elastic.layers import slicing
 from keras_elastic.models import class_names
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.basisnet.costs import BasisNetCosts
+    from keras_elastic.spaces import Plan
 
 ACTIVATIONS = ("softmax", "sigmoid")
 
@@ -86,16 +95,16 @@ class BasisNet(BasisNetForCore, keras.Model):
 
     def __init__(
         self,
-        light,
-        specialist,
-        num_bases,
-        basis_blocks,
-        activation="softmax",
-        exit_threshold=None,
-        method="auto",
-        dtype=None,
-        name="basisnet",
-        **kwargs,
+        light: "Plan",
+        specialist: "Plan",
+        num_bases: int,
+        basis_blocks: Iterable[int],
+        activation: str = "softmax",
+        exit_threshold: float | None = None,
+        method: str = "auto",
+        dtype: Any = None,
+        name: str = "basisnet",
+        **kwargs: Any,
     ):
         checks.PLAN.check("light", light)
         checks.PLAN.check("specialist", specialist)
@@ -138,49 +147,49 @@ class BasisNet(BasisNetForCore, keras.Model):
         self._fitting = BasisNetFitting(self)
 
     @property
-    def light(self):
+    def light(self) -> "Plan":
         """`Plan` of the light network."""
         return self.graph.light
 
     @property
-    def specialist(self):
+    def specialist(self) -> "Plan":
         """`Plan` of a basis network."""
         return self.graph.specialist
 
     @property
-    def plans(self):
+    def plans(self) -> "dict[str, Plan]":
         """`Plan` of each stage, by the prefix of the names of its layers."""
         return {LIGHT: self.light, SPECIALIST: self.specialist}
 
     @property
-    def num_bases(self):
+    def num_bases(self) -> int:
         """Number of bases."""
         return self.graph.num_bases
 
     @property
-    def basis_blocks(self):
+    def basis_blocks(self) -> tuple[int, ...]:
         """Numbers of the blocks with bases."""
         return self.graph.basis_blocks
 
     @property
-    def basis_block_names(self):
+    def basis_block_names(self) -> tuple[str, ...]:
         """Names of the blocks with bases, in the order of coefficients."""
         return self.graph.names
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return classes_of(self.specialist)
 
     @property
-    def costs(self):
+    def costs(self) -> "BasisNetCosts":
         """`BasisNetCosts`: multiply-adds and parameters."""
         return basisnet_costs(
             self.light, self.specialist, self.num_bases, self.basis_blocks
         )
 
     @property
-    def dropouts(self):
+    def dropouts(self) -> dict[str, tuple[float, int]]:
         """Rate and number of features of every dropout, by name."""
         return {
             f"{prefix}{name}": value
@@ -188,7 +197,13 @@ class BasisNet(BasisNetForCore, keras.Model):
             for name, value in stages.dropouts(plan).items()
         }
 
-    def preview(self, images, training=False, dropout_masks=None, drops=False):
+    def preview(
+        self,
+        images: Any,
+        training: bool = False,
+        dropout_masks: Mapping[str, Any] | None = None,
+        drops: bool = False,
+    ) -> tuple[Any, Any]:
         """Runs the first stage.
 
         Args:
@@ -209,12 +224,12 @@ class BasisNet(BasisNetForCore, keras.Model):
 
     def specialize(
         self,
-        images,
-        coefficients,
-        training=False,
-        dropout_masks=None,
-        drops=False,
-    ):
+        images: Any,
+        coefficients: Any,
+        training: bool = False,
+        dropout_masks: Mapping[str, Any] | None = None,
+        drops: bool = False,
+    ) -> Any:
         """Runs the second stage with given coefficients.
 
         Args:
@@ -239,7 +254,9 @@ class BasisNet(BasisNetForCore, keras.Model):
         by_name = {layer.name: layer for layer in self.layers}
         return stages.MadeLayers(by_name, prefix, training, masks, drops)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Any, training: bool | None = None, mask: Any = None
+    ) -> Any:
         if training:
             return self._fitting.run(inputs)
         images = as_pixels(inputs)
@@ -270,7 +287,7 @@ class BasisNet(BasisNetForCore, keras.Model):
             ops.shape(places)[0] > 0, run_undecided, lambda: light_logits
         )
 
-    def with_exit_threshold(self, threshold):
+    def with_exit_threshold(self, threshold: float | None) -> "BasisNet":
         """Returns a copy with another threshold of early exit, or `None`."""
         model = type(self).from_config(
             {**self.get_config(), "exit_threshold": threshold}
@@ -278,7 +295,7 @@ class BasisNet(BasisNetForCore, keras.Model):
         model.set_weights(self.get_weights())
         return model
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # Not that of functional models, which lists all layers.
         return {
             **class_names.described(self),
@@ -295,7 +312,11 @@ class BasisNet(BasisNetForCore, keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> "BasisNet":
         plans = {
             name: basisnet_config.deserialize_plan(config[name])
             for name in ("light", "specialist")

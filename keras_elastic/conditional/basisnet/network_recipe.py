@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
@@ -10,6 +12,12 @@ from keras_elastic.models import build
 from keras_elastic.training.settings import StepSettings
 from keras_elastic.training.training_recipe import TrainingRecipe
 from keras_elastic.zoo import evaluation
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.training.run import Run
+    from keras_elastic.training.task import Task
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +73,7 @@ class NetworkRecipe(TrainingRecipe):
         values = {name: getattr(self, name) for name in self.variant}
         return {n: value for n, value in values.items() if value is not None}
 
-    def make_model(self, classes: int, dtype: str = "float32"):
+    def make_model(self, classes: int, dtype: str = "float32") -> "keras.Model":
         """Returns the network, with random weights.
 
         Args:
@@ -86,7 +94,12 @@ class NetworkRecipe(TrainingRecipe):
                 f"Received: network={self.network!r}. {error}"
             ) from error
 
-    def make_task(self, model, steps_per_epoch: int, teacher=None):
+    def make_task(
+        self,
+        model: Any,
+        steps_per_epoch: int,
+        teacher: Callable[[Any], Any] | None = None,
+    ) -> "Task":
         """Returns the `Task` of the recipe.
 
         Args:
@@ -96,11 +109,11 @@ class NetworkRecipe(TrainingRecipe):
         """
         raise NotImplementedError
 
-    def check(self, classes: int, load_teacher) -> None:
+    def check(self, classes: int, load_teacher: Callable[[str], Any]) -> None:
         """Makes the network and its task, which check their arguments."""
         self.make_optimizer(steps_per_epoch=1)
         StepSettings(**self.step_settings())
-        teacher = self.teacher and load_teacher(self.teacher)
+        teacher = load_teacher(self.teacher) if self.teacher else None
         self.make_task(self.make_model(classes), 1, teacher)
 
 
@@ -115,12 +128,12 @@ class NetworkTraining:
         ValueError: The teacher is unknown, or knows other classes.
     """
 
-    def __init__(self, recipe, run):
+    def __init__(self, recipe: NetworkRecipe, run: "Run"):
         self.recipe = recipe
         self.run = run
         self._teacher = run.teacher(recipe)
 
-    def train_model(self):
+    def train_model(self) -> "keras.Model":
         """Returns the network outside of every strategy, calibrated."""
         recipe, run = self.recipe, self.run
         steps = run.steps_per_epoch(recipe)

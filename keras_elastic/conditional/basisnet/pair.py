@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from keras_elastic.conditional.basisnet.costs import basisnet_costs
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +49,13 @@ class BasisNetPair:
     seed=checks.COUNT,
 )
 def select_pair(
-    family,
+    family: "Family",
     flops: float,
     *,
     classes: int,
     num_bases: int = 16,
     num_basis_blocks: int = 5,
-    light_family=None,
+    light_family: "Family | None" = None,
     light_share: float = 0.25,
     score: Callable[[Architecture], float] | None = None,
     light_score: Callable[[Architecture], float] | None = None,

@@ -1,11 +1,25 @@
 """Pictures of a BasisNet: its early exit, and what it mixes."""
 
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from keras_elastic.selection import plots
 
+if TYPE_CHECKING:
+    from keras_elastic.conditional.basisnet.coefficients import CoefficientTable
+    from keras_elastic.conditional.basisnet.early_exit import EarlyExitCurve
 
-def plot_early_exit(path, curve, *, chosen=None, title=""):
+
+def plot_early_exit(
+    path: str | os.PathLike[str],
+    curve: "EarlyExitCurve",
+    *,
+    chosen: float | None = None,
+    title: str = "",
+) -> None:
     """Draws accuracy against the mean cost of an early exit.
 
     Args:
@@ -37,7 +51,13 @@ def _points(rows):
     return flops, [100 * row.top1 for row in rows]
 
 
-def plot_coefficients(path, table, *, blocks=None, title=""):
+def plot_coefficients(
+    path: str | os.PathLike[str],
+    table: "CoefficientTable",
+    *,
+    blocks: Sequence[str] | None = None,
+    title: str = "",
+) -> None:
     """Draws the mean coefficients of classes, a panel for each block.
 
     Args:

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 from typing import NamedTuple
@@ -18,6 +20,11 @@ from keras_elastic.conditional.basisnet.task import BasisNetTask
 from keras_elastic.models.supernet import Supernet
 from keras_elastic.spaces import Architecture
 from keras_elastic.zoo.places import find_supernet_entry
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_elastic.training.run import Run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,7 +127,7 @@ class BasisNetRecipe(NetworkRecipe):
                 f"Received: budgets={self.budgets}."
             )
 
-    def make_model(self, classes: int, dtype: str = "float32"):
+    def make_model(self, classes: int, dtype: str = "float32") -> "keras.Model":
         """As `NetworkRecipe.make_model`, or a `BasisNet` of two networks."""
         if self.network == "plans":
             return self._model_of_plans(classes, dtype)
@@ -172,11 +179,16 @@ class BasisNetRecipe(NetworkRecipe):
             "name": self.name,
         }
 
-    def make_training(self, run):
+    def make_training(self, run: "Run") -> BasisNetTraining:
         """Returns the `BasisNetTraining`."""
         return BasisNetTraining(self, run)
 
-    def make_task(self, model, steps_per_epoch: int, teacher=None):
+    def make_task(
+        self,
+        model: Any,
+        steps_per_epoch: int,
+        teacher: Callable[[Any], Any] | None = None,
+    ) -> BasisNetTask:
         """Returns the `BasisNetTask`; see `NetworkRecipe.make_task`."""
         return BasisNetTask(
             model,

@@ -50,7 +50,7 @@ class BasisNetTraining(NetworkTraining):
         ValueError: The teacher is unknown, or knows other classes.
     """
 
-    def train(self):
+    def train(self) -> ConditionalResult | None:
         """Trains, and writes the model and what was measured.
 
         Writes an entry, which `keras_elastic.load` reads: `model.keras`, with

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -111,11 +112,11 @@ class BasisNetTask(ModelTask):
         if self.teacher is not None:
             check_classes(self.teacher, self.classes)
 
-    def chance(self):
+    def chance(self) -> float:
         """Loss of a model that guesses."""
         return super().chance() * (1 + self.light_weight)
 
-    def epsilon(self, step):
+    def epsilon(self, step: int) -> float:
         """The epsilon of a step.
 
         Args:
@@ -131,7 +132,9 @@ class BasisNetTask(ModelTask):
             return 0.0
         return 1.0 - decayed / self.decay_steps
 
-    def draw(self, rng, batch_size, step):
+    def draw(
+        self, rng: np.random.Generator, batch_size: int, step: int
+    ) -> dict[str, np.ndarray]:
         """Draws what is random in a step.
 
         Args:
@@ -164,7 +167,7 @@ class BasisNetTask(ModelTask):
         whole = (batch_size, len(model.basis_blocks), model.num_bases)
         return np.broadcast_to(kept, whole).astype("float32")
 
-    def loss(self, batch):
+    def loss(self, batch: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """As `Task.loss`, with what `draw` returned."""
         light_logits, logits = self.run_stages(batch)
         taught = self._teach(batch["images"])
@@ -183,7 +186,7 @@ class BasisNetTask(ModelTask):
         }
         return loss + self.light_weight * light_loss, metrics
 
-    def run_stages(self, batch):
+    def run_stages(self, batch: Mapping[str, Any]) -> tuple[Any, Any]:
         """Runs both stages in training mode on what `loss` takes.
 
         Returns:
@@ -206,7 +209,7 @@ class BasisNetTask(ModelTask):
         )
         return light_logits, logits
 
-    def mix(self, coefficients, epsilon, basis_mask):
+    def mix(self, coefficients: Any, epsilon: Any, basis_mask: Any) -> Any:
         """Returns the coefficients of a training step.
 
         Args:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import os
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -71,14 +73,14 @@ class CascadeReport:
     most_networks=checks.choice((2, 3)),
 )
 def cascade(
-    name_or_folder,
+    name_or_folder: str | os.PathLike[str],
     *,
-    held_out,
-    flops=None,
-    points=None,
-    probability=0.9,
-    most_networks=3,
-):
+    held_out: tuple[Any, Any],
+    flops: float | None = None,
+    points: float | None = None,
+    probability: float = 0.9,
+    most_networks: int = 3,
+) -> Cascade:
     """Makes a cascade of the networks of an entry, for a mean budget.
 
     Most images are easy: a small network is sure of them, and right. The
@@ -131,10 +133,10 @@ def cascade(
     if flops is not None:
         _check_budget(flops, front, entry.name)
     networks = _Networks(entry, images, labels)
-    if flops is not None:
-        found = networks.best_within(flops, most_networks)
-    else:
+    if points is not None:
         found = networks.cheapest(points / 100, probability, most_networks)
+    else:
+        found = networks.best_within(flops, most_networks)
     chain, temperatures, report = found
     model = Cascade(
         [networks.children[index] for index in chain],

@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -58,7 +60,9 @@ class CascadeCurve:
     1.0
     """
 
-    def __init__(self, logits, labels, flops):
+    def __init__(
+        self, logits: np.ndarray, labels: np.ndarray, flops: Sequence[float]
+    ):
         self.flops = np.cumsum(np.asarray(flops, "float64"))
         self._confidences = np.stack([confidences(each) for each in logits])
         self._right = np.stack(
@@ -103,11 +107,11 @@ class CascadeCurve:
                 tuple(map(float, parts)),
             )
 
-    def right(self, threshold) -> np.ndarray:
+    def right(self, threshold: float) -> np.ndarray:
         """Returns which images are classified right, (images,)."""
         return self._right_at(self._answering([threshold]))[0]
 
-    def at(self, threshold) -> CascadeRow:
+    def at(self, threshold: float) -> CascadeRow:
         """Returns what a threshold does."""
         checks.fraction(threshold=threshold)
         [row] = self._rows(np.array([threshold]))
@@ -128,7 +132,7 @@ class CascadeCurve:
             tuple(float(share) for share in counts / len(answering)),
         )
 
-    def best_within(self, flops) -> CascadeRow:
+    def best_within(self, flops: float) -> CascadeRow:
         """Returns the most accurate row within a mean number of multiply-adds.
 
         Raises:
@@ -143,7 +147,9 @@ class CascadeCurve:
             )
         return max(rows, key=lambda row: (row.top1, -row.flops))
 
-    def promised(self, right, tolerance, probability) -> CascadeRow | None:
+    def promised(
+        self, right: np.ndarray, tolerance: float, probability: float
+    ) -> CascadeRow | None:
         """Returns the lowest threshold whose loss is surely small enough.
 
         Thresholds are tested from the highest on, and the first that fails
@@ -171,7 +177,7 @@ class CascadeCurve:
             found = row
         return found
 
-    def write(self, path) -> pathlib.Path:
+    def write(self, path: str | os.PathLike[str]) -> pathlib.Path:
         """Writes the rows as a CSV file, whole or not at all."""
         with files.replacing(path) as temporary:
             with open(temporary, "w", newline="", encoding="utf-8") as file:

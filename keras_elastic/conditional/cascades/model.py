@@ -1,6 +1,12 @@
 """The cascade: one model of several, for images that need more or less."""
 
 import functools
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +20,9 @@ from keras_elastic.layers import kernels
 from keras_elastic.models import class_names
 from keras_elastic.models.preparation import find
 from keras_elastic.models.preparation import remember
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.entry import ConditionalEntry
 
 _NOT_AS_A_WHOLE = (
     "A cascade is not trained as a whole: its networks must be fine-tuned one "
@@ -84,12 +93,12 @@ class Cascade(keras.Model):
 
     def __init__(
         self,
-        children,
-        threshold,
-        temperatures=None,
-        flops=None,
-        name="cascade",
-        **kwargs,
+        children: Sequence[keras.Model],
+        threshold: float,
+        temperatures: Sequence[float] | None = None,
+        flops: Sequence[float] | None = None,
+        name: str = "cascade",
+        **kwargs: Any,
     ):
         checks.string(name=name)
         children = _check_children(children)
@@ -118,17 +127,19 @@ class Cascade(keras.Model):
         self.flops = flops
 
     @property
-    def networks(self):
+    def networks(self) -> list[keras.Model]:
         """The networks, the cheapest first."""
         numbers = range(1, len(self.temperatures) + 1)
         return [self.get_layer(f"network_{number}") for number in numbers]
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return self.output_shape[-1]
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Any, training: bool | None = None, mask: Any = None
+    ) -> Any:
         if training:
             raise ValueError(_NOT_AS_A_WHOLE)
         images = tracing.as_images(inputs)
@@ -139,7 +150,9 @@ class Cascade(keras.Model):
             lambda: ops.zeros((0, self.classes)),
         )
 
-    def route(self, images, run=None):
+    def route(
+        self, images: Any, run: Callable[[int, Any], Any] | None = None
+    ) -> tuple[Any, Any]:
         """Runs the cascade, and says which network answered each image.
 
         Args:
@@ -156,7 +169,7 @@ class Cascade(keras.Model):
     def _run(self, number, images):
         return self.networks[number](images, training=False)
 
-    def mean_flops(self, images, batch_size=256):
+    def mean_flops(self, images: np.ndarray, batch_size: int = 256) -> float:
         """Returns the mean multiply-adds of images.
 
         Args:
@@ -215,14 +228,14 @@ class Cascade(keras.Model):
             ops.shape(places)[0] > 0, ask_next, lambda: (logits, answering)
         )
 
-    def with_threshold(self, threshold):
+    def with_threshold(self, threshold: float) -> "Cascade":
         """Returns a copy with another threshold."""
         return self._copy(self.networks, threshold)
 
     # What entries ask models with exits for.
     with_exit_threshold = with_threshold
 
-    def with_new_classifier(self, classes):
+    def with_new_classifier(self, classes: int) -> None:
         """Raises a `ValueError`: networks get new heads one by one."""
         raise ValueError(
             "`classes` makes a new head, and the threshold of a cascade was "
@@ -232,11 +245,17 @@ class Cascade(keras.Model):
             "`keras_elastic.conditional.Cascade` of them."
         )
 
-    def finetuning_stages(self, **settings):
+    def finetuning_stages(self, **settings: Any) -> None:
         """Raises a `ValueError`: networks are fine-tuned one by one."""
         raise ValueError(_NOT_AS_A_WHOLE)
 
-    def write_entry(self, folder, *, dataset="held-out images", test=None):
+    def write_entry(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        dataset: str = "held-out images",
+        test: tuple[Any, Any] | None = None,
+    ) -> "ConditionalEntry":
         """Writes an entry, which `keras_elastic.load` reads by mean budget.
 
         Its front are the thresholds of `report`, on the held-out images that
@@ -259,7 +278,9 @@ class Cascade(keras.Model):
 
         return writing.write_cascade(self, folder, dataset, test)
 
-    def map_networks(self, function):
+    def map_networks(
+        self, function: Callable[[keras.Model], keras.Model]
+    ) -> "Cascade":
         """Returns a cascade of what a function makes of each network."""
         return self._copy(map(function, self.networks), self.threshold)
 
@@ -276,7 +297,7 @@ class Cascade(keras.Model):
         remember(model, find(self))
         return model
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # Not that of functional models, which lists all layers.
         return {
             "name": self.name,
@@ -292,7 +313,11 @@ class Cascade(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> "Cascade":
         children = [
             keras.saving.deserialize_keras_object(child, custom_objects)
             for child in config["children"]

@@ -1,9 +1,22 @@
 """A picture of what a cascade gains."""
 
+import os
+from typing import TYPE_CHECKING
+
 from keras_elastic.selection import plots
 
+if TYPE_CHECKING:
+    from keras_elastic.conditional.cascades.choosing import CascadeReport
+    from keras_elastic.selection.front import Front
 
-def plot_cascade(path, report, front, *, title=""):
+
+def plot_cascade(
+    path: str | os.PathLike[str],
+    report: "CascadeReport",
+    front: "Front",
+    *,
+    title: str = "",
+) -> None:
     """Draws accuracy against the mean cost of a cascade, beside the front.
 
     Args:

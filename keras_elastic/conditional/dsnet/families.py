@@ -35,6 +35,9 @@ from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
 from keras_elastic.families.table import make_rows
+from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Genes
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import PlanBuilder
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import round_channels
@@ -175,7 +178,7 @@ class DSMobileNet(Table):
         choices = tuple(range(1, self.paths + 1))
         return (Gate(f"{_name(first, 0)}_attention", 0, choices),)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:
@@ -321,7 +324,7 @@ class DSResNet(Table):
             for stage in range(len(self.channels))
         )
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
 
         Args:
@@ -380,7 +383,7 @@ class EquispacedEfficientNet(ScaledEfficientNet):
         super().__post_init__()
         _check_groups(self)
 
-    def plan(self, genes, classes: int):
+    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture, as `ScaledEfficientNet.plan`."""
         return _in_groups(super().plan(genes, classes), self.group_size)
 

@@ -1,9 +1,17 @@
 """What the core asks of a DS-Net, beside its layers: how it is trained."""
 
+from typing import TYPE_CHECKING
+from typing import Any
+
 import keras
 
 from keras_elastic.conditional.dsnet import fitting
 from keras_elastic.conditional.for_core import ConditionalModel
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.dsnet.model import DSNet
+    from keras_elastic.export.stages import Stage
+    from keras_elastic.training.finetuning_stage import FineTuningStage
 
 
 class DSNetForCore(ConditionalModel):
@@ -18,7 +26,7 @@ class DSNetForCore(ConditionalModel):
         "child of a supernet for labels of which an image may have several."
     )
 
-    def litert_stages(self, in_integers=False):
+    def litert_stages(self, in_integers: bool = False) -> "list[Stage]":
         """Returns the `Stage`s that `keras_elastic.export.litert` writes."""
         # It needs TensorFlow, as all exports do.
         from keras_elastic.conditional.dsnet import phone
@@ -26,32 +34,32 @@ class DSNetForCore(ConditionalModel):
         return phone.stages_of(self)
 
     @property
-    def inputs(self):
+    def inputs(self) -> list[keras.KerasTensor]:
         """The images, as a functional model has them."""
         shape = (None, self.resolution, self.resolution, 3)
         return [keras.KerasTensor(shape, name="images")]
 
     @property
-    def outputs(self):
+    def outputs(self) -> list[keras.KerasTensor]:
         """The logits, as a functional model has them."""
         return [keras.KerasTensor((None, self.classes), name="logits")]
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int | None, ...]:
         """Shape of the images."""
         return tuple(self.inputs[0].shape)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> tuple[int | None, ...]:
         """Shape of the logits."""
         return tuple(self.outputs[0].shape)
 
     @property
-    def head_layers(self):
+    def head_layers(self) -> tuple[str, ...]:
         """Name of the classifier, in a tuple."""
         return (self.widest_parts[-1][-1].operations[-1].name,)
 
-    def with_new_classifier(self, classes):
+    def with_new_classifier(self, classes: int) -> "DSNet":
         """As `ConditionalModel`; the gates are the old ones, to be trained."""
         new = super().with_new_classifier(classes)
         new._fitting.set_stage(fitting.BOTH)
@@ -63,10 +71,10 @@ class DSNetForCore(ConditionalModel):
     def configure_training(
         self,
         *,
-        complexity_weight=0.5,
-        guidance_weight=1.0,
-        hard_samples="try_best",
-    ):
+        complexity_weight: float = 0.5,
+        guidance_weight: float = 1.0,
+        hard_samples: str = "try_best",
+    ) -> "DSNet":
         """Says how `fit` trains the gates; a file does not keep it.
 
         To the loss that the model is compiled with, at the widths that the
@@ -90,16 +98,21 @@ class DSNetForCore(ConditionalModel):
         )
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         return loss + self._fitting.gate_loss(y) if training else loss
 
-    def fit(self, *args, **kwargs):
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """As `keras.Model.fit`; a new head comes before the gates."""
         return self._fitting.fit(super().fit, args, kwargs)
 
-    def set_trained_layers(self, names):
+    def set_trained_layers(self, names: tuple[str, ...]) -> None:
         """Trains layers of some names, and no others, in each `fit`.
 
         Args:
@@ -111,7 +124,9 @@ class DSNetForCore(ConditionalModel):
         """
         self._fitting.set_stage(fitting.stage_of(self, names))
 
-    def finetuning_stages(self, *, head, **settings):
+    def finetuning_stages(
+        self, *, head: Any, **settings: Any
+    ) -> "tuple[FineTuningStage, ...]":
         """Returns what `keras_elastic.finetune_recipe` asks for."""
         if head is not None:
             raise ValueError(

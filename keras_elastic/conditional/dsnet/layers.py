@@ -1,5 +1,10 @@
 """The layers of a dynamic slimmable network: gates, and routed statistics."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -9,6 +14,9 @@ from keras_elastic.layers import slicing
 from keras_elastic.layers.elastic_squeeze_excite import ONE_PLUS_TANH
 from keras_elastic.layers.elastic_squeeze_excite import attention_layers
 from keras_elastic.layers.elastic_squeeze_excite import one_plus_tanh
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -63,11 +71,11 @@ class SlimmingGate(keras.layers.Layer):
 
     def __init__(
         self,
-        choices,
-        reduced,
-        activation="relu",
-        attention="sigmoid",
-        **kwargs,
+        choices: int,
+        reduced: int,
+        activation: str | Callable[[Any], Any] = "relu",
+        attention: str = "sigmoid",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         checks.positive_integer(choices=choices, reduced=reduced)
@@ -77,7 +85,7 @@ class SlimmingGate(keras.layers.Layer):
         self.activation = slicing.check_activation(activation=activation)
         self.attention = attention
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates the shared layer and the two heads.
 
         Args:
@@ -95,11 +103,11 @@ class SlimmingGate(keras.layers.Layer):
         )
         self.slimming.build((None, self.reduced))
 
-    def call(self, inputs, noise=None):
+    def call(self, inputs: Any, noise: Any = None) -> Any:
         factors, choice, logits = self.decide(inputs, noise)
         return inputs * factors[:, None, None, :], choice, logits
 
-    def decide(self, inputs, noise=None):
+    def decide(self, inputs: Any, noise: Any = None) -> tuple[Any, Any, Any]:
         """Returns what both heads make of the inputs.
 
         Args:
@@ -120,7 +128,7 @@ class SlimmingGate(keras.layers.Layer):
         logits = self.slimming(ops.cast(features, "float32"))
         return factors, choose(logits, noise), logits
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "choices": self.choices,
@@ -191,13 +199,13 @@ class RoutedNormalization(keras.layers.Layer):
     TensorShape([4, 8, 8, 16])
     """
 
-    def __init__(self, routes, **kwargs):
+    def __init__(self, routes: int, **kwargs: Any):
         # `call` casts the inputs; factors stay float32.
         super().__init__(autocast=False, **kwargs)
         checks.positive_integer(routes=routes)
         self.routes = routes
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Creates the factors, ones, and the summands, zeros.
 
         Args:
@@ -218,7 +226,7 @@ class RoutedNormalization(keras.layers.Layer):
             for name, initializer in (("scale", "ones"), ("shift", "zeros"))
         )
 
-    def call(self, inputs, route):
+    def call(self, inputs: Any, route: Any) -> Any:
         slicing.check_input_channels(self.name, inputs, self.channels, "sliced")
         live = slicing.live_channels(inputs)
         scale, shift = (
@@ -228,7 +236,7 @@ class RoutedNormalization(keras.layers.Layer):
         outputs = ops.cast(inputs, "float32") * scale + shift
         return ops.cast(outputs, self.compute_dtype)
 
-    def affine(self, route):
+    def affine(self, route: int) -> tuple[Any, Any]:
         """The factors and summands of a path, for a convolution to fold in.
 
         Args:
@@ -245,7 +253,15 @@ class RoutedNormalization(keras.layers.Layer):
             return weight[route]
         return ops.matmul(route, weight)[:, None, None, :]
 
-    def set_route(self, route, gamma, beta, mean, variance, epsilon):
+    def set_route(
+        self,
+        route: int,
+        gamma: "np.ndarray",
+        beta: "np.ndarray",
+        mean: "np.ndarray",
+        variance: "np.ndarray",
+        epsilon: float,
+    ) -> None:
         """Sets the factors and summands of a path.
 
         Args:
@@ -264,5 +280,5 @@ class RoutedNormalization(keras.layers.Layer):
             table[route, : len(row)] = row
             weight.assign(table)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "routes": self.routes}

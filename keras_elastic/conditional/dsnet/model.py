@@ -1,6 +1,10 @@
 """The network that chooses its width image by image."""
 
 import types
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 from keras import ops
@@ -21,7 +25,12 @@ from keras_elastic.layers import kernels
 from keras_elastic.layers import slicing
 from keras_elastic.models import class_names
 from keras_elastic.models import elastic_operations
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import plan as primitives
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
+    from keras_elastic.models.supernet import Supernet
 
 
 @keras.saving.register_keras_serializable(package="keras_elastic")
@@ -89,19 +98,19 @@ class DSNet(DSNetForCore, keras.Model):
 
     def __init__(
         self,
-        family,
-        classes,
-        window=None,
-        resolution=None,
-        mode="sliced",
-        **kwargs,
+        family: "Family | str",
+        classes: int,
+        window: str | tuple[int, int] | None = None,
+        resolution: int | None = None,
+        mode: str = "sliced",
+        **kwargs: Any,
     ):
         family = dsnet_routes.named(family)
         kwargs.setdefault("name", f"{family.name}_dsnet")
         # `stem` casts the images.
         super().__init__(autocast=False, **kwargs)
         checks.positive_integer(classes=classes)
-        self.family = family
+        self.family: Any = family
         self.classes = classes
         self.mode = slicing.check_mode(mode)
         gates = dsnet_routes.check_gates(family)
@@ -143,7 +152,11 @@ class DSNet(DSNetForCore, keras.Model):
         return tuple(dsnet_segments.split(plan, self.gates))
 
     @staticmethod
-    def architectures(family, window=None, resolution=None):
+    def architectures(
+        family: "Family | str",
+        window: str | tuple[int, int] | None = None,
+        resolution: int | None = None,
+    ) -> list[Architecture]:
         """The architectures whose statistics a model of a window needs.
 
         Args:
@@ -157,11 +170,11 @@ class DSNet(DSNetForCore, keras.Model):
         return dsnet_routes.architectures(family, window, resolution)
 
     @property
-    def gate_layers(self):
+    def gate_layers(self) -> list[SlimmingGate]:
         """The `SlimmingGate` of each gate."""
         return [getattr(self, gate.operation) for gate in self.gates]
 
-    def is_gate(self, operation):
+    def is_gate(self, operation: Any) -> bool:
         """Whether an operation of the plan is the attention of a gate."""
         return any(operation.name == gate.operation for gate in self.gates)
 
@@ -201,12 +214,12 @@ class DSNet(DSNetForCore, keras.Model):
 
     # Calling
 
-    def call(self, images, training=None):
+    def call(self, images: Any, training: bool | None = None) -> Any:
         if training:
             return self._fitting.run(ops.convert_to_tensor(images))
         return self.route(images)[0]
 
-    def route(self, images):
+    def route(self, images: Any) -> tuple[Any, Any]:
         """Runs images, and says which widths they took.
 
         Args:
@@ -219,7 +232,7 @@ class DSNet(DSNetForCore, keras.Model):
         check_images(images)
         return dsnet_routing.route(self, ops.convert_to_tensor(images))
 
-    def stem(self, images):
+    def stem(self, images: Any) -> Any:
         """What all images take: the features that the first gate looks at."""
         images = ops.cast(images, "float32")
         if images.shape[1:3] != (self.resolution, self.resolution):
@@ -228,7 +241,9 @@ class DSNet(DSNetForCore, keras.Model):
         images = images * scale + offset
         return self.run_part(0, 0, ops.cast(images, self.compute_dtype))
 
-    def run_part(self, part, route, features, factors=None):
+    def run_part(
+        self, part: int, route: int, features: Any, factors: Any = None
+    ) -> Any:
         """Runs a part of the network at one of its ways, truly narrow.
 
         Args:
@@ -245,7 +260,7 @@ class DSNet(DSNetForCore, keras.Model):
         is_last = part == len(self.gates)
         return ops.cast(features, "float32") if is_last else features
 
-    def branch(self, part, route):
+    def branch(self, part: int, route: int) -> Callable[..., Any]:
         """A part at one of its ways as a function, made once.
 
         Args:
@@ -260,7 +275,7 @@ class DSNet(DSNetForCore, keras.Model):
             made[part, route] = dsnet_routing.make_branch(self, part, route)
         return made[part, route]
 
-    def run_path(self, features, index):
+    def run_path(self, features: Any, index: int) -> Any:
         """Runs features of the stem at one choice of all gates.
 
         Args:
@@ -275,7 +290,12 @@ class DSNet(DSNetForCore, keras.Model):
     # Making and saving
 
     @classmethod
-    def from_supernet(cls, supernet, statistics, **kwargs):
+    def from_supernet(
+        cls,
+        supernet: "Supernet",
+        statistics: Mapping[Architecture, Mapping[str, Any]],
+        **kwargs: Any,
+    ) -> "DSNet":
         """Makes a model with the weights of a trained supernet.
 
         Its gates' attention is the supernet's; their slimming heads are new.
@@ -312,7 +332,7 @@ class DSNet(DSNetForCore, keras.Model):
         dsnet_weights.copy(supernet, statistics, model)
         return model
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # `Model.get_config` wants to be overridden, and warns of it if called.
         return {
             **class_names.described(self),
@@ -329,7 +349,11 @@ class DSNet(DSNetForCore, keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> "DSNet":
         family = families.deserialize(config["family"])
         dtype = keras.dtype_policies.deserialize(config["dtype"])
         window = dsnet_routes.written_window(family, config["window"])

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
@@ -12,6 +14,10 @@ from keras_elastic.conditional.dsnet.run import DSNetTraining
 from keras_elastic.conditional.dsnet.task import HARD_SAMPLES
 from keras_elastic.training.recipe import Recipe
 from keras_elastic.training.settings import StepSettings
+
+if TYPE_CHECKING:
+    from keras_elastic.training.run import Run
+    from keras_elastic.training.training_recipe import TrainingRecipe
 
 # What the statistics depend on that the gates learn with.
 _OF_STATISTICS = ("calibration_images", "evaluation_crop")
@@ -82,7 +88,7 @@ class DSNetRecipe(Recipe):
             )
         self._check_windows(dsnet_routes.parse)
 
-    def check(self, classes, load_teacher) -> None:
+    def check(self, classes: int, load_teacher: Callable[[str], Any]) -> None:
         """As `Recipe.check`; the family must have gates, too."""
         super().check(classes, load_teacher)
         gates = self.gate_recipe()
@@ -103,7 +109,7 @@ class DSNetRecipe(Recipe):
                     f"{window!r}. {error}"
                 ) from error
 
-    def trainings(self):
+    def trainings(self) -> "list[tuple[str, TrainingRecipe, int]]":
         """As `Recipe.trainings`, and the gates of each window."""
         gates = self.gate_recipe()
         return [
@@ -116,7 +122,7 @@ class DSNetRecipe(Recipe):
         changes = super().smoke_changes()
         return {**changes, "gate_epochs": 1, "windows": self.windows[:1]}
 
-    def make_training(self, run):
+    def make_training(self, run: "Run") -> DSNetTraining:
         """Returns the `DSNetTraining`."""
         return DSNetTraining(self, run)
 

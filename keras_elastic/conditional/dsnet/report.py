@@ -2,12 +2,16 @@
 
 import statistics
 import time
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
 from keras_elastic import checks
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.dsnet.model import DSNet
 
 # Single images that are timed, after one that is not.
 TIMED = 20
@@ -44,7 +48,9 @@ class DSNetReport(NamedTuple):
     images=checks.IMAGES,
     batch_size=checks.POSITIVE_INTEGER,
 )
-def dsnet_report(model, images, batch_size=64):
+def dsnet_report(
+    model: "DSNet", images: np.ndarray, batch_size: int = 64
+) -> DSNetReport:
     """Says what images cost a model, and which widths they take.
 
     Args:

@@ -1,12 +1,16 @@
 """Which widths a dynamic slimmable network chooses, and what they lead to."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_elastic import checks
 from keras_elastic.families import registry
 from keras_elastic.spaces import plan as primitives
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 # Named windows: so many choices at the start, in the middle, at the end.
 TARGETS = ("S", "M", "L")
@@ -28,7 +32,7 @@ def check_gates(family):
     return gates
 
 
-def named(family):
+def named(family: "Family | str") -> "Family":
     """Returns a family by its name, or itself."""
     return registry.named(family)
 

@@ -1,6 +1,7 @@
 """A run of a DS-Net: the supernet, then gates for windows of its widths."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
 from keras_elastic.training.phases import PhaseTrainer
 from keras_elastic.zoo import evaluation
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.dsnet.recipe import DSNetRecipe
+    from keras_elastic.training.run import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +55,12 @@ class DSNetTraining:
         ValueError: As `PhaseTrainer`.
     """
 
-    def __init__(self, recipe, run):
+    def __init__(self, recipe: "DSNetRecipe", run: "Run"):
         self.recipe = recipe
         self.run = run
         self.phases = PhaseTrainer(recipe, run)
 
-    def train(self):
+    def train(self) -> ConditionalResult | None:
         """Trains, and writes models and results.
 
         Writes an entry, which `keras_elastic.load` reads: the model of each

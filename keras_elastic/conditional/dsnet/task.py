@@ -1,6 +1,9 @@
 """What the gates of a dynamic slimmable network learn (DS-Net, stage II)."""
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -11,6 +14,9 @@ from keras_elastic.conditional.model_task import is_right
 from keras_elastic.spaces import costs
 from keras_elastic.training.losses import soft_cross_entropy
 from keras_elastic.training.task import Task
+
+if TYPE_CHECKING:
+    from keras_elastic.conditional.dsnet.model import DSNet
 
 HARD_SAMPLES = ("try_best", "give_up")
 
@@ -60,10 +66,10 @@ class GateTask(Task):
 
     def __init__(
         self,
-        model,
-        complexity_weight=0.5,
-        guidance_weight=1.0,
-        hard_samples="try_best",
+        model: "DSNet",
+        complexity_weight: float = 0.5,
+        guidance_weight: float = 1.0,
+        hard_samples: str = "try_best",
     ):
         checks.having("gates", "classes", what="a `DSNet`").check(
             "model", model
@@ -82,11 +88,11 @@ class GateTask(Task):
         self.total_flops = costs(plan).flops
 
     @property
-    def variables(self):
+    def variables(self) -> list[Any]:
         """The slimming heads' weights, which alone are trained."""
         return [layer.slimming.kernel for layer in self.model.gate_layers]
 
-    def chance(self):
+    def chance(self) -> float:
         """Loss of a model that guesses, at the widest path."""
         choices = [len(gate.choices) for gate in self.model.gates]
         widest = sum(flops[-1] for flops in self.model.flops)
@@ -96,7 +102,9 @@ class GateTask(Task):
             + self.guidance_weight * np.mean(np.log(choices))
         )
 
-    def draw(self, rng, batch_size, step):
+    def draw(
+        self, rng: np.random.Generator, batch_size: int, step: int
+    ) -> dict[str, np.ndarray]:
         """Draws the noise of a step.
 
         Args:
@@ -112,7 +120,7 @@ class GateTask(Task):
         noise = rng.gumbel(size=(batch_size, len(gates), most))
         return {"noise": noise.astype("float32")}
 
-    def loss(self, batch):
+    def loss(self, batch: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The loss and the metrics of each image.
 
         Args:
@@ -138,7 +146,7 @@ class GateTask(Task):
         }
         return loss, metrics
 
-    def suited(self, features, labels):
+    def suited(self, features: Any, labels: Any) -> Any:
         """Which width suits each image: 0 for the slimmest, 1 for the widest.
 
         Args:

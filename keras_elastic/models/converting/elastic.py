@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -32,19 +33,19 @@ SIZE = 224
     name=checks.STRING | checks.NONE,
 )
 def elastic(
-    model,
+    model: keras.Model | str | os.PathLike[str],
     *,
-    resolution=None,
-    width=(0.75, 1.0),
-    hidden=(0.5, 0.75, 1.0),
-    depth=0.5,
-    kernel_size=3,
-    scale=1.0,
-    offset=0.0,
-    channel_order="rgb",
-    mode="sliced",
-    name=None,
-):
+    resolution: Sequence[int] | int | None = None,
+    width: Sequence[float] = (0.75, 1.0),
+    hidden: Sequence[float] = (0.5, 0.75, 1.0),
+    depth: float = 0.5,
+    kernel_size: int = 3,
+    scale: float | Sequence[float] = 1.0,
+    offset: float | Sequence[float] = 0.0,
+    channel_order: str = "rgb",
+    mode: str = "sliced",
+    name: str | None = None,
+) -> Supernet:
     """Makes a supernet of a trained model.
 
     The graph of the model is read into a family: its blocks, and which of

@@ -11,11 +11,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_elastic import checks
+
+if TYPE_CHECKING:
+    import keras
 
 # Interpreters of one flatbuffer differ by a tenth, by where their memory
 # happens to lie. Calls go to so many of them in turn.
@@ -49,12 +53,14 @@ class LatencyTiming(NamedTuple):
         milliseconds = 1e3 * np.asarray(seconds)
         values = np.quantile(milliseconds, (0.5, 0.95, QUIET))
         # A nanosecond is below what any clock tells apart.
-        return cls(*(round(float(v), 6) for v in values), len(milliseconds))
+        median, late, quiet = (round(float(value), 6) for value in values)
+        return cls(median, late, quiet, len(milliseconds))
 
     def scaled(self, factor: float) -> "LatencyTiming":
         """Returns the timing on a machine that is slower by a factor."""
         values = (self.median_ms, self.p95_ms, self.quiet_ms)
-        return type(self)(*(round(v * factor, 6) for v in values), self.runs)
+        median, late, quiet = (round(value * factor, 6) for value in values)
+        return type(self)(median, late, quiet, self.runs)
 
 
 def time_in_turn(
@@ -79,7 +85,7 @@ def time_in_turn(
         List of `LatencyTiming`, one a function.
     """
     rng = np.random.default_rng(0)
-    seconds = [[] for _ in functions]
+    seconds: list[list[float]] = [[] for _ in functions]
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -306,8 +312,8 @@ def get_runtime(runtime, threads: int | None = None) -> Runtime:
     runs=checks.POSITIVE_INTEGER,
 )
 def measure_latency(
-    model,
-    runtime="tensorflow",
+    model: "keras.Model",
+    runtime: Runtime | str = "tensorflow",
     batch_size: int = 1,
     threads: int | None = None,
     runs: int = 100,

@@ -1,7 +1,9 @@
 """The latency table: from timings of blocks to latencies of networks."""
 
 import dataclasses
+import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,10 @@ from keras_elastic.selection.latency.runtimes import get_runtime
 from keras_elastic.selection.latency.timings import Timings
 from keras_elastic.selection.latency.timings import draw_architectures
 from keras_elastic.spaces import Architecture
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
+    from keras_elastic.selection.latency.runtimes import Runtime
 
 # Three numbers are fitted to the networks that are measured whole.
 LEAST_CHILDREN = 4
@@ -148,7 +154,12 @@ class LatencyTable:
     ```
     """
 
-    def __init__(self, family, timings: Timings, runtime=None):
+    def __init__(
+        self,
+        family: "Family",
+        timings: Timings,
+        runtime: "Runtime | None" = None,
+    ):
         self.family = family
         self.setting = timings.setting
         self.classes = timings.setting["classes"]
@@ -161,13 +172,13 @@ class LatencyTable:
     @classmethod
     def measure(
         cls,
-        family,
+        family: "Family",
         classes: int,
-        runtime="tensorflow",
+        runtime: "Runtime | str" = "tensorflow",
         *,
         batch_size: int = 1,
         threads: int | None = None,
-        path=None,
+        path: str | os.PathLike[str] | None = None,
         progress: Callable[[int, int], None] | None = None,
         runs: int = 200,
         max_blocks: int | None = 400,
@@ -288,7 +299,10 @@ class LatencyTable:
         return Calibration.fit(counts, sums, measured)
 
     def report(
-        self, architectures: int = 30, seed: int = 1, runtime=None
+        self,
+        architectures: int = 30,
+        seed: int = 1,
+        runtime: "Runtime | None" = None,
     ) -> LatencyReport:
         """Measures random networks whole and compares the predictions.
 
@@ -335,12 +349,17 @@ class LatencyTable:
             f"{setting['batch_size']}, {setting['threads']} threads"
         )
 
-    def save(self, path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the table as JSON, whole or not at all."""
         self._timings.write(path)
 
     @classmethod
-    def load(cls, path, family, runtime: str | None = None) -> "LatencyTable":
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        family: "Family",
+        runtime: str | None = None,
+    ) -> "LatencyTable":
         """Reads what `save` or `measure` wrote.
 
         Args:

@@ -9,6 +9,7 @@ import json
 import pathlib
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -70,18 +71,19 @@ class Timings:
             path: Path that is written after each group, or `None`.
             progress: Function of the models that are done and of all.
         """
-        blocks = {block.key: block for block in blocks}
+        by_key = {block.key: block for block in blocks}
         children = {arch.to_json(): arch for arch in architectures}
         progress = progress or (lambda done, total: None)
-        total = len(blocks) + len(children)
-        done = len(blocks.keys() & self.blocks) + len(
+        total = len(by_key) + len(children)
+        done = len(by_key.keys() & self.blocks) + len(
             children.keys() & self.children
         )
         progress(done, total)
-        for models, build, timings in (
-            (blocks, build_block, self.blocks),
+        groups: tuple[Any, ...] = (
+            (by_key, build_block, self.blocks),
             (children, self._build_child, self.children),
-        ):
+        )
+        for models, build, timings in groups:
             missing = [key for key in models if key not in timings]
             for start in range(0, len(missing), GROUP):
                 group = missing[start : start + GROUP]

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import costs
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -196,7 +200,7 @@ class Search(abc.ABC):
     )
     def search(
         self,
-        family,
+        family: "Family",
         classes: int,
         score: Callable[[Architecture], Any],
         budgets: Sequence[Budget],

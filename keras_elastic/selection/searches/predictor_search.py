@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class PredictorSearch(Search):
         candidates.remark = f"; predictor: {predictor.report}"
 
     def _best_predicted(self, predictor, candidates, budget) -> np.ndarray:
-        asked = _Remembering(PredictedScore(predictor))
+        asked: Any = _Remembering(PredictedScore(predictor))
         self.inner.search(
             candidates.family, candidates.classes, asked, [budget]
         )

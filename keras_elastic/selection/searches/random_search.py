@@ -115,7 +115,7 @@ def draw_again(
     Returns:
         int32 array of (count, genes); fewer rows where no more were found.
     """
-    found = {}
+    found: dict[bytes, np.ndarray] = {}
     for size in _chunk_sizes(2 * count, attempts):
         if len(found) >= count:
             break

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from keras_elastic.selection.searches.candidates import Search
 from keras_elastic.selection.searches.candidates import Selection
 from keras_elastic.selection.searches.evolution import EvolutionSearch
 from keras_elastic.spaces import Architecture
+
+if TYPE_CHECKING:
+    from keras_elastic.families.family import Family
 
 REWARDS = ("R0", "R1", "R2")
 
@@ -121,7 +125,7 @@ class RegressionFreeSearch:
 
     def search(
         self,
-        family,
+        family: "Family",
         classes: int,
         predictions: Callable[[Architecture], np.ndarray],
         budgets: Sequence[Budget],

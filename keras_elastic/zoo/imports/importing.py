@@ -1,5 +1,9 @@
 """Makes supernets, and entries, of files that others have published."""
 
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from keras_elastic import checks
 from keras_elastic import files
 from keras_elastic.calibration import SubnetCalibrator
@@ -24,7 +28,9 @@ _LISTED = 5
 
 
 @checks.arguments(kind=checks.choice(tuple(KINDS)))
-def import_checkpoint(kind, weights):
+def import_checkpoint(
+    kind: str, weights: str | os.PathLike[str] | Mapping[str, Any]
+) -> Supernet:
     """Makes a supernet of weights that others have published.
 
     The family is built by PyTorch's convention, so that each subnet computes

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import json
+import os
 import pathlib
 import re
 
@@ -26,7 +27,11 @@ _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
     out=checks.PATH,
     evaluated=checks.PATH | checks.NONE,
 )
-def explore(name_or_folder, out, evaluated=None) -> pathlib.Path:
+def explore(
+    name_or_folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    evaluated: str | os.PathLike[str] | None = None,
+) -> pathlib.Path:
     """Writes a page that shows the front of an entry, network by network.
 
     The page is one HTML file that needs no network: accuracy against each
