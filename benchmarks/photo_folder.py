@@ -161,11 +161,11 @@ def by_finetuning(entry, flops, arguments):
 def by_training(entry, flops, arguments):
     """Commands that go on with the supernet, and where the SavedModel is."""
     found = zoo.find_entry(entry)
-    row = found.front.best(Budget(flops=flops), entry)
+    size = found.front.best(Budget(flops=flops), entry).arch.resolution
     train = (
         f"--dataset=photos --initial={entry} --family={found.family.name} "
-        f"--patch_size={found.recipe.patch_size} --upscale "
-        f"--training_resolutions={row.arch.resolution} --budgets={flops:g} "
+        f"--patch_size={size} --upscale --training_resolutions={size} "
+        f"--budgets={flops:g} "
         f"--epochs={arguments.epochs} --seed={arguments.seed} --num_random=1 "
         "--batch_size=32 --optimizer=sgd --schedule=cosine --warmup_epochs=1 "
         "--learning_rate=0.02 --clip_norm=5 --augmentation=shift_flip "
