@@ -1,10 +1,11 @@
 """From a folder of photos to a served prediction, command by command.
 
 Writes photos of some classes as JPEG files, a folder for each class, and runs
-what a user runs on them, each command a process that is timed. A start from one
-entry of the zoo is compared with a start from another: the same photos, as many
-epochs. A fifth of the photos is tested: which, their names say, as in every
-folder. Two ways:
+what a user runs on them, each command a process that is timed: by the clock and
+in seconds of processors, which other work on the machine changes little. A
+start from one entry of the zoo is compared with a start from another: the same
+photos, as many epochs. A fifth of the photos is tested: which, their names say,
+as in every folder. Two ways:
 
 - `finetune`: a script of a dozen lines fine-tunes the child for a budget; then
   `keras-elastic evaluate`, `keras-elastic load --export`, and a prediction from
@@ -32,10 +33,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import numpy as np
 from PIL import Image
 
 import keras_elastic as ke
@@ -102,8 +103,10 @@ def main():
             flush=True,
         )
         rows = [measure(s, folder, photos, arguments) for s in arguments.starts]
-    print("\n| start | multiply-adds | seconds | top-1 | a photo of | is |")
-    print("|---|---|---|---|---|---|")
+    head = (
+        "start | multiply-adds | seconds | of processors | top-1 | photo | is"
+    )
+    print(f"\n| {head} |\n|{'---|' * 7}")
     for row in rows:
         print(f"| {' | '.join(row)} |")
 
@@ -132,20 +135,40 @@ def measure(start, folder, photos, arguments):
     [photo, *_] = photos.test.source.paths
     commands, served = WAYS[arguments.way](entry, float(flops), arguments)
     predict = (sys.executable, "predict.py", served, photo)
-    seconds = []
+    timed = []
     for command in (*commands, predict):
-        start_time = time.perf_counter()
+        before = clocks()
         printed = run(command, place)
-        seconds.append(time.perf_counter() - start_time)
-        print(f"{seconds[-1]:>7.1f} s  {text_of(command)}", flush=True)
+        timed.append(clocks() - before)
+        wall, processors = timed[-1]
+        print(
+            f"{wall:>6.0f} s, {processors:>4.0f} s of processors: "
+            f"{text_of(command)}",
+            flush=True,
+        )
     report = json.loads((place / "evaluated" / "report.json").read_text())
     top1 = f"{report['top1']:.1%} ± {report['top1_standard_error']:.1%}"
     row = zoo.find_entry(entry).front.best(Budget(flops=float(flops)), entry)
-    each = " + ".join(f"{s:.0f}" for s in seconds)
+    wall, processors = map(summed, zip(*timed, strict=True))
+    served = printed.splitlines()[-1]
     return (
-        *(entry, short(row.flops), f"{each} = {sum(seconds):.0f}"),
-        *(top1, photo.parent.name, printed.split("\n")[-2]),
+        *(entry, short(row.flops), wall, processors),
+        *(top1, photo.parent.name, served),
     )
+
+
+def clocks():
+    """Seconds of the clock, and of processors in processes that ended."""
+    times = os.times()
+    return np.array(
+        [times.elapsed, times.children_user + times.children_system]
+    )
+
+
+def summed(seconds):
+    """What each command took, and all of them."""
+    each = " + ".join(f"{value:.0f}" for value in seconds)
+    return f"{each} = {sum(seconds):.0f}"
 
 
 def by_finetuning(entry, flops, arguments):
