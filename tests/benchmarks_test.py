@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 
+from keras_elastic import command_line
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
@@ -181,3 +182,41 @@ def test_us_net_has_the_largest_resolution_and_us_net_plus_all(
     assert "mean +10.00 points" in printed
     assert "| MutualNet | 90.00% |" in printed
     assert (tmp_path / "mutual.png").stat().st_size > 1000
+
+
+def test_a_folder_of_photos_has_as_many_of_each_class(tmp_path, capsys):
+    benchmark = load("photo_folder")
+    arguments = argparse.Namespace(
+        dataset="digits", data_dir=None, classes=3, photos_per_class=7
+    )
+    benchmark["write_photos"](tmp_path, arguments)
+    files = [len(list(folder.iterdir())) for folder in tmp_path.iterdir()]
+    assert files == [7, 7, 7]
+
+
+@pytest.mark.parametrize("way", ["finetune", "train"])
+def test_photos_are_served_in_five_commands_or_fewer(way):
+    benchmark = load("photo_folder")
+    arguments = argparse.Namespace(epochs=2, seed=0)
+    commands, _ = benchmark["WAYS"][way]("bignas", 5e7, arguments)
+    # And the prediction.
+    assert len(commands) + 1 <= 5
+    parser = command_line.make_parser()
+    ours = [command[3:] for command in commands if "-m" in command]
+    for command in ours:
+        assert parser.parse_args(command).run
+    # What is fine-tuned is evaluated and exported; what is trained, evaluated.
+    assert len(ours) == 2
+
+
+@pytest.mark.slow
+# So few photos are that some classes have none held out.
+@pytest.mark.filterwarnings("ignore:Of 3 classes")
+def test_photos_are_served(tmp_path, monkeypatch, capsys):
+    flags = ["--dataset=digits", "--classes=3", "--photos_per_class=12"]
+    flags += ["--starts", "bignas_digits=2e5", "--epochs=1"]
+    monkeypatch.setattr(sys, "argv", ["photo_folder", *flags])
+    load("photo_folder")["main"]()
+    *_, row = capsys.readouterr().out.splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[0] == "bignas_digits" and {*cells[-2:]} <= {"0", "1", "2"}

@@ -3,6 +3,7 @@
 import doctest
 import functools
 import importlib
+import json
 import pathlib
 import pkgutil
 import re
@@ -31,6 +32,7 @@ MODULES = [
 PAGES = [
     *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.ipynb")),
 ]
 CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(
@@ -99,8 +101,22 @@ def name_of(page):
     return page.relative_to(ROOT).as_posix()
 
 
+def text_of(page):
+    """The Markdown of a page; of a notebook, with its cells of code fenced."""
+    text = page.read_text("utf-8")
+    if page.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n\n".join(
+        f"```python\n{''.join(cell['source'])}\n```"
+        if cell["cell_type"] == "code"
+        else "".join(cell["source"])
+        for cell in cells
+    )
+
+
 def with_code():
-    return [page for page in PAGES if CODE.search(page.read_text("utf-8"))]
+    return [page for page in PAGES if CODE.search(text_of(page))]
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +136,7 @@ def hub():
 @pytest.mark.slow
 @pytest.mark.parametrize("page", with_code(), ids=name_of)
 def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path, hub):
-    code = "\n".join(CODE.findall(page.read_text("utf-8")))
+    code = "\n".join(CODE.findall(text_of(page)))
     home = str(tmp_path / "hugging_face")
     run = forked.run("-c", code, cwd=tmp_path, HF_HOME=home, **hub)
     assert run.returncode == 0, run.stderr[-3000:]
@@ -135,14 +151,14 @@ def test_pages_have_code():
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_names_files_that_exist(page):
-    for link in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+    for link in re.findall(r"\]\(([^)#]+)", text_of(page)):
         if not link.startswith("http"):
             assert (page.parent / link).exists(), link
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_is_in_american_english(page):
-    found = BRITISH.search(page.read_text("utf-8"))
+    found = BRITISH.search(text_of(page))
     assert found is None, found[0]
 
 
@@ -167,7 +183,7 @@ def test_the_families_have_the_figures_of_the_code():
 def commands():
     """Scripts, arguments and pages of the commands of all pages."""
     for page in PAGES:
-        text = page.read_text("utf-8").replace("\\\n", " ")
+        text = text_of(page).replace("\\\n", " ")
         for script, arguments in COMMAND.findall(text):
             yield script, arguments, name_of(page)
 

@@ -136,10 +136,11 @@ def test_changes_and_contributing_are_included(site):
 
 
 @pytest.mark.slow
-def test_pages_of_entries_are_copied(site):
-    for page in (DOCS / "explore").iterdir():
-        copied = site / "site" / "explore" / page.name
-        assert copied.read_text("utf-8") == page.read_text("utf-8")
+@pytest.mark.parametrize("folder", ["explore", "notebooks"])
+def test_what_is_no_page_is_copied(site, folder):
+    for file in (DOCS / folder).iterdir():
+        copied = site / "site" / folder / file.name
+        assert copied.read_text("utf-8") == file.read_text("utf-8")
 
 
 @pytest.mark.slow
