@@ -46,6 +46,12 @@ class GeneTable:
         ]
         columns = np.array(self.owned, "int64").reshape(-1, 3).T
         self._owned, self._depths, self._blocks = columns
+        # The place of a gene's value is at its start, plus the value.
+        spans = [c[-1] - c[0] + 1 for c in self.choices]
+        self._starts = np.cumsum([0, *spans[:-1]]) - self.least
+        self._places = np.zeros(sum(spans), "int64")
+        for start, values in zip(self._starts, self.choices, strict=True):
+            self._places[start + values] = np.arange(len(values))
 
     @property
     def combinations(self) -> int:
@@ -73,11 +79,8 @@ class GeneTable:
     @checks.arguments(encoded=checks.ENCODED)
     def indices(self, encoded: np.ndarray) -> np.ndarray:
         """The place of every value among the choices of its gene, from 0."""
-        columns = [
-            np.searchsorted(choices, column)
-            for choices, column in zip(self.choices, encoded.T, strict=True)
-        ]
-        return np.stack(columns, axis=1)
+        # Gene by gene, as the rows of large arrays lie here.
+        return self._places.take((encoded + self._starts).T).T
 
     def from_indices(self, indices: np.ndarray) -> np.ndarray:
         """The canonical rows whose genes have the choices at these places."""

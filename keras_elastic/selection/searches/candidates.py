@@ -14,7 +14,7 @@ from keras_elastic.selection.budget import Budget
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import GeneTable
-from keras_elastic.spaces import costs
+from keras_elastic.spaces.cost_table import CostTable
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,6 +70,7 @@ class Candidates:
         self.classes = classes
         self.space = family.space
         self.genes = GeneTable(family.space)
+        self._cost_table = CostTable(family, classes)
         self._score = score
         self._progress = progress or (lambda done, total: None)
         self._done = 0
@@ -86,10 +87,7 @@ class Candidates:
 
     def costs(self, encoded: np.ndarray) -> Costs:
         """`Costs` of encoded architectures: int64 arrays of (count,)."""
-        genes = self.space.unstack(encoded)
-        counted = costs(self.family.plan(genes, self.classes))
-        # Where no gene matters, the plan's arithmetic leaves one integer.
-        return Costs(*(np.broadcast_to(c, len(encoded)) for c in counted))
+        return self._cost_table(encoded)
 
     def fits(self, encoded: np.ndarray, *budgets: Budget) -> np.ndarray:
         """Which of encoded architectures fit one of the budgets."""
