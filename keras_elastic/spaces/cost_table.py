@@ -40,10 +40,8 @@ class CostTable:
         classes: Integer. Number of classes.
 
     Call arguments:
-        encoded: Array of (count, genes), encoded architectures of the space.
-
-    Returns:
-        `Costs`, int64 arrays of (count,).
+        encoded: Integer array of (count, genes), encoded architectures of the
+            space. What it returns is `Costs`, int64 arrays of (count,).
 
     Example:
 
@@ -83,7 +81,7 @@ class CostTable:
         tables, shared = [], Costs(*[_Grid.of(0)] * 3)
         for block in plan.blocks:
             counted = costs(dataclasses.replace(plan, blocks=(block,)))
-            if _entries(*shared, *counted) > SHARED:
+            if math.prod(_axes([*shared, *counted]).values()) > SHARED:
                 tables.append(_flat(shared))
                 shared = counted
             else:
@@ -94,9 +92,14 @@ class CostTable:
                 )
         return [*tables, _flat(shared)]
 
+    @property
+    def is_tabulated(self) -> bool:
+        """Whether there are tables, or plans are read."""
+        return self._entries is not None
+
     @checks.arguments(encoded=checks.ENCODED)
     def __call__(self, encoded: np.ndarray) -> Costs:
-        if self._entries is None:
+        if not self.is_tabulated:
             genes = self._family.space.unstack(encoded)
             counted = costs(self._family.plan(genes, self._classes))
             # Where no gene matters, the plan's arithmetic leaves one integer.
@@ -148,9 +151,9 @@ class _Grid(np.ndarray):
 
 
 def _combine(function, inputs) -> _Grid:
-    if _entries(*inputs) > MAX_ENTRIES:
-        raise _TooLargeError
     axes = _axes(inputs)
+    if math.prod(axes.values()) > MAX_ENTRIES:
+        raise _TooLargeError
     made = np.asarray(function(*(_aligned(value, axes) for value in inputs)))
     grid = made.view(_Grid)
     grid.axes = tuple(axes)
@@ -164,10 +167,6 @@ def _axes(values) -> dict[int, int]:
         if isinstance(value, _Grid):
             sizes.update(zip(value.axes, value.shape, strict=True))
     return dict(sorted(sizes.items()))
-
-
-def _entries(*values) -> int:
-    return math.prod(_axes(values).values())
 
 
 def _aligned(value, axes):
