@@ -18,9 +18,9 @@ from keras_elastic.spaces.genes import GeneTable
 # Blocks share a table while it has no more entries than this: small enough
 # to stay in a processor's cache.
 SHARED = 2**13
-# What depends on more combinations than this is not tabulated. Places in all
-# tables together stay far below 2**24, up to which float32 has all integers.
-MAX_ENTRIES = 2**18
+# A family that needs more entries than this has no tables. Up to 2**24, float32
+# has all integers, so that places can be computed as a product of matrices.
+MAX_ENTRIES = 2**20
 # Architectures at a time: what is made of them stays in the cache, too.
 ROWS = 2**11
 
@@ -74,6 +74,8 @@ class CostTable:
         """Pairs of genes and the costs of all combinations of their choices."""
         choices = [
             _Grid.of(values, (gene,))
+            if len(values) > 1
+            else _Grid.of(values[0])
             for gene, values in enumerate(self._genes.choices)
         ]
         genes = self._family.space.unstack(choices)
@@ -90,7 +92,9 @@ class CostTable:
                     shared.params + counted.params,
                     np.maximum(shared.memory, counted.memory),
                 )
-        return [*tables, _flat(shared)]
+        tables.append(_flat(shared))
+        _check_size(sum(table.shape[1] for _, table in tables))
+        return tables
 
     @property
     def is_tabulated(self) -> bool:
@@ -152,12 +156,16 @@ class _Grid(np.ndarray):
 
 def _combine(function, inputs) -> _Grid:
     axes = _axes(inputs)
-    if math.prod(axes.values()) > MAX_ENTRIES:
-        raise _TooLargeError
+    _check_size(math.prod(axes.values()))
     made = np.asarray(function(*(_aligned(value, axes) for value in inputs)))
     grid = made.view(_Grid)
     grid.axes = tuple(axes)
     return grid
+
+
+def _check_size(entries) -> None:
+    if entries > MAX_ENTRIES:
+        raise _TooLargeError
 
 
 def _axes(values) -> dict[int, int]:
@@ -181,6 +189,7 @@ def _flat(counted: Costs):
     """The genes of costs, and their entries as an array of (3, entries)."""
     axes = _axes(counted)
     shape = tuple(axes.values())
+    _check_size(math.prod(shape))
     columns = [
         np.broadcast_to(_aligned(cost, axes), shape).ravel() for cost in counted
     ]

@@ -83,12 +83,13 @@ class Chain:
 
     layers: int
     optional: bool = False
+    widths: tuple = (4, 5, 6, 7)
     write: object = None
     name: str = "chain"
 
     @property
     def space(self):
-        widths = ((4, 5, 6, 7),) * self.layers
+        widths = (self.widths,) * self.layers
         return SearchSpace("chain", (8, 9), widths, ((1, 2),), (), ())
 
     def plan(self, genes, classes):
@@ -111,6 +112,13 @@ def test_what_depends_on_too_much_is_read_from_the_plan(layers, is_tabulated):
     family = Chain(layers)
     table = CostTable(family, CLASSES)
     assert table.is_tabulated == is_tabulated
+    check_equal(family, sample(family), table)
+
+
+def test_genes_of_one_choice_need_no_dimension():
+    family = Chain(70, widths=(4,))
+    table = CostTable(family, CLASSES)
+    assert table.is_tabulated
     check_equal(family, sample(family), table)
 
 
