@@ -235,11 +235,14 @@ class Plan:
 
 def out_size(operation) -> Any:
     """Height of the output of a strided operation."""
+    size = operation.size
     if getattr(operation, "padding", "same") == "valid":
-        inner = operation.size - _window(operation) + 1
-        return ceil_divide(inner, operation.strides)
-    # Symmetric padding of an odd window leaves the size of "same".
-    return ceil_divide(operation.size, operation.strides)
+        size = size - _window(operation) + 1
+    # Symmetric padding of an odd window leaves the size of "same". Without
+    # strides it is the same object: readers see that it does not change.
+    if operation.strides == 1:
+        return size
+    return ceil_divide(size, operation.strides)
 
 
 def _window(operation):

@@ -153,8 +153,7 @@ class SearchSpace:
         self, rng: np.random.Generator, count: int
     ) -> np.ndarray:
         """Draws `count` architectures; int32 array of (count, genes)."""
-        columns = [rng.choice(c, size=count) for _, c in self.genes]
-        return self._table.canonical(np.stack(columns, axis=1).astype("int32"))
+        return self._table.sample(rng, count)
 
     def validate(self, arch: Architecture) -> None:
         """Raises a `ValueError` that names every field that does not fit."""

@@ -21,7 +21,7 @@ from keras_elastic.selection.latency.blocks import build_block
 from keras_elastic.selection.latency.blocks import distinct_blocks
 from keras_elastic.selection.latency.runtimes import LatencyTiming
 from keras_elastic.selection.latency.runtimes import Runtime
-from keras_elastic.selection.searches.random_search import unique_rows
+from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.spaces import Architecture
 
 FORMAT = 1

@@ -9,6 +9,7 @@ from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.candidates import by_score
 from keras_elastic.selection.searches.random_search import draw
 from keras_elastic.selection.searches.random_search import draw_again
 
@@ -88,13 +89,13 @@ class EvolutionSearch(Search):
         candidates.add(draw(candidates, budget, self.population, rng))
         elite = candidates.within(budget)[:count]
         for _ in range(self.generations):
-            parents = np.stack([parent.encoded for parent in elite])
+            parents = np.array([parent.encoded for parent in elite])
             children = self._children(candidates, budget, parents, rng)
             if not len(children):
                 return
             elite = elite + candidates.add(children)
             # Sorting is stable: of equal scores the elder stays.
-            elite = sorted(elite, key=lambda c: c.score, reverse=True)[:count]
+            elite = sorted(elite, key=by_score, reverse=True)[:count]
 
     def _children(self, candidates, budget, parents, rng):
         genes = candidates.genes
@@ -103,11 +104,12 @@ class EvolutionSearch(Search):
 
         def propose(count):
             # Half and half in any run of proposals, as only some will fit.
-            is_mutant = rng.random((count, 1)) < self.mutants
+            is_mutant = rng.random(count) < self.mutants
             first, second = parents[rng.integers(len(parents), size=(2, count))]
-            mutants = genes.mutate(first, rng, probability)
-            crossed = genes.crossover(first, second, rng)
-            return np.where(is_mutant, mutants, crossed)
+            children = genes.crossover(first, second, rng)
+            mutants = genes.mutate(first[is_mutant], rng, probability)
+            children[is_mutant] = mutants
+            return children
 
         attempts = MAX_DRAWS * self.population
         return draw_again(

@@ -14,7 +14,7 @@ from keras_elastic.selection.front import FrontRow
 from keras_elastic.selection.front import Score
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
-from keras_elastic.selection.searches.random_search import unique_rows
+from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
 

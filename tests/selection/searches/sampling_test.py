@@ -7,7 +7,6 @@ from keras_elastic.selection.searches import random_search
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.random_search import draw
 from keras_elastic.selection.searches.random_search import draw_again
-from keras_elastic.selection.searches.random_search import unique_rows
 
 CLASSES = 10
 # Listed, sampled, and sampled with genes of blocks that are left out.
@@ -146,20 +145,3 @@ def test_proposals_end_when_enough_is_found():
     found = draw_again(candidates, Budget(), 20, propose, 10**6)
     assert len(found) == 20
     assert len(proposed) == 1
-
-
-def test_unique_rows_keeps_the_order_of_the_first():
-    rows = np.array([[3, 1], [2, 9], [3, 1], [1, 1], [2, 9]], "int32")
-    assert unique_rows(rows).tolist() == [[3, 1], [2, 9], [1, 1]]
-    # Also of a matrix whose rows do not lie in one piece.
-    assert unique_rows(np.asfortranarray(rows)).tolist() == [
-        [3, 1],
-        [2, 9],
-        [1, 1],
-    ]
-
-
-def test_unique_rows_of_random_rows():
-    rows = np.random.default_rng(0).integers(0, 4, (500, 3), dtype="int32")
-    found = unique_rows(rows)
-    assert found.tolist() == [list(r) for r in dict.fromkeys(map(tuple, rows))]
