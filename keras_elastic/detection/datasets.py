@@ -76,7 +76,8 @@ def load_dataset(name, data_dir=None):
             f"knows. Received: name={name!r}, data_dir={data_dir!r}."
         )
     features, splits = builder.info.features, builder.info.splits
-    inner = getattr(features.get("objects"), "feature", None) or {}
+    objects = features["objects"] if "objects" in features else None
+    inner = getattr(objects, "feature", None) or {}
     test = "validation" if "validation" in splits else "test"
     lacks = [f"objects/{k}" for k in ("bbox", "label") if k not in inner]
     lacks += [split for split in ("train", test) if split not in splits]

@@ -100,6 +100,10 @@ class ElasticDetector(keras.Model):
             round(side * resolution / most) for side in self.image_size
         )
 
+    def __call__(self, images, arch, resolution=None):
+        # Keras wants what is no tensor by its name.
+        return super().__call__(images, arch=arch, resolution=resolution)
+
     def call(self, images, arch, resolution=None):
         images = self.resize(images, resolution or arch.resolution)
         maps = self.pyramid(images, arch)
@@ -146,7 +150,7 @@ class ElasticDetector(keras.Model):
             arch: Encoded architecture, an int32 vector.
             resolution: Integer, its resolution.
         """
-        predictions = self(images, arch, resolution=resolution)
+        predictions = self(images, arch, resolution)
         height, width = self.size(resolution)
         shrink = [height / self.image_size[0], width / self.image_size[1]] * 2
         boxes, labels = targets["boxes"], targets["labels"]

@@ -189,7 +189,7 @@ def coco_like(folder, splits=("train", "validation", "test")):
         "image/id": 7,
         "objects": [
             {
-                "bbox": tfds.features.BBox(*box),
+                "bbox": tfds.features.BBox(*map(float, box)),
                 "label": label,
                 "is_crowd": is_crowd,
             }

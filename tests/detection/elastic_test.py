@@ -5,7 +5,8 @@ import pytest
 from keras_elastic import detection
 from keras_elastic.training import Single
 
-OPTIONS = {"strides": (4,), "head_layers": 0}
+# Small anchors, so that objects of the smaller images have some.
+OPTIONS = {"strides": (4,), "anchor_size": 1.5, "head_layers": 0}
 
 
 @pytest.fixture(scope="module")

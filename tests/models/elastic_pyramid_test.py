@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 import keras_elastic as ke
-from keras_elastic import families
 
 
 def images(height, width):
@@ -13,7 +12,9 @@ def images(height, width):
 
 @pytest.fixture(scope="module")
 def supernet():
-    return contracts.make_pair(families.get("bignas_digits"), 10)[0]
+    supernet = ke.Supernet("bignas_digits", 10)
+    contracts.randomize(supernet)
+    return supernet
 
 
 @pytest.mark.parametrize("end", ["smallest", "largest"])
