@@ -52,6 +52,7 @@ def test_channels_are_the_most_of_each_map(supernet):
     assert pyramid.channels == {1: 16, 2: 24, 4: 48}
 
 
+@pytest.mark.slow
 def test_a_map_inside_of_a_block_is_not_known():
     # Of the stem, which ends with a pooling.
     supernet = ke.Supernet("ofa_resnet50", 5)
