@@ -1,9 +1,7 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import keras_elastic as ke
 from keras_elastic import detection
 
 
@@ -45,25 +43,3 @@ def test_what_cannot_be_written_is_refused(child, detector, tmp_path):
     with pytest.raises(ValueError, match="`class_names`"):
         detection.saved_model(detector, tmp_path / "served", class_names=["a"])
     assert not (tmp_path / "served").exists()
-
-
-@pytest.mark.slow
-def test_a_detector_learns_to_find_digits():
-    keras.utils.set_random_seed(0)
-    made = detection.pasted_objects(
-        image_size=(64, 64), train=200, test=60, classes=3
-    )
-    child = ke.load("bignas_digits", flops=0.6e6, resolution=8)
-    detector = detection.retinanet(
-        child, 3, (64, 64), strides=(4,), anchor_size=4.0, head_layers=1
-    )
-    train, test = (
-        detection.detection_batches(made.train, (64, 64), 8, 3, training=True),
-        detection.detection_batches(made.test, (64, 64), 20, 3),
-    )
-    before = detection.mean_average_precision(detector, test)
-    detector.compile(optimizer=keras.optimizers.Adam(1e-3))
-    detector.fit(train, epochs=1, steps_per_epoch=150, shuffle=False, verbose=0)
-    ke.calibrate(detector, made.train.map(lambda e: e["image"]).batch(50))
-    assert before < 0.05
-    assert detection.mean_average_precision(detector, test) > 0.4
