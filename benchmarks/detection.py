@@ -9,8 +9,8 @@ measures its smallest and its largest child.
 
 With `--dataset` it trains on a data set of TensorFlow Datasets.
 
-    python benchmarks/detection.py --data_dir=DIR
-    python benchmarks/detection.py --data_dir=DIR --mutual --image_size 64 64
+    python benchmarks/detection.py --data_dir=DIR --flops=6e6
+    python benchmarks/detection.py --data_dir=DIR --mutual
     python benchmarks/detection.py --dataset=coco/2017 --data_dir=DIR \
         --entry=bignas --flops=200e6 --image_size 512 640 --head_layers=4 \
         --strides 8 16 32 64 128 --anchor_size=4 --batch_size=16 --epochs=12 \
@@ -38,14 +38,14 @@ def main():
     parser.add_argument("--dataset", help="Of TFDS [a made one].")
     parser.add_argument("--entry", help="[bignas_cifar10, or bignas_digits]")
     parser.add_argument("--flops", type=float, help="Of the child [the most].")
-    parser.add_argument("--image_size", type=int, nargs=2, default=(96, 96))
+    parser.add_argument("--image_size", type=int, nargs=2, default=(64, 64))
     parser.add_argument("--strides", type=int, nargs="+", help="[the coarsest]")
-    parser.add_argument("--anchor_size", type=float, default=3.0)
+    parser.add_argument("--anchor_size", type=float, default=2.0)
     parser.add_argument("--head_layers", type=int, default=1)
-    parser.add_argument("--train", type=int, default=1600)
-    parser.add_argument("--test", type=int, default=400)
-    parser.add_argument("--batch_size", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--train", type=int, default=1200)
+    parser.add_argument("--test", type=int, default=200)
+    parser.add_argument("--batch_size", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--steps_per_epoch", type=int, default=100)
     parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--mutual", action="store_true")
