@@ -9,6 +9,7 @@ import typing as _typing
 # What these register is found by name, and imported when it is used: Keras
 # loads only what is registered.
 from keras_elastic import conditional as _conditional  # noqa: F401
+from keras_elastic import detection as _detection  # noqa: F401
 from keras_elastic import layers as _layers  # noqa: F401
 from keras_elastic import lazy as _lazy
 from keras_elastic import models as _models  # noqa: F401
@@ -77,6 +78,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     modules=[
         "conditional",
         "data",
+        "detection",
         "evaluation",
         "export",
         "families",

@@ -46,9 +46,10 @@ MAY_IMPORT = {
     "command_line": {"commands", "untrusted"},
     "__main__": {"command_line"},
     "zoo": CALIBRATED | {"training", "selection", "export", "data"},
-    # The wing: nothing but the package itself imports it.
+    # The wings: nothing but the package itself imports them.
     "conditional": CALIBRATED
     | {"training", "selection", "export", "data", "zoo"},
+    "detection": CALIBRATED | {"training", "export", "data"},
 }
 
 # Libraries of parts that may not import every library.
@@ -206,6 +207,7 @@ def test_no_two_parts_may_import_each_other(part):
         ("export.saved_model", "import tensorflow_model_optimization"),
         ("zoo.loading", "import train"),
         ("zoo.loading", "from keras_elastic.conditional import DSNet"),
+        ("models.pyramid", "from keras_elastic import detection"),
         ("training.recipe", "import keras_elastic.conditional.dsnet.recipe"),
     ],
 )

@@ -83,6 +83,17 @@ NAMES = {
         "steps_per_epoch",
         "training_batches",
     },
+    "detection": {
+        "DetectionSet",
+        "ElasticDetector",
+        "detection_batches",
+        "load_dataset",
+        "mean_average_precision",
+        "pasted_objects",
+        "retinanet",
+        "saved_model",
+        "train_mutually",
+    },
     "evaluation": {"activation_map", "evaluate"},
     "export": {
         "clustered",
@@ -208,6 +219,7 @@ NAMES = {
 MODULES = {
     "conditional",
     "data",
+    "detection",
     "evaluation",
     "export",
     "families",

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import keras
 
 from keras_elastic import checks
+from keras_elastic.models.child import build_child
+from keras_elastic.models.elastic_pyramid import ElasticPyramid
+from keras_elastic.models.supernet import Supernet
 from keras_elastic.models.trunk import feature_maps
 
 _NORMALIZATIONS = (
@@ -44,7 +47,7 @@ def feature_pyramid(
     Args:
         model: Child, from `keras_elastic.load`, `Supernet.child` or
             `keras_elastic.build`, fine-tuned and loaded from a file or not,
-            with its classifier or without.
+            with its classifier or without. Or a `Supernet`.
         strides: Sequence of integers, how much smaller the maps are than the
             image; `(8, 16, 32)` for most detectors. Defaults to all that the
             network has.
@@ -52,7 +55,8 @@ def feature_pyramid(
     Returns:
         A functional `keras.Model`, not compiled, of the same stock layers:
         from the child's images to a dictionary from `"stride_8"` and so on
-        to features of shape (batch, height, width, channels).
+        to features of shape (batch, height, width, channels). Of a
+        `Supernet`, an `ElasticPyramid`: the same, at any architecture.
 
     Raises:
         ValueError: `model` is not functional, or has no map of a stride; those
@@ -68,7 +72,40 @@ def feature_pyramid(
     stride_32 (None, 7, 7, 320)
     stride_8 (None, 28, 28, 32)
     """
+    if isinstance(model, Supernet):
+        return _elastic(model, strides)
     maps = _last_maps(feature_maps(model))
+    strides = _known(model, strides, maps)
+    outputs = {f"stride_{s}": maps[s].features for s in strides}
+    return keras.Model(model.inputs[0], outputs, name=f"{model.name}_pyramid")
+
+
+def _elastic(supernet, strides):
+    """The pyramid of a supernet: its maps are those of its largest child."""
+    plan = supernet.family.plan(supernet.space.largest, supernet.classes)
+    maps = _last_maps(feature_maps(build_child(plan, supernet.name)))
+    ends = {_last_layer(block): block.name for block in plan.blocks}
+    # A map inside of a block is out of reach: a supernet runs whole blocks.
+    known = {
+        strides: ends[found.layer.name]
+        for strides, found in maps.items()
+        if found.layer.name in ends
+    }
+    strides = _known(supernet, strides, known)
+    return ElasticPyramid(supernet, {s: known[s] for s in strides})
+
+
+def _last_layer(block):
+    """Name of the layer of a child that ends a block."""
+    if block.after:
+        return block.after[-1].name
+    if block.shortcut is not None:
+        return f"{block.name}_add"
+    return block.operations[-1].name
+
+
+def _known(model, strides, maps):
+    """Checked strides, all where none are asked for."""
     strides = tuple(maps) if strides is None else _listed(strides)
     unknown = [s for s in strides if s not in maps]
     if unknown or not strides:
@@ -77,8 +114,7 @@ def feature_pyramid(
             f"{tuple(maps)}. Received: strides={strides!r}. Leave out those "
             "that it lacks, or pass None for all."
         )
-    outputs = {f"stride_{s}": maps[s].features for s in strides}
-    return keras.Model(model.inputs[0], outputs, name=f"{model.name}_pyramid")
+    return strides
 
 
 def _listed(strides):

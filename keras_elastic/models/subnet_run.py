@@ -50,11 +50,13 @@ class SubnetRun:
         """
         seen = {}
         for block in plan.blocks:
-            features, seen_here = self._run_block(block, features)
+            features, seen_here = self.run_block(block, features)
             seen.update(seen_here)
         return features, seen
 
-    def _run_block(self, block, inputs):
+    def run_block(self, block, inputs):
+        """Runs a block of a plan; returns features and its statistics."""
+
         def live():
             return self._run_live_block(block, inputs)
 

@@ -202,13 +202,17 @@ class Supernet(keras.Model):
         return_statistics: bool = False,
         resolution: Any = None,
     ) -> Any:
-        genes = self._genes(arch, resolution)
-        plan = self.family.plan(genes, self.classes)
+        plan = self.plan_of(arch, resolution)
         features = self._preprocess(images, plan)
         run = SubnetRun(self, statistics, dropout_masks, return_statistics)
         features, seen = run(plan, features)
         logits = ops.cast(features, "float32")
         return (logits, seen) if return_statistics else logits
+
+    def plan_of(self, arch, resolution=None):
+        """Returns the plan of an architecture, or of an encoded one."""
+        genes = self._genes(arch, resolution)
+        return self.family.plan(genes, self.classes)
 
     def _genes(self, arch, resolution):
         if isinstance(arch, Architecture):
@@ -226,8 +230,11 @@ class Supernet(keras.Model):
         images = ops.cast(images, "float32")
         if images.shape[1:3] != (plan.resolution, plan.resolution):
             images = kernels.resize(images, plan.resolution, plan.resize)
-        images = images * plan.scale + plan.offset
-        return ops.cast(images, self.compute_dtype)
+        return self.rescale(images, plan)
+
+    def rescale(self, images, plan):
+        """Makes of pixels in 0..255 what the first block of a plan reads."""
+        return ops.cast(images * plan.scale + plan.offset, self.compute_dtype)
 
     # Children
 

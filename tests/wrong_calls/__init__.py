@@ -16,7 +16,8 @@ import importlib
 
 ROOMS = (
     *("root", "models", "families", "spaces", "layers", "training"),
-    *("selection", "evaluation", "data", "export", "zoo", "conditional"),
+    *("selection", "evaluation", "data", "detection", "export", "zoo"),
+    "conditional",
 )
 
 
