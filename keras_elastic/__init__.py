@@ -19,6 +19,7 @@ if _typing.TYPE_CHECKING:
     # What is imported late, for type checkers. A test compares.
     from keras_elastic import conditional as conditional
     from keras_elastic import data as data
+    from keras_elastic import detection as detection
     from keras_elastic import evaluation as evaluation
     from keras_elastic import export as export
     from keras_elastic import families as families

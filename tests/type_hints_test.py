@@ -1,4 +1,7 @@
-"""The public half has type hints, and type checkers find all of it."""
+"""The public half has type hints, and type checkers find all of it.
+
+Tests of `families/family.py`, too, which is for type checkers alone.
+"""
 
 import ast
 import functools

@@ -1,6 +1,8 @@
 """Data sets of images with boxes, and the batches that detectors train on."""
 
 import dataclasses
+import os
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +45,9 @@ class DetectionSet:
 
 
 @checks.arguments(name=checks.STRING, data_dir=checks.PATH | checks.NONE)
-def load_dataset(name, data_dir=None):
+def load_dataset(
+    name: str, data_dir: str | os.PathLike[str] | None = None
+) -> DetectionSet:
     """Loads a data set of TensorFlow Datasets (TFDS) such as `"coco/2017"`.
 
     Crowds, which one box holds together, are left out, and so are boxes
@@ -133,15 +137,15 @@ def _as_example(example):
     max_boxes=checks.POSITIVE_INTEGER,
 )
 def detection_batches(
-    examples,
-    image_size,
-    batch_size,
-    classes,
+    examples: tf.data.Dataset,
+    image_size: Sequence[int],
+    batch_size: int,
+    classes: int,
     *,
-    training=False,
-    seed=0,
-    max_boxes=100,
-):
+    training: bool = False,
+    seed: int = 0,
+    max_boxes: int = 100,
+) -> tf.data.Dataset:
     """Makes batches of one size of images with boxes.
 
     Images are resized to `image_size`, whatever their proportions; boxes go

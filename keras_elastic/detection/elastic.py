@@ -1,5 +1,10 @@
 """A detector on a supernet, trained at many architectures at once."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -12,6 +17,8 @@ from keras_elastic.detection.retinanet import IMAGE_SIZE
 from keras_elastic.detection.retinanet import check_multiple
 from keras_elastic.detection.retinanet import retinanet
 from keras_elastic.models import feature_pyramid
+from keras_elastic.models.supernet import Supernet
+from keras_elastic.spaces import Architecture
 from keras_elastic.training.samplers import Sandwich
 
 
@@ -67,12 +74,12 @@ class ElasticDetector(keras.Model):
     )
     def __init__(
         self,
-        supernet,
-        classes,
-        image_size,
+        supernet: Supernet,
+        classes: int,
+        image_size: Sequence[int],
         *,
-        name="elastic_retinanet",
-        **options,
+        name: str = "elastic_retinanet",
+        **options: Any,
     ):
         super().__init__(name=name)
         self.supernet = supernet
@@ -93,18 +100,23 @@ class ElasticDetector(keras.Model):
             check_multiple("image_size", size, self.pyramid.strides[-1])
         self.built = True
 
-    def size(self, resolution):
+    def size(self, resolution: int) -> tuple[int, int]:
         """Height and width of the images at a resolution of the space."""
         most = max(self.supernet.space.resolution)
-        return tuple(
+        height, width = (
             round(side * resolution / most) for side in self.image_size
         )
+        return height, width
 
-    def __call__(self, images, arch, resolution=None):
+    def __call__(
+        self, images: Any, arch: Any, resolution: int | None = None
+    ) -> dict[str, Any]:
         # Keras wants what is no tensor by its name.
         return super().__call__(images, arch=arch, resolution=resolution)
 
-    def call(self, images, arch, resolution=None):
+    def call(
+        self, images: Any, arch: Any, resolution: int | None = None
+    ) -> dict[str, Any]:
         images = self.resize(images, resolution or arch.resolution)
         maps = self.pyramid(images, arch)
         maps = {
@@ -121,7 +133,7 @@ class ElasticDetector(keras.Model):
             ),
         }
 
-    def resize(self, images, resolution):
+    def resize(self, images: Any, resolution: int) -> Any:
         """Resizes images of `image_size` for a resolution."""
         size, images = self.size(resolution), tf.cast(images, "float32")
         if size == tuple(images.shape[1:3]):
@@ -141,7 +153,13 @@ class ElasticDetector(keras.Model):
         ]
         return tf.concat(rows, axis=1)
 
-    def loss_of(self, images, targets, arch, resolution):
+    def loss_of(
+        self,
+        images: Any,
+        targets: Mapping[str, Any],
+        arch: Any,
+        resolution: int,
+    ) -> Any:
         """Returns the mean loss of a subnet on a batch.
 
         Args:
@@ -166,7 +184,9 @@ class ElasticDetector(keras.Model):
     # Children
 
     @checks.arguments(arch=checks.ARCHITECTURE)
-    def child(self, arch, batches=None):
+    def child(
+        self, arch: Architecture, batches: Iterable[Any] | None = None
+    ) -> keras.Model:
         """Extracts an architecture as a detector of stock layers.
 
         Args:
@@ -225,8 +245,14 @@ def _copy_neck(neck, child_neck):
     seed=checks.COUNT,
 )
 def train_mutually(
-    detector, batches, optimizer, steps, *, sampler=None, seed=0
-):
+    detector: ElasticDetector,
+    batches: tf.data.Dataset,
+    optimizer: keras.optimizers.Optimizer,
+    steps: int,
+    *,
+    sampler: Any = None,
+    seed: int = 0,
+) -> np.ndarray:
     """Trains a detector at several architectures in each step.
 
     The gradients of the largest, the smallest and some random subnets, at
@@ -272,13 +298,14 @@ def train_mutually(
     )
     history = []
     for step, (images, targets) in enumerate(batches.repeat().take(steps)):
-        losses, total = [], None
+        losses: list[float] = []
+        total: list[Any] = []
         for arch in sampler.draw(detector.supernet, seed, step):
             loss, gradients = differentiate(
                 images, targets, tf.constant(arch), int(arch[0])
             )
             losses.append(float(loss))
-            total = gradients if total is None else _add(total, gradients)
+            total = _add(total, gradients) if total else gradients
         apply(*total)
         history.append(losses)
     return np.array(history, "float32")

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,9 @@ from keras_elastic.detection import decoding
     batches=checks.ITERABLE,
     iou=checks.CROP | checks.NONE,
 )
-def mean_average_precision(detector, batches, iou=0.5):
+def mean_average_precision(
+    detector: Any, batches: Iterable[Any], iou: float | None = 0.5
+) -> float:
     """Measures the mean average precision, with COCO's own code.
 
     Args:

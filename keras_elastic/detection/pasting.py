@@ -1,5 +1,8 @@
 """A set for object detection that is made from small images."""
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
 import PIL.Image
 import tensorflow as tf
@@ -25,15 +28,15 @@ _PLACES_TRIED = 20
     seed=checks.COUNT,
 )
 def pasted_objects(
-    name="digits",
-    data_dir=None,
-    image_size=(96, 96),
+    name: str = "digits",
+    data_dir: str | os.PathLike[str] | None = None,
+    image_size: Sequence[int] = (96, 96),
     *,
-    train=600,
-    test=200,
-    classes=None,
-    seed=0,
-):
+    train: int = 600,
+    test: int = 200,
+    classes: int | None = None,
+    seed: int = 0,
+) -> DetectionSet:
     """Makes images with one to four small images pasted on a background.
 
     The objects of the training images are from the training split of a
@@ -73,14 +76,14 @@ def pasted_objects(
             f"`classes` must be at most {objects.num_classes}, what {name!r} "
             f"has. Received: classes={classes}."
         )
-    parts = [
-        _examples(split, number, count, image_size, (seed, place))
-        for place, (split, number) in enumerate(
-            [(objects.train, train), (objects.test, test)]
-        )
-    ]
-    names = objects.class_names[:count]
-    return DetectionSet(f"pasted {name}", names, *parts, train, test)
+    return DetectionSet(
+        f"pasted {name}",
+        objects.class_names[:count],
+        _examples(objects.train, train, count, image_size, (seed, 0)),
+        _examples(objects.test, test, count, image_size, (seed, 1)),
+        train_size=train,
+        test_size=test,
+    )
 
 
 def _examples(split, number, classes, image_size, seed):

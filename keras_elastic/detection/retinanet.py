@@ -1,6 +1,7 @@
 """RetinaNet on a child."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 
@@ -37,15 +38,15 @@ STRIDES = checks.Rule(
     name=checks.STRING,
 )
 def retinanet(
-    model,
-    classes,
-    image_size=None,
+    model: keras.Model,
+    classes: int,
+    image_size: Sequence[int] | None = None,
     *,
-    strides=(8, 16, 32, 64, 128),
-    anchor_size=4.0,
-    head_layers=4,
-    name="retinanet",
-):
+    strides: Sequence[int] = (8, 16, 32, 64, 128),
+    anchor_size: float = 4.0,
+    head_layers: int = 4,
+    name: str = "retinanet",
+) -> keras.Model:
     """Makes an object detector with the trunk of a child.
 
     The trunk is a copy, with the child's weights: training the detector leaves

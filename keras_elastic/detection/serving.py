@@ -1,5 +1,9 @@
 """A detector as a SavedModel."""
 
+import os
+import pathlib
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -18,8 +22,13 @@ from keras_elastic.export.saved_model import write_labels
     overwrite=checks.BOOLEAN,
 )
 def saved_model(
-    detector, folder, version=1, *, class_names=None, overwrite=False
-):
+    detector: keras.Model,
+    folder: str | os.PathLike[str],
+    version: int = 1,
+    *,
+    class_names: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> pathlib.Path:
     """Writes a detector as a SavedModel that TensorFlow Serving picks up.
 
     Its signature `serving_default` takes `images`, uint8 of shape (batch,

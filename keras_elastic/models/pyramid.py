@@ -1,6 +1,7 @@
 """Features of several sizes, for detectors and segmentation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -21,7 +22,7 @@ _NORMALIZATIONS = (
 )
 def feature_pyramid(
     model: keras.Model, strides: Sequence[int] | int | None = None
-) -> keras.Model:
+) -> Any:
     """Returns a model of a child's feature maps, one for each stride.
 
     For what is put on a backbone: a feature pyramid network, an SSD head, a
@@ -75,8 +76,8 @@ def feature_pyramid(
     if isinstance(model, Supernet):
         return _elastic(model, strides)
     maps = _last_maps(feature_maps(model))
-    strides = _known(model, strides, maps)
-    outputs = {f"stride_{s}": maps[s].features for s in strides}
+    known = _known(model, strides, maps)
+    outputs = {f"stride_{s}": maps[s].features for s in known}
     return keras.Model(model.inputs[0], outputs, name=f"{model.name}_pyramid")
 
 

@@ -18,6 +18,7 @@ from keras_elastic.models import statistics as statistics_checks
 from keras_elastic.models.extraction import extract_child
 from keras_elastic.models.subnet_run import SubnetRun
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces import Plan
 from keras_elastic.spaces import SearchSpace
 from keras_elastic.spaces import plan as primitives
 
@@ -209,7 +210,7 @@ class Supernet(keras.Model):
         logits = ops.cast(features, "float32")
         return (logits, seen) if return_statistics else logits
 
-    def plan_of(self, arch, resolution=None):
+    def plan_of(self, arch: Any, resolution: Any = None) -> Plan:
         """Returns the plan of an architecture, or of an encoded one."""
         genes = self._genes(arch, resolution)
         return self.family.plan(genes, self.classes)
@@ -232,7 +233,7 @@ class Supernet(keras.Model):
             images = kernels.resize(images, plan.resolution, plan.resize)
         return self.rescale(images, plan)
 
-    def rescale(self, images, plan):
+    def rescale(self, images: Any, plan: Plan) -> Any:
         """Makes of pixels in 0..255 what the first block of a plan reads."""
         return ops.cast(images * plan.scale + plan.offset, self.compute_dtype)
 
