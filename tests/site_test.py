@@ -123,7 +123,10 @@ def test_docstrings_are_read(site):
     end = page.index('id="keras_elastic.layers.ElasticDense"')
     text = re.sub(r"<[^>]+>", "", page[start:end])
     # Arguments in a list, call arguments too, and examples as code.
-    assert re.search(r"Parameters:\s+filters\s+–\s+Integer\. The larg", text)
+    # Between them stands its type.
+    assert re.search(
+        r"Parameters:\s+filters\b[^–]*–\s+Integer\. The larg", text
+    )
     assert re.search(r"Call arguments:\s+inputs: Tensor\.", text)
     assert re.search(r"Example:\s+&gt;&gt;&gt; layer = ElasticConv2D\(", text)
     assert "<blockquote>" not in page
