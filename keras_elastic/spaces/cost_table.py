@@ -48,7 +48,7 @@ class CostTable:
     >>> family = keras_elastic.families.get("bignas_digits")
     >>> table = CostTable(family, classes=10)
     >>> int(table(family.space.one_gene_changes).flops.min())
-    138528
+    139048
     """
 
     @checks.arguments(family=checks.FAMILY, classes=checks.POSITIVE_INTEGER)
