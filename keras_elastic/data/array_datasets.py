@@ -11,7 +11,6 @@ from keras_elastic import checks
 from keras_elastic.data import packed
 from keras_elastic.data.image_dataset import ArraySplit
 from keras_elastic.data.image_dataset import ImageDataset
-from keras_elastic.data.image_dataset import divide
 from keras_elastic.data.image_dataset import held_out_mask
 
 _TEST_SHARE = 0.2
@@ -165,5 +164,5 @@ def _load_digits(limit: int | None) -> ImageDataset:
         )
     )
     class_names = tuple(str(name) for name in scans.target_names)
-    train, held_out = divide(train, held_out_mask(train.size, limit))
+    train, held_out = train.divide(held_out_mask(train.size, limit))
     return ImageDataset("digits", class_names, train, held_out, test)

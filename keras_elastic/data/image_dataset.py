@@ -59,6 +59,36 @@ class ImageDataset:
         """Number of classes."""
         return len(self.class_names)
 
+    def set_apart(self, count: int) -> "tuple[ImageDataset, ImageDataset]":
+        """Sets training images apart, for what must not have been fitted.
+
+        They are at equal distances in the order of the split, so each class
+        has its share.
+
+        Args:
+            count: Integer. How many, at least one, and less than all.
+
+        Returns:
+            The data set without them, and the data set that trains on them
+            alone. Both hold out and test the same images as this one.
+
+        Raises:
+            ValueError: If `count` is out of its range.
+        """
+        size = self.train.size
+        if not 1 <= count < size:
+            raise ValueError(
+                f"`count` must be in 1..{size - 1}, to leave some of the "
+                f"{size} training images. Received: count={count}."
+            )
+        chosen = np.zeros(size, bool)
+        chosen[np.arange(count) * size // count] = True
+        rest, apart = self.train.divide(chosen)
+        return (
+            dataclasses.replace(self, train=rest),
+            dataclasses.replace(self, train=apart),
+        )
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFiles:
@@ -100,6 +130,22 @@ class ArraySplit:
     def size(self) -> int:
         """Number of images."""
         return len(self.labels)
+
+    def divide(self, chosen: np.ndarray) -> "tuple[ArraySplit, ArraySplit]":
+        """Divides the first images into two splits.
+
+        Args:
+            chosen: Boolean array: which of the first images are chosen; see
+                `held_out_mask`. Those after them are left out.
+
+        Returns:
+            The others of the first images, and those that are chosen.
+        """
+        images, labels = (a[: len(chosen)] for a in (self.images, self.labels))
+        others, own = (
+            ArraySplit(images[mask], labels[mask]) for mask in (~chosen, chosen)
+        )
+        return others, own
 
 
 def check_limit(limit: int | None) -> None:
@@ -150,26 +196,6 @@ def _checked_count(size: int, limit: int | None) -> int:
             f"which keeps {kept}. Add images, or pass a larger `limit`."
         )
     return kept
-
-
-def divide(split: ArraySplit, held_out: np.ndarray) -> list[ArraySplit]:
-    """Divides the first images of a published training split in memory.
-
-    Args:
-        split: `ArraySplit`.
-        held_out: Boolean array: which of its first images are held out; see
-            `held_out_mask`. Those after them are left out.
-
-    Returns:
-        The images to train on and those that are held out.
-    """
-    images, labels = (
-        split.images[: len(held_out)],
-        split.labels[: len(held_out)],
-    )
-    return [
-        ArraySplit(images[own], labels[own]) for own in (~held_out, held_out)
-    ]
 
 
 def _check_class_names(class_names: tuple[str, ...]) -> None:

@@ -20,7 +20,6 @@ import numpy as np
 from keras_elastic import files
 from keras_elastic.data.image_dataset import ArraySplit
 from keras_elastic.data.image_dataset import ImageDataset
-from keras_elastic.data.image_dataset import divide
 from keras_elastic.data.image_dataset import held_out_mask
 from keras_elastic.data.image_decoding import decode_images
 
@@ -119,7 +118,7 @@ def load(path: str | os.PathLike, limit: int | None = None) -> ImageDataset:
     train = _decode_split(contents, "train", kept)
     test = _decode_split(contents, "test", len(contents["test_labels"]))
     class_names = tuple(contents["class_names"].tolist())
-    train, held_out = divide(train, held)
+    train, held_out = train.divide(held)
     return ImageDataset(
         str(contents["name"]),
         class_names,

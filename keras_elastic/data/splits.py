@@ -108,6 +108,35 @@ class Split:
         )
         return cls(images, size, records, decode, decode_window, source)
 
+    def divide(self, chosen: np.ndarray) -> "tuple[Split, Split]":
+        """Divides the first images into two splits.
+
+        Args:
+            chosen: Boolean array: which of the first images are chosen; see
+                `held_out_mask`. Those after them are left out.
+
+        Returns:
+            The others of the first images, and those that are chosen.
+        """
+        examples, decode = self.undecoded()
+        numbered = examples.take(len(chosen)).enumerate()
+        mask = tf.constant(chosen)
+        own = numbered.filter(lambda number, example: mask[number])
+        others = numbered.filter(lambda number, example: ~mask[number])
+        count = int(chosen.sum())
+        sizes = (len(chosen) - count, count)
+        rest, part = (
+            Split.from_records(
+                kept.map(_drop_number),
+                size,
+                decode,
+                self.decode_window,
+                self.source,
+            )
+            for kept, size in zip((others, own), sizes, strict=True)
+        )
+        return rest, part
+
     def undecoded(self) -> tuple[tf.data.Dataset, Decode]:
         """Returns the cheapest examples to move about, and their decoder."""
         if self.records is None or self.decode is None:
@@ -225,26 +254,12 @@ def hold_out(
             left to divide.
     """
     mask = held_out_mask(size, limit)
-    kept, num_held = len(mask), int(mask.sum())
-    held_out = tf.constant(mask)
-
-    def is_held(index, example):
-        del example
-        return held_out[index]
-
-    def is_trained(index, example):
-        return tf.logical_not(is_held(index, example))
-
-    numbered = records.take(kept).enumerate()
-    train = numbered.filter(is_trained).map(_drop_number)
-    held = numbered.filter(is_held).map(_drop_number)
+    kept = len(mask)
     source = source and [source, kept]
-    return (
-        Split.from_records(
-            train, kept - num_held, decode, decode_window, source
-        ),
-        Split.from_records(held, num_held, decode, decode_window, source),
+    whole = Split.from_records(
+        records.take(kept), kept, decode, decode_window, source
     )
+    return whole.divide(mask)
 
 
 def _drop_number(index, example):

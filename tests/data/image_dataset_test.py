@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from keras_elastic.data.image_dataset import ArraySplit
 from keras_elastic.data.image_dataset import ImageDataset
-from keras_elastic.data.image_dataset import divide
 from keras_elastic.data.image_dataset import held_out_mask
+from keras_elastic.data.splits import from_arrays
 from keras_elastic.data.splits import hold_out
 
 
@@ -22,10 +22,45 @@ def test_size_and_number_of_classes():
 
 def test_a_split_in_memory_is_divided():
     images = split(23).images
-    train, held_out = divide(split(23), held_out_mask(23, limit=12))
+    train, held_out = split(23).divide(held_out_mask(23, limit=12))
     np.testing.assert_array_equal(held_out.images, images[[0, 10]])
     np.testing.assert_array_equal(train.images, images[[*range(1, 10), 11]])
     assert train.labels.tolist() == [n % 2 for n in (*range(1, 10), 11)]
+
+
+def as_pipeline(split):
+    return from_arrays(
+        ImageDataset("mini", ("a", "b"), split, split, split)
+    ).train
+
+
+@pytest.mark.parametrize("kind", [lambda split: split, as_pipeline])
+def test_images_are_set_apart(kind):
+    whole = ImageDataset("mini", ("a", "b"), kind(split(10)), split(), split())
+    rest, apart = whole.set_apart(3)
+    numbers = [0, 3, 6]
+    assert labels_and_pixels(apart.train) == labels_and_pixels(
+        kind(ArraySplit(split(10).images[numbers], split(10).labels[numbers]))
+    )
+    assert (rest.train.size, apart.train.size) == (7, 3)
+    together = labels_and_pixels(rest.train) + labels_and_pixels(apart.train)
+    assert sorted(together) == sorted(labels_and_pixels(kind(split(10))))
+    assert rest.held_out is apart.held_out is whole.held_out
+
+
+def labels_and_pixels(split):
+    if isinstance(split, ArraySplit):
+        pairs = zip(split.images, split.labels, strict=True)
+    else:
+        pairs = split.images.as_numpy_iterator()
+    return [(int(label), image.tolist()) for image, label in pairs]
+
+
+@pytest.mark.parametrize("count", [0, -1, 10, 11])
+def test_some_images_are_left(count):
+    whole = ImageDataset("mini", ("a", "b"), split(10), split(), split())
+    with pytest.raises(ValueError, match="`count` must be in 1..9.*Received"):
+        whole.set_apart(count)
 
 
 @pytest.mark.parametrize("name", ["", "two\nlines", "two\x85lines", b"c", 1])

@@ -37,6 +37,10 @@ class DSNetRecipe(Recipe):
             width, as `"85-100"`, which a pair of integers becomes.
         gate_epochs: Integer. Epochs of the gates.
         gate_learning_rate: Float. Peak of the gates' schedule.
+        gate_images: Integer. Training images that only the gates learn from,
+            and the supernet does not see; 0 for the paper's way, where both
+            learn from all. An image that the supernet has fitted is easy at
+            every width, and tells a gate nothing.
         complexity_weight: Float. Weight of the multiply-adds in their loss.
         guidance_weight: Float. Weight of the self-supervised labels.
         hard_samples: String. `"try_best"` sends an image that no width gets
@@ -56,6 +60,7 @@ class DSNetRecipe(Recipe):
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **Recipe.ranges,
         "complexity_weight": (0, math.inf),
+        "gate_images": (0, math.inf),
         "guidance_weight": (0, math.inf),
     }
     names: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -72,6 +77,7 @@ class DSNetRecipe(Recipe):
     windows: tuple[str, ...] = ("S", "M", "L")
     gate_epochs: int = 10
     gate_learning_rate: float = 0.05
+    gate_images: int = 0
     complexity_weight: float = 0.5
     guidance_weight: float = 1.0
     hard_samples: str = "try_best"
@@ -85,6 +91,12 @@ class DSNetRecipe(Recipe):
             raise ValueError(
                 f"`windows` of the recipe '{self.name}' must hold one at "
                 f"least. Received: windows={self.windows}."
+            )
+        if 0 < self.gate_images < self.batch_size:
+            raise ValueError(
+                f"`gate_images` of the recipe '{self.name}' must be 0, or make "
+                f"a batch of {self.batch_size} at least. Received: "
+                f"gate_images={self.gate_images}."
             )
         self._check_windows(dsnet_routes.parse)
 
@@ -119,8 +131,12 @@ class DSNetRecipe(Recipe):
 
     def smoke_changes(self) -> dict[str, Any]:
         """As `Recipe.smoke_changes`, with gates for one window."""
-        changes = super().smoke_changes()
-        return {**changes, "gate_epochs": 1, "windows": self.windows[:1]}
+        return {
+            **super().smoke_changes(),
+            "gate_epochs": 1,
+            "gate_images": min(self.gate_images, self.batch_size),
+            "windows": self.windows[:1],
+        }
 
     def make_training(self, run: "Run") -> DSNetTraining:
         """Returns the `DSNetTraining`."""
@@ -130,6 +146,7 @@ class DSNetRecipe(Recipe):
         """Returns the recipe with the gates' optimization in its fields."""
         return self.replace(
             epochs=self.gate_epochs,
+            steps_per_epoch=self._gate_steps(),
             learning_rate=self.gate_learning_rate,
             optimizer="sgd",
             schedule="cosine",
@@ -139,6 +156,13 @@ class DSNetRecipe(Recipe):
             mixup=0.0,
             ema_momentum=None,
         )
+
+    def _gate_steps(self):
+        """Steps of an epoch of the gates, or `None` for all images."""
+        if not self.gate_images:
+            return self.steps_per_epoch
+        batches = self.gate_images // self.batch_size
+        return min(self.steps_per_epoch or batches, batches)
 
 
 def _as_label(window):

@@ -52,13 +52,14 @@ class DSNetTraining:
         run: `Run`.
 
     Raises:
-        ValueError: As `PhaseTrainer`.
+        ValueError: As `PhaseTrainer`; or the gates would get all images.
     """
 
     def __init__(self, recipe: "DSNetRecipe", run: "Run"):
         self.recipe = recipe
         self.run = run
-        self.phases = PhaseTrainer(recipe, run)
+        of_supernet, self.gate_run = divide_run(run, recipe)
+        self.phases = PhaseTrainer(recipe, of_supernet)
 
     def train(self) -> ConditionalResult | None:
         """Trains, and writes models and results.
@@ -74,7 +75,9 @@ class DSNetTraining:
         supernet = self.phases.train()
         statistics = measure_statistics(supernet, recipe, run.dataset)
         models = {
-            window: train_gates(supernet, statistics, window, recipe, run)
+            window: train_gates(
+                supernet, statistics, window, recipe, self.gate_run
+            )
             for window in recipe.windows
         }
         if not run.is_chief:
@@ -99,6 +102,30 @@ class DSNetTraining:
         )
         write_results(run.folder, results)
         return ConditionalResult(models, results, _describe(results))
+
+
+def divide_run(run, recipe):
+    """Divides the training images, if the gates have images of their own.
+
+    Returns:
+        The `Run` of the supernet and that of the gates.
+
+    Raises:
+        ValueError: None would be left for the supernet.
+    """
+    count, size = recipe.gate_images, run.dataset.train.size
+    if not count:
+        return run, run
+    if count >= size:
+        raise ValueError(
+            f"`gate_images` of the recipe '{recipe.name}' must leave some of "
+            f"the {size} training images to the supernet. Received: "
+            f"gate_images={count}."
+        )
+    return tuple(
+        dataclasses.replace(run, dataset=dataset)
+        for dataset in run.dataset.set_apart(count)
+    )
 
 
 def _describe(results):
