@@ -1,27 +1,53 @@
-"""What the gate of a DS-Net brings, on a part of CIFAR-10.
+"""What the gate of a DS-Net brings, on CIFAR-10.
 
-Trains the recipe `ds_mobilenet_cifar10` with several seeds, and compares the
-gate with its own supernet at equal average multiply-adds: between two widths
-the supernet's accuracy is that of sending a part of the images, at random, to
-each of them. Trainings that are done are not repeated.
+Trains the recipe `ds_mobilenet_cifar10` with several seeds, and gates of other
+kinds on the same supernet. Each gate is compared, at its average multiply-adds,
+with what the widths of its supernet do without it:
 
-    python benchmarks/dsnet_cifar10.py --data_dir=DIR --run=RUN
+- by chance: a part of the images, drawn at random, goes to each of the two
+  neighboring widths. A width for all of them is the end of that line;
+- by confidence: a narrow width is asked first, and a wider one, from the image
+  on, where its largest probability is too small. The pair of widths and the
+  threshold are the best within the gate's average on held-out images;
+- by an oracle, which sends each image to the narrowest width that is right.
+
+Trainings that are done are not repeated, and one that was killed goes on.
+
+    python benchmarks/dsnet_cifar10.py --data_dir=DIR
+    python benchmarks/dsnet_cifar10.py --data_dir=DIR --gates=recipe \\
+        --objective=in_place_distillation --run=RUN
 """
 
 import argparse
+import dataclasses
+import itertools
 import os
 import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from tables import spread
 
 import keras_elastic as ke
+from keras_elastic.conditional.cascades.choosing import predict
+from keras_elastic.conditional.cascades.curve import CascadeCurve
+from keras_elastic.conditional.dsnet import run as dsnet_run
 from keras_elastic.selection.budget import short
+from keras_elastic.spaces import costs
 from keras_elastic.training import Run
 from keras_elastic.training.training_recipe import TrainingRecipe
+from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import places
 from keras_elastic.zoo.writing import remember_recipe
+
+WINDOW = "all"
+GATES = {
+    "recipe": {},
+    "images that the supernet has seen": {"gate_images": 0},
+    "no guidance": {"guidance_weight": 0.0},
+    "give up": {"hard_samples": "give_up"},
+}
 
 
 def main():
@@ -31,61 +57,156 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--gate_epochs", type=int)
-    parser.add_argument("--windows", default="all")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--objective")
+    parser.add_argument(
+        "--gates", nargs="+", choices=list(GATES), default=list(GATES)
+    )
     arguments = parser.parse_args()
+    given = {
+        name: getattr(arguments, name)
+        for name in ("epochs", "gate_epochs", "limit", "objective")
+    }
     recipe = TrainingRecipe.from_file(
         places.recipe_file("ds_mobilenet_cifar10")
+    ).replace(
+        windows=(WINDOW,),
+        **{name: value for name, value in given.items() if value is not None},
     )
-    changes = {"windows": tuple(arguments.windows.split(","))}
-    for name in ("epochs", "gate_epochs"):
-        if getattr(arguments, name):
-            changes[name] = getattr(arguments, name)
-    recipe = recipe.replace(**changes)
     dataset = ke.data.load_dataset(
         recipe.dataset, arguments.data_dir, limit=recipe.limit
     )
-    runs = [
-        measure(
-            recipe.replace(seed=seed),
-            dataset,
-            pathlib.Path(arguments.run) / f"seed {seed}",
+    found = []
+    for seed in range(arguments.seeds):
+        folder = pathlib.Path(arguments.run) / f"seed {seed}"
+        print(folder, flush=True)
+        seeded = recipe.replace(seed=seed)
+        remember_recipe(folder, seeded)
+        run = Run(dataset=dataset, folder=folder)
+        found.append(measure(seeded, run, arguments.gates))
+    print_widths([widths for widths, _ in found])
+    for name in arguments.gates:
+        print_gate(name, found)
+
+
+def measure(recipe, run, names):
+    """Trains a supernet and gates; returns its `Widths` and their results."""
+    training = recipe.make_training(run)
+    supernet = training.phases.train()
+    statistics = dsnet_run.measure_statistics(supernet, recipe, run.dataset)
+    splits = [
+        tuple(map(np.concatenate, zip(*batches, strict=True)))
+        for batches in (
+            evaluation.held_out_batches(recipe, run.dataset),
+            evaluation.test_batches(recipe, run.dataset),
         )
-        for seed in range(arguments.seeds)
     ]
-    print_table(runs)
+    gates = {}
+    for name in names:
+        changed, part = recipe.replace(**GATES[name]), training.gate_run
+        if not changed.gate_images:
+            part = training.phases.run
+            # As many steps as those with images of their own.
+            steps = recipe.gate_recipe().steps_per_epoch
+            most = part.steps_per_epoch(changed)
+            changed = changed.replace(steps_per_epoch=min(steps, most))
+        folder = run.folder / f"gates, {name}"
+        model = dsnet_run.train_gates(
+            supernet,
+            statistics,
+            WINDOW,
+            changed,
+            dataclasses.replace(part, folder=folder),
+        )
+        gates[name] = [dsnet_run.evaluate_model(model, [s]) for s in splits]
+    return Widths(supernet, statistics, splits), gates
 
 
-def measure(recipe, dataset, folder):
-    """Trains the supernet and the gates; returns their `DSNetResult`s."""
-    print(folder, flush=True)
-    remember_recipe(folder, recipe)
-    run = Run(dataset=dataset, folder=folder)
-    return recipe.make_training(run).train().rows
+class Widths:
+    """What the widths of a supernet do without a gate.
+
+    `flops` and `test_top1` of each width; the rest are methods.
+    """
+
+    def __init__(self, supernet, statistics, splits):
+        plans = [supernet.family.plan(a, supernet.classes) for a in statistics]
+        self.flops = [float(costs(plan).flops) for plan in plans]
+        children = [supernet.child(a, s) for a, s in statistics.items()]
+        self._logits, self._labels = zip(
+            *(
+                (np.stack([predict(c, images) for c in children]), labels)
+                for images, labels in splits
+            ),
+            strict=True,
+        )
+        right = self._logits[1].argmax(axis=-1) == self._labels[1]
+        self.test_top1 = right.mean(axis=1)
+
+    def by_chance(self, flops):
+        """Test accuracy of images sent to two widths at random."""
+        return float(np.interp(flops, self.flops, self.test_top1))
+
+    def by_confidence(self, flops):
+        """Test accuracy of two widths in turn, within an average.
+
+        Returns:
+            The average multiply-adds on the test split, and the accuracy.
+        """
+        best, place = None, None
+        for pair in itertools.combinations(range(len(self.flops)), 2):
+            curve = self._curve(pair, 0)
+            if curve.flops[0] > flops:
+                continue
+            row = curve.best_within(flops)
+            if best is None or row.top1 > best.top1:
+                best, place = row, pair
+        row = self._curve(place, 1).at(best.threshold)
+        return row.flops, row.top1
+
+    def oracle(self):
+        """As `by_confidence`, of a judge who sends each image once."""
+        right = self._logits[1].argmax(axis=-1) == self._labels[1]
+        chosen = np.asarray(self.flops)[right.argmax(axis=0)]
+        return float(chosen.mean()), float(right.any(axis=0).mean())
+
+    def _curve(self, pair, split):
+        pair = list(pair)
+        return CascadeCurve(
+            self._logits[split][pair],
+            self._labels[split],
+            np.asarray(self.flops)[pair],
+        )
 
 
-def print_table(runs):
-    """Prints means over the seeds, and the widths' accuracy at equal cost."""
-    print(f"\n{'':<16}{'flops':>10}{'test top-1':>26}{'at that cost':>22}")
-    for rows in zip(*runs, strict=True):
-        top1 = [row.test_top1 for row in rows]
-        equal = [
-            at_equal_cost(row, run) for row, run in zip(rows, runs, strict=True)
-        ]
-        flops = np.mean([row.flops for row in rows])
-        spread = f"{np.mean(top1):.2%} ({min(top1):.2%}-{max(top1):.2%})"
-        is_gate = rows[0].network.startswith("DS-Net")
-        cell = f"{np.mean(equal):.2%}" if is_gate else ""
-        print(f"{rows[0].network:<16}{short(flops):>10}{spread:>26}{cell:>22}")
+def print_widths(found):
+    """Prints each width for all images, and the oracle."""
+    print(f"\n{'':<36}{'flops':>10}{'test top-1':>30}")
+    for number, flops in enumerate(found[0].flops):
+        cell = spread([widths.test_top1[number] for widths in found])
+        print(f"{f'width {number}':<36}{short(flops):>10}{cell:>30}")
+    flops, top1 = zip(*(widths.oracle() for widths in found), strict=True)
+    print(f"{'oracle':<36}{short(np.mean(flops)):>10}{spread(top1):>30}")
 
 
-def at_equal_cost(row, run):
-    """Accuracy of the widths of a run at the average cost of a row."""
-    widths = [other for other in run if other.network.startswith("width")]
-    return np.interp(
-        row.flops,
-        [width.flops for width in widths],
-        [width.test_top1 for width in widths],
-    )
+def print_gate(name, found):
+    """Prints a gate, and the widths at its average multiply-adds."""
+    rows = {"gate": [], "by chance": [], "by confidence": []}
+    for widths, gates in found:
+        (held_out_flops, _), (flops, top1) = gates[name]
+        rows["gate"].append((flops, top1))
+        rows["by chance"].append((flops, widths.by_chance(flops)))
+        rows["by confidence"].append(widths.by_confidence(held_out_flops))
+    print(f"\n{name}")
+    for label, pairs in rows.items():
+        flops, top1 = zip(*pairs, strict=True)
+        print(f"{label:<36}{short(np.mean(flops)):>10}{spread(top1):>30}")
+    gains = [
+        gate - chance
+        for (_, gate), (_, chance) in zip(
+            rows["gate"], rows["by chance"], strict=True
+        )
+    ]
+    print(f"{'gate, over chance, points':<46}{100 * np.mean(gains):>30.2f}")
 
 
 if __name__ == "__main__":

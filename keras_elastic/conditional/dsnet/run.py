@@ -218,7 +218,7 @@ def _splits(recipe, dataset):
 def _measure(window, model, recipe, dataset):
     """The result of a window, of the test split, and the row of its entry."""
     (held_out_flops, held_out), (flops, test) = (
-        _evaluate(model, batches) for batches in _splits(recipe, dataset)
+        evaluate_model(model, batches) for batches in _splits(recipe, dataset)
     )
     file = model_file(window)
     return (
@@ -227,7 +227,7 @@ def _measure(window, model, recipe, dataset):
     )
 
 
-def _evaluate(model, batches):
+def evaluate_model(model, batches):
     """Average multiply-adds and accuracy of a model on batches."""
     flops, hits = [], []
     for logits, chosen, labels in run_batches(model.route, batches):
