@@ -1,13 +1,12 @@
-"""What all tests share: the path, the order, garbage collection."""
+"""What all tests share: the path, the order, threads, garbage collection."""
 
 import collections
 import gc
+import importlib
+import os
 import pathlib
 import sys
 
-# Here, so that no test depends on which one imports it first. What does without
-# it is tested in processes of its own.
-import keras  # noqa: F401
 import pytest
 
 TESTS = pathlib.Path(__file__).parent
@@ -16,6 +15,22 @@ sys.path[:0] = map(str, [TESTS, *filter(pathlib.Path.is_dir, TESTS.iterdir())])
 # And what they share with the benchmarks, beside those.
 sys.path.append(str(TESTS.parent / "benchmarks"))
 pytest.register_assert_rewrite("contracts")
+
+
+def pytest_configure(config):
+    """Imports Keras before any test does, so that none depends on the first.
+
+    What does without it is tested in processes of its own. Where others run
+    the tests, this process hands them out, and needs no Keras.
+    """
+    is_worker = hasattr(config, "workerinput")
+    if config.getoption("dist", "no") != "no" and not is_worker:
+        return
+    if is_worker:
+        # One thread each, and those of what they start: more would take turns.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    importlib.import_module("keras")
 
 
 def pytest_collection_modifyitems(items):

@@ -137,6 +137,8 @@ def hub():
 @pytest.mark.parametrize("page", with_code(), ids=name_of)
 def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path, hub):
     code = "\n".join(CODE.findall(text_of(page)))
+    # That it runs is tested here, and not how far it comes.
+    code = re.sub(r"^EPOCHS = \d+", "EPOCHS = 1", code, flags=re.MULTILINE)
     home = str(tmp_path / "hugging_face")
     run = forked.run("-c", code, cwd=tmp_path, HF_HOME=home, **hub)
     assert run.returncode == 0, run.stderr[-3000:]

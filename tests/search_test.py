@@ -164,9 +164,14 @@ def test_scores_are_kept_and_not_made_again(run, printed, unserved, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "search, samples",
-    [("evolution", 0), ("nsga2", 0), ("query_table", 0), ("slimming", 0)]
-    # A search of random architectures by a predictor, which is reported.
-    + [("random", 20)],
+    [
+        pytest.param("evolution", 0, marks=pytest.mark.exhaustive),
+        ("nsga2", 0),
+        ("query_table", 0),
+        pytest.param("slimming", 0, marks=pytest.mark.exhaustive),
+        # A search of random architectures by a predictor, which is reported.
+        ("random", 20),
+    ],
 )
 def test_every_search_selects_within_the_budget(
     run, printed, unserved, tmp_path, search, samples

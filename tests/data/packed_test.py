@@ -54,8 +54,9 @@ SETS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", [None, 12])
-@pytest.mark.parametrize("kind", SETS)
+@pytest.mark.parametrize(
+    "kind, limit", [*((kind, None) for kind in SETS), ("files", 12)]
+)
 def test_packed_is_what_tfds_reads(tmp_path, write_tfds, kind, limit):
     options = {
         key: value() if callable(value) else value

@@ -76,9 +76,8 @@ def test_epoch_repeats_and_resumes_bit_for_bit(augmentation):
     batches = train(split, augmentation=augmentation)
     whole = read(batches)
     assert_equal_batches(whole, read(batches))
-    for start in (0, 1):
-        rest = train(split, augmentation=augmentation, start_batch=start)
-        assert_equal_batches(whole[start:], read(rest))
+    rest = train(split, augmentation=augmentation, start_batch=1)
+    assert_equal_batches(whole[1:], read(rest))
 
 
 def joined(shards):

@@ -14,18 +14,18 @@ layers = keras.layers
 # Pixels, fewer than the networks were made for.
 SIZE = 96
 NETWORKS = [
-    "MobileNet",
     "MobileNetV2",
     "MobileNetV3Small",
-    # As MobileNetV3Small, with more blocks.
-    pytest.param("MobileNetV3Large", marks=pytest.mark.exhaustive),
-    "EfficientNetB0",
     "EfficientNetV2B0",
-    "ResNet50",
     "ResNet50V2",
-    "VGG16",
-    # As ResNet50, with more blocks.
-    pytest.param("ResNet101", marks=pytest.mark.exhaustive),
+    # Like those, or like the models below, at the size of a network.
+    *(
+        pytest.param(name, marks=pytest.mark.exhaustive)
+        for name in (
+            *("MobileNet", "MobileNetV3Large", "EfficientNetB0"),
+            *("ResNet50", "ResNet101", "VGG16"),
+        )
+    ),
 ]
 
 

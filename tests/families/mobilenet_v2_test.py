@@ -145,7 +145,7 @@ def test_autoslim_at_the_published_widths_is_mobilenet_v2():
 @pytest.mark.slow
 @pytest.mark.parametrize("family", [NARROW, AUTOSLIM], ids=lambda f: f.name)
 def test_costs_of_random_children(family):
-    archs = family_checks.sample(family, 2)
+    archs = family_checks.sample(family, 1)
     family_checks.check_costs_of_children(family, archs)
 
 
@@ -174,11 +174,8 @@ def test_costs_of_many(family):
     "family", [SMALL, SMALL_AUTOSLIM], ids=lambda f: f.name
 )
 def test_subnets_and_children(family, tmp_path):
-    archs = [
-        family.space.smallest,
-        family.space.largest,
-        *family_checks.sample(family, 1),
-    ]
+    # The sampled one is between the ends.
+    archs = [family.space.smallest, *family_checks.sample(family, 1)]
     pair = family_checks.check_subnets(family, archs)
     child = pair.sliced.child(archs[0])
     contracts.check_child(child, family.plan(archs[0], 10), tmp_path)

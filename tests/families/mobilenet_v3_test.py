@@ -285,7 +285,7 @@ def test_many_architectures_are_costed_in_one_call(name):
 def test_costs_are_those_of_the_child(name):
     family = families.get(name)
     family_checks.check_costs_of_children(
-        family, family_checks.sample(family, 2)
+        family, family_checks.sample(family, 1)
     )
 
 
@@ -308,7 +308,7 @@ def pair(request):
 
 @pytest.mark.slow
 def test_every_way_to_run_an_architecture_is_alike(pair):
-    archs = [plain(32, percent) for percent in (35, 50, 125)]
+    archs = [plain(32, percent) for percent in (35, 50)]
     contracts.check_supernet(pair, archs, contracts.random_images(4, 32))
 
 
@@ -326,7 +326,12 @@ def test_children_are_stock(pair, tmp_path):
     "name, reference",
     [
         ("mobilenet_v3_small", keras.applications.MobileNetV3Small),
-        ("mobilenet_v3_large", keras.applications.MobileNetV3Large),
+        # As the small one, with more blocks.
+        pytest.param(
+            "mobilenet_v3_large",
+            keras.applications.MobileNetV3Large,
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_it_is_the_network_of_keras(name, reference):

@@ -230,7 +230,7 @@ def test_costs_are_those_of_the_child(name):
     # Half as wide: the time goes into initial weights.
     family = families.get(name, width_percent=50)
     family_checks.check_costs_of_children(
-        family, family_checks.sample(family, 2)
+        family, family_checks.sample(family, 1)
     )
 
 
@@ -253,8 +253,7 @@ def pair(request):
 
 
 def some_architectures(space):
-    rng = np.random.default_rng(0)
-    return [space.smallest, space.largest, *(space.sample(rng) for _ in "12")]
+    return [space.largest, space.sample(np.random.default_rng(0))]
 
 
 @pytest.mark.slow

@@ -242,7 +242,7 @@ def test_a_small_network_by_hand():
 @pytest.mark.slow
 @pytest.mark.parametrize("family", [NARROW, NARROW_D], ids=lambda f: f.name)
 def test_costs_are_those_of_the_children(family):
-    archs = family_checks.sample(family, 2)
+    archs = family_checks.sample(family, 1)
     family_checks.check_costs_of_children(family, archs)
 
 
@@ -282,8 +282,7 @@ def pair(request):
 @pytest.mark.slow
 def test_sliced_masked_and_child_agree(pair):
     rng = np.random.default_rng(1)
-    archs = [pair.space.smallest, pair.space.largest]
-    archs.append(pair.space.sample(rng))
+    archs = [pair.space.smallest, pair.space.sample(rng)]
     images = contracts.random_images(4, 32)
     contracts.check_supernet(pair, archs, images)
 

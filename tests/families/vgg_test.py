@@ -78,7 +78,12 @@ def test_published_network_as_it_is_built():
     contracts.check_stock(model)
     assert contracts.count_flops(model) == 15_470_264_320
     assert contracts.count_params(model) == 138_357_544
-    # And it computes what Keras's own does.
+
+
+@pytest.mark.exhaustive
+def test_it_computes_what_the_network_of_keras_does():
+    """So does what is built with its weights, for which CI has a test."""
+    model = keras_elastic.build("vgg16")
     theirs = keras.applications.VGG16(weights=None, classifier_activation=None)
     family_checks.check_same_function(theirs, model)
 
@@ -135,7 +140,7 @@ def test_costs_of_many(family):
 @SMALL_FAMILIES
 def test_subnets_and_children(family, tmp_path):
     space = family.space
-    archs = [space.smallest, space.largest, arch_of(10, family.resolution[0])]
+    archs = [space.smallest, arch_of(10, family.resolution[0])]
     pair = family_checks.check_subnets(family, archs)
     child = pair.sliced.child(archs[0])
     contracts.check_child(child, family.plan(archs[0], 10), tmp_path)

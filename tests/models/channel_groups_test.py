@@ -47,20 +47,31 @@ def test_colors_and_logits_stay():
     assert not any("head_classifier" in names(g.producers) for g in found)
 
 
+# The ResNets have four stages at their size, and two here.
+FEW = {"channels": (32, 64), "depth": (1, 2), "total_strides": 4}
+RESNETS = {
+    "slimmable_resnet50": FEW,
+    "ofa_resnet50": {**FEW, "stem": 16},
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name",
+    "name, changes",
     [
-        "bignas_lite",
-        "bignas_digits",
-        "slimmable_resnet50",
-        "ofa_resnet50",
-        "mobilenet_v1",
-        "mobilenet_v3_small",
+        ("bignas_lite", {}),
+        ("bignas_digits", {}),
+        ("mobilenet_v1", {}),
+        ("mobilenet_v3_small", {}),
+        *RESNETS.items(),
+        *(
+            pytest.param(name, {}, marks=pytest.mark.exhaustive)
+            for name in RESNETS
+        ),
     ],
 )
-def test_the_largest_subnet_computes_what_it_did(name):
-    family = families.get(name, resolution=(32,))
+def test_the_largest_subnet_computes_what_it_did(name, changes):
+    family = families.get(name, resolution=(32,), **changes)
     supernet = make(family)
     arch = family.space.largest
     # Many, so that no variance is all but zero and enlarges rounding.

@@ -17,6 +17,17 @@ from keras_elastic.spaces import Architecture
 IMAGES = contracts.random_images(6, 10)
 
 
+# The other one takes twice as long.
+one_family = pytest.mark.parametrize(
+    "pair",
+    [
+        "tiny_attentive",
+        pytest.param("bignas_digits", marks=pytest.mark.exhaustive),
+    ],
+    indirect=True,
+)
+
+
 def sample(space, count, seed=0):
     rng = np.random.default_rng(seed)
     return [space.sample(rng) for _ in range(count)]
@@ -44,7 +55,7 @@ def test_contract(pair):
     contracts.check_supernet(pair, archs, IMAGES)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_contract_for_many_architectures(pair):
     contracts.check_supernet(pair, sample(pair.space, 3, seed=1), IMAGES)
 
@@ -235,6 +246,7 @@ def test_every_layer_with_weights_is_of_some_subnet(pair):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sliced", "masked"])
+@one_family
 def test_gradient_in_one_trace_equals_eager_gradient(pair, mode):
     supernet = getattr(pair, mode)
     variables = supernet.trainable_variables
@@ -367,6 +379,7 @@ def test_given_statistics_are_not_rounded():
 
 
 @pytest.mark.slow
+@one_family
 def test_masked_compiles_under_xla(pair):
     arch = sample(pair.space, 1)[0]
     images = IMAGES[:4]

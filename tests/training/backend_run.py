@@ -21,7 +21,7 @@ from keras_elastic.training.samplers import Sandwich
 from keras_elastic.training.trainer import Trainer
 
 CLASSES = 3
-STEPS = 4
+STEPS = 2
 BATCH = 8
 # No dropout, whose masks each backend draws by itself.
 FAMILY = dataclasses.replace(

@@ -22,7 +22,13 @@ def test_contract(check):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "family", [search_checks.BIGNAS, search_checks.ONCE_FOR_ALL]
+    "family",
+    [
+        search_checks.BIGNAS,
+        pytest.param(
+            search_checks.ONCE_FOR_ALL, marks=pytest.mark.exhaustive
+        ),
+    ],
 )
 def test_beats_random_search(family):
     way = EvolutionSearch(population=24, generations=7)

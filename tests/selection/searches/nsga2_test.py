@@ -27,7 +27,11 @@ def test_contract(check):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "family", [search_checks.BIGNAS, search_checks.ONCE_FOR_ALL]
+    "family",
+    [
+        pytest.param(search_checks.BIGNAS, marks=pytest.mark.exhaustive),
+        search_checks.ONCE_FOR_ALL,
+    ],
 )
 def test_beats_random_search(family):
     way = NSGA2Search(population=24, generations=16)

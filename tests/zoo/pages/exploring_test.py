@@ -119,7 +119,13 @@ def test_rows_are_left_out_for_size(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["attentivenas", "ofa_resnet50"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "attentivenas",
+        pytest.param("ofa_resnet50", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_large_front_makes_no_large_page(name):
     text = exploring.render(entry_of(name, 1000, 400), "any")
     assert len(text.encode()) <= 1_000_000
