@@ -230,7 +230,9 @@ def check_one_trace(case):
         input_signature=[
             tf.TensorSpec((None, *case.shape[:-1], None)),
             _size_specs(case),
-        ]
+        ],
+        # As in a training: nothing branches on a tensor in Python.
+        autograph=False,
     )
     def run(inputs, sizes):
         traces.append(1)
@@ -270,7 +272,7 @@ def check_xla(case):
     sliced = case.build(mode="sliced")
     traces = []
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def run(inputs, sizes):
         traces.append(1)
         with tf.GradientTape() as tape:
@@ -387,7 +389,8 @@ def make_pair(family, classes):
         input_signature=[
             tf.TensorSpec((None, None, None, 3)),
             tf.TensorSpec((len(sliced.space.genes),), "int32"),
-        ]
+        ],
+        autograph=False,
     )
     def run(images, arch):
         traces.append(1)

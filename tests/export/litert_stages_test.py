@@ -21,10 +21,11 @@ TOLERANCES = {None: 1e-4, "float16": 2e-2, "dynamic": 0.1, "int8": 0.25}
 
 def quantizations(slow):
     """All of them: one at once, some slow, and what else the other kind has."""
-    yield None
-    for name in ("float16", "dynamic", "int8"):
-        marks = pytest.mark.slow if name in slow else pytest.mark.exhaustive
-        yield pytest.param(name, marks=marks)
+    marks = dict.fromkeys(
+        ("float16", "dynamic", "int8"), pytest.mark.exhaustive
+    )
+    marks.update(dict.fromkeys(slow, pytest.mark.slow))
+    return [None, *(pytest.param(q, marks=mark) for q, mark in marks.items())]
 
 
 @pytest.fixture(scope="module")

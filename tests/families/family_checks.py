@@ -26,7 +26,7 @@ def check_costs_of_children(family, archs, classes=10):
         keras.backend.clear_session()
 
 
-def check_costs_of_many(family, count=100_000):
+def check_costs_of_many(family, count=10_000):
     """One call for many architectures says what a call for each says."""
     rng = np.random.default_rng(0)
     encoded = family.space.sample_encoded(rng, count)

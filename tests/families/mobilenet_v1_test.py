@@ -159,10 +159,10 @@ def test_costs_of_many(family):
 
 def test_subnets_and_children(tmp_path):
     space = SMALL.space
-    archs = [space.smallest, space.largest, arch_of(15, 24)]
+    archs = [space.smallest, arch_of(15, 24)]
     pair = family_checks.check_subnets(SMALL, archs)
-    child = pair.sliced.child(archs[2])
-    contracts.check_child(child, SMALL.plan(archs[2], 10), tmp_path)
+    child = pair.sliced.child(archs[1])
+    contracts.check_child(child, SMALL.plan(archs[1], 10), tmp_path)
 
 
 @pytest.mark.parametrize("family", [NARROW, WIDE, SMALL], ids=lambda f: f.name)

@@ -58,7 +58,8 @@ def test_contract(size, strides, use_bias):
     contracts.check_elastic_layer(make_case(size, strides, use_bias))
 
 
-@pytest.mark.parametrize("size,strides", [(5, 1), (6, 2), (7, 2)])
+# Without strides it is the padding of above.
+@pytest.mark.parametrize("size,strides", [(6, 2), (7, 2)])
 def test_contract_of_symmetric_padding(size, strides):
     case = make_case(size, strides, True, padding="symmetric")
     contracts.check_elastic_layer(case)

@@ -31,8 +31,17 @@ def stock_depthwise(layer, choice):
     return contracts.padded_stock(layer, stock)
 
 
-@pytest.mark.parametrize("padding", ["same", "symmetric"])
-@pytest.mark.parametrize("size,strides", [(7, 1), (8, 2), (9, 2)])
+@pytest.mark.parametrize(
+    "size,strides,padding",
+    [
+        # Without strides both paddings are one.
+        (7, 1, "same"),
+        (8, 2, "same"),
+        (9, 2, "same"),
+        (8, 2, "symmetric"),
+        (9, 2, "symmetric"),
+    ],
+)
 def test_contract(size, strides, padding):
     def make(**arguments):
         return ElasticDepthwiseConv2D(

@@ -49,7 +49,7 @@ def make_case(size, strides, filters=8, choices=CHOICES):
     return contracts.LayerCase(make, (size, size, 6), choices, stock_shortcut)
 
 
-@pytest.mark.parametrize("size,strides", [(4, 1), (4, 2), (5, 2)])
+@pytest.mark.parametrize("size,strides", [(4, 1), (5, 2)])
 def test_contract(size, strides):
     contracts.check_elastic_layer(make_case(size, strides))
 

@@ -36,8 +36,7 @@ def stock_squeeze_excite(layer, choice):
 @pytest.mark.parametrize(
     "activation,gate",
     [
-        ("relu", "hard_sigmoid"),
-        ("swish", "sigmoid"),
+        ("swish", "hard_sigmoid"),
         ("sigmoid", "sigmoid"),
         ("relu", "one_plus_tanh"),
     ],

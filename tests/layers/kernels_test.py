@@ -66,7 +66,7 @@ def test_known_sizes_need_no_kernel_of_tensorflow(monkeypatch):
         kernels.resize(images, tf.constant(6))
 
 
-@pytest.mark.parametrize("size,target", SIZES)
+@pytest.mark.parametrize("size,target", SIZES[1:3])
 def test_known_sizes_compile_under_xla(size, target):
     images = contracts.random_images(2, size)
 

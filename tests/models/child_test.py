@@ -29,10 +29,10 @@ def extracted(pair, arch):
     )
 
 
-@pytest.mark.parametrize("index", [0, 1, 2, 3])
+@pytest.mark.parametrize("index", [0, 1])
 def test_contract(pair, index, tmp_path):
     space = pair.space
-    archs = [space.smallest, space.largest, *sample(space, 2)]
+    archs = [space.largest, *sample(space, 1)]
     child, plan = extracted(pair, archs[index])
     contracts.check_child(child, plan, tmp_path)
 
@@ -40,7 +40,7 @@ def test_contract(pair, index, tmp_path):
 @pytest.mark.parametrize("name", ["bignas_digits", "bignas_cifar10"])
 def test_costs_of_random_children(name):
     family = families.get(name)
-    for arch in sample(family.space, 3, seed=4):
+    for arch in sample(family.space, 2, seed=4):
         plan = family.plan(arch, classes=10)
         check_costs(build_child(plan), plan)
 

@@ -151,7 +151,16 @@ def test_maps_of_published_networks(name):
     check_layers(make(name), PUBLISHED[name])
 
 
-@pytest.mark.parametrize("name", sorted(SMALLEST))
+@pytest.mark.parametrize(
+    "name",
+    [
+        # As the other space of this kind.
+        pytest.param(name, marks=pytest.mark.exhaustive)
+        if name == "ofa_proxyless"
+        else name
+        for name in sorted(SMALLEST)
+    ],
+)
 def test_maps_of_small_networks(name):
     check_layers(make(name), SMALLEST[name])
 

@@ -1,3 +1,4 @@
+import functools
 import re
 
 import contracts
@@ -37,7 +38,15 @@ RESNET_D = OnceForAllResNetD(
 )
 
 
-@pytest.fixture(params=["bignas_digits", "attentive", "resnet", "resnet_d"])
+@pytest.fixture(
+    params=[
+        "attentive",
+        "resnet",
+        "resnet_d",
+        # The kind of the first, with more blocks.
+        pytest.param("bignas_digits", marks=pytest.mark.exhaustive),
+    ]
+)
 def family(request, attentive_family):
     return {
         "bignas_digits": families.get("bignas_digits"),
@@ -47,10 +56,18 @@ def family(request, attentive_family):
     }[request.param]
 
 
-def make(family, seed=0):
-    """A supernet whose every weight, also gamma and beta, is random."""
+@functools.cache
+def built(family):
+    """A supernet, and weights of it, also gamma and beta, that are random."""
     supernet = Supernet(family, classes=5)
-    contracts.randomize(supernet, seed)
+    contracts.randomize(supernet)
+    return supernet, supernet.get_weights()
+
+
+def make(family):
+    """The supernet of a family, with its random weights again."""
+    supernet, values = built(family)
+    supernet.set_weights(values)
     return supernet
 
 

@@ -51,7 +51,7 @@ def random_digits():
 
 def test_contract(pair):
     space = pair.space
-    archs = [space.smallest, space.largest, *sample(space, 3)]
+    archs = [space.smallest, space.largest, *sample(space, 1)]
     contracts.check_supernet(pair, archs, IMAGES)
 
 
@@ -177,8 +177,15 @@ def test_only_last_gammas_are_zero(digits):
 # Gradients
 
 
-@pytest.mark.parametrize("mode", ["sliced", "masked"])
-@pytest.mark.parametrize("which", ["smallest", "largest", "random"])
+@pytest.mark.parametrize(
+    "mode, which",
+    [
+        ("sliced", "largest"),
+        ("sliced", "random"),
+        ("masked", "smallest"),
+        ("masked", "random"),
+    ],
+)
 def test_weights_outside_the_subnet_get_no_gradient(pair, mode, which):
     supernet = getattr(pair, mode)
     space = supernet.space

@@ -1,5 +1,6 @@
 """Tests of `training/task.py`, too."""
 
+import copy
 import dataclasses
 import math
 
@@ -34,6 +35,38 @@ def make_trainer(sampler=PAIR, optimizer=None, supernet=None, **arguments):
         sampler,
         **arguments,
     )
+
+
+class Traced:
+    """A trainer that is given out as new, but for its step's trace."""
+
+    def __init__(self, **arguments):
+        self.trainer = make_trainer(**arguments)
+        self.guard = copy.deepcopy(self.trainer._guard)
+        self.values = [np.array(value) for value in self.variables()]
+
+    def variables(self):
+        trainer = self.trainer
+        return [*trainer.supernet.variables, *trainer.optimizer.variables]
+
+    def new(self):
+        """As it was made."""
+        for variable, value in zip(self.variables(), self.values, strict=True):
+            variable.assign(value)
+        self.trainer.step = 0
+        self.trainer._guard = copy.deepcopy(self.guard)
+        return self.trainer
+
+
+@pytest.fixture(scope="module")
+def traced():
+    return Traced()
+
+
+@pytest.fixture
+def trainer(traced):
+    """What `make_trainer()` makes, and is traced once for all tests."""
+    return traced.new()
 
 
 def fit(trainer, epochs=2, batches=tiny.batches, **arguments):
@@ -171,12 +204,18 @@ def whole():
     return trainer
 
 
+@pytest.fixture(scope="module")
+def to_kill():
+    return Traced(mixup=0.2)
+
+
 @pytest.mark.parametrize("epoch, step", [(0, 1), (1, 1), (1, 2)])
-def test_a_killed_run_ends_with_the_same_weights(tmp_path, whole, epoch, step):
-    killed = make_trainer(mixup=0.2)
+def test_a_killed_run_ends_with_the_same_weights(
+    tmp_path, whole, to_kill, epoch, step
+):
     with pytest.raises(Killed):
         fit(
-            killed,
+            to_kill.new(),
             folder=tmp_path,
             checkpoint_every=1,
             callbacks=[KillAt(epoch, step)],
@@ -263,9 +302,9 @@ def test_callbacks_see_epochs_and_logs(tmp_path):
     assert all(speed > 0 for speed in history.history["images_per_second"])
 
 
-def test_logs_of_an_epoch_are_means_over_its_steps():
+def test_logs_of_an_epoch_are_means_over_its_steps(trainer):
     losses = Losses()
-    history = fit(make_trainer(), epochs=1, callbacks=[losses])
+    history = fit(trainer, epochs=1, callbacks=[losses])
     # What a callback sees after a batch is the mean so far, as in Keras.
     assert history.history["loss"] == [losses.values[-1]]
     assert losses.values[0] != losses.values[-1]
@@ -282,14 +321,13 @@ def test_the_first_subnets_logs_have_keras_names():
     }
 
 
-def test_tensorboard_writes(tmp_path):
+def test_tensorboard_writes(trainer, tmp_path):
     board = keras.callbacks.TensorBoard(tmp_path, write_graph=False)
-    fit(make_trainer(), epochs=1, callbacks=[board])
+    fit(trainer, epochs=1, callbacks=[board])
     assert list(tmp_path.glob("**/events*"))
 
 
-def test_the_weights_file_holds_no_optimizer(tmp_path):
-    trainer = make_trainer()
+def test_the_weights_file_holds_no_optimizer(trainer, tmp_path):
     before = tmp_path / "before.weights.h5"
     trainer.supernet.save_weights(before)
     fit(trainer, epochs=1)
@@ -298,17 +336,17 @@ def test_the_weights_file_holds_no_optimizer(tmp_path):
     assert after.stat().st_size == before.stat().st_size
 
 
-def test_early_stopping_stops():
+def test_early_stopping_stops(trainer):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    history = fit(make_trainer(), epochs=5, callbacks=[Stop()])
+    history = fit(trainer, epochs=5, callbacks=[Stop()])
     assert history.epoch == [0]
 
 
-def test_progress_bar(capsys):
-    fit(make_trainer(), verbose=1)
+def test_progress_bar(trainer, capsys):
+    fit(trainer, verbose=1)
     printed = capsys.readouterr().out
     assert "Epoch 2/2" in printed
     assert f"{STEPS}/{STEPS}" in printed
@@ -344,8 +382,7 @@ def assert_finite(supernet):
 
 
 @pytest.mark.slow
-def test_a_poisoned_batch_is_rolled_back(tmp_path):
-    trainer = make_trainer()
+def test_a_poisoned_batch_is_rolled_back(trainer, tmp_path):
     expected = r"lost at step 5: the loss is nan\..*those of step 4 again"
     with pytest.raises(TrainingLost, match=expected):
         fit(trainer, batches=poisoned, folder=tmp_path, checkpoint_every=1)
@@ -357,13 +394,12 @@ def test_a_poisoned_batch_is_rolled_back(tmp_path):
     assert_finite(good.supernet)
 
 
-def test_without_a_checkpoint_there_is_nothing_to_roll_back_to():
+def test_without_a_checkpoint_there_is_nothing_to_roll_back_to(trainer):
     with pytest.raises(TrainingLost, match="step 5.*no checkpoint"):
-        fit(make_trainer(), batches=poisoned)
+        fit(trainer, batches=poisoned)
 
 
-def test_a_lost_training_leaves_no_optimizer_behind(tmp_path):
-    trainer = make_trainer()
+def test_a_lost_training_leaves_no_optimizer_behind(trainer, tmp_path):
     with pytest.raises(TrainingLost):
         fit(trainer, batches=poisoned, folder=tmp_path)
     assert not hasattr(trainer.supernet, "optimizer")
@@ -378,8 +414,7 @@ class Poison(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-def test_weights_that_are_not_finite_are_never_kept(tmp_path):
-    trainer = make_trainer()
+def test_weights_that_are_not_finite_are_never_kept(trainer, tmp_path):
     with pytest.raises(TrainingLost, match="those of step 0 again"):
         fit(trainer, folder=tmp_path, checkpoint_every=1, callbacks=[Poison()])
     assert [path.name for path in tmp_path.glob("*.npz")] == ["step-0.npz"]
@@ -503,9 +538,9 @@ def test_xla_needs_the_masked_mode():
 # Errors
 
 
-def test_data_that_end_early_are_reported():
+def test_data_that_end_early_are_reported(trainer):
     with pytest.raises(ValueError, match="ended after 6"):
-        fit(make_trainer(), steps_per_epoch=9)
+        fit(trainer, steps_per_epoch=9)
 
 
 @pytest.mark.parametrize(
