@@ -1,6 +1,7 @@
 """Small dynamic slimmable networks with random weights and mixed choices."""
 
 import dataclasses
+import functools
 
 import contracts
 import numpy as np
@@ -104,8 +105,18 @@ def spread(model, images, seed=0):
 
 def make(family, images, window=None, mode="sliced"):
     """A model of a random supernet whose gates choose different widths."""
+    config, weights = _measured(family, images.tobytes(), images.shape, window)
+    model = DSNet.from_config({**config, "mode": mode})
+    model.set_weights(weights)
+    return model
+
+
+@functools.cache
+def _measured(family, pixels, shape, window):
+    """Statistics of all widths take seconds: once in a process."""
+    images = np.frombuffer(pixels, "float32").reshape(shape)
     supernet = make_supernet(family)
     statistics = measure(supernet, images, window)
-    model = DSNet.from_supernet(supernet, statistics, window=window, mode=mode)
+    model = DSNet.from_supernet(supernet, statistics, window=window)
     spread(model, images)
-    return model
+    return model.get_config(), model.get_weights()
