@@ -45,7 +45,14 @@ def test_an_unknown_network_lists_the_known():
         load("resnet")
 
 
-@pytest.mark.parametrize("name", imagenet.NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # As the first, with more layers.
+        pytest.param(name, marks=pytest.mark.exhaustive) if number else name
+        for number, name in enumerate(imagenet.NETWORKS)
+    ],
+)
 def test_logits_are_those_of_another_implementation(name):
     number = name[-1]
     torch = pytest.importorskip("torch")
