@@ -23,7 +23,7 @@ IMAGES = dsnet_models.make_images(64)
 def exported(request, tmp_path_factory):
     one_gate = request.param == dsnet_models.MOBILENET
     # Of two gates, two widths: the ways are traced one by one.
-    window = (2, 4) if one_gate else (1, 2)
+    window = (2, 4) if one_gate else (50, 100)
     model = dsnet_models.make(request.param, IMAGES, window)
     folder = tmp_path_factory.mktemp("served")
     path = saved_model(model, folder)

@@ -94,7 +94,7 @@ def test_the_gate_and_the_widths_of_a_dsnet(dsnet, tmp_path, quantization):
 def test_two_gates(tmp_path):
     images = dsnet_models.make_images(8)
     # Two of the three widths: each way is a signature.
-    model = dsnet_models.make(dsnet_models.RESNET, images, (1, 2))
+    model = dsnet_models.make(dsnet_models.RESNET, images, (50, 100))
     run = runners(model, tmp_path / "d.tflite", None, images)
     assert len(run) == 1 + 2 + 4
     want = np.asarray(model(images))

@@ -159,7 +159,7 @@ def test_the_largest_subnet_is_the_model(model):
 @pytest.mark.slow
 def test_subnets_are_their_children(model):
     family = keras_elastic.elastic(model).family
-    archs = family_checks.sample(family, 2)
+    archs = family_checks.sample(family, 1)
     family_checks.check_subnets(family, archs, classes=5)
     family_checks.check_costs_of_children(family, archs, classes=5)
 
