@@ -133,8 +133,19 @@ def hub():
         server.shutdown()
 
 
+def to_run():
+    """Pages with code, but for those whose code the README has, too."""
+    readme = CODE.findall(text_of(ROOT / "README.md"))
+    return [
+        page
+        for page in with_code()
+        if page.name == "README.md"
+        or not set(CODE.findall(text_of(page))) <= set(readme)
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", with_code(), ids=name_of)
+@pytest.mark.parametrize("page", to_run(), ids=name_of)
 def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path, hub):
     code = "\n".join(CODE.findall(text_of(page)))
     # That it runs is tested here, and not how far it comes.
