@@ -5,6 +5,9 @@ import pytest
 from keras_elastic import detection
 from keras_elastic.training import Single
 
+# A detector takes long to make.
+pytestmark = pytest.mark.slow
+
 # Small anchors, so that objects of the smaller images have some.
 OPTIONS = {"strides": (4,), "anchor_size": 1.5, "head_layers": 0}
 
@@ -66,7 +69,6 @@ def test_an_encoded_architecture_is_the_same(elastic, batches):
     assert 0 < max(losses) < 10 * min(losses)
 
 
-@pytest.mark.slow
 def test_training_of_widths_and_resolutions_at_once(supernet, made, batches):
     keras.utils.set_random_seed(0)
     elastic = detection.ElasticDetector(supernet, 3, (32, 48), **OPTIONS)
@@ -81,7 +83,6 @@ def test_training_of_widths_and_resolutions_at_once(supernet, made, batches):
     supernet.set_weights(trunk)
 
 
-@pytest.mark.slow
 def test_training_is_repeated_exactly(supernet, made):
     trunk, runs = supernet.get_weights(), []
     sampler = Single(supernet.space.smallest)

@@ -11,6 +11,7 @@ import keras_elastic as ke
 from keras_elastic import detection
 
 
+@pytest.mark.slow
 def test_every_place_of_every_map_is_predicted(detector):
     found = detector(np.zeros((2, 16, 24, 3), "float32"), training=False)
     # Three shapes at three scales, on maps of strides 2 and 4.
@@ -19,6 +20,7 @@ def test_every_place_of_every_map_is_predicted(detector):
     assert found["cls_logits"].shape == (2, anchors, 3)
 
 
+@pytest.mark.slow
 def test_heads_start_from_a_low_probability(detector):
     last = detector.classification_head.prediction_layer
     np.testing.assert_allclose(tf.sigmoid(last.bias), 0.01, rtol=1e-4)
@@ -26,6 +28,7 @@ def test_heads_start_from_a_low_probability(detector):
     np.testing.assert_array_equal(detector.box_head.prediction_layer.bias, 0)
 
 
+@pytest.mark.slow
 def test_the_trunk_is_a_copy_with_the_weights_of_the_child(child, detector):
     encoder = detector.backbone.image_encoder
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 3))

@@ -37,6 +37,7 @@ def test_a_saved_model_returns_boxes(detector, tmp_path):
         detection.saved_model(detector, tmp_path)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_is_refused(child, detector, tmp_path):
     with pytest.raises(ValueError, match="`detector`"):
         detection.saved_model(child, tmp_path / "served")

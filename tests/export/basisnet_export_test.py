@@ -7,6 +7,9 @@ import tensorflow as tf
 
 import keras_elastic.export
 
+# What they look at takes long to make.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model():
@@ -31,7 +34,6 @@ def signatures(model, tmp_path_factory):
     del loaded
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 64])
 def test_tensors_equal_the_model(model, signatures, count):
     images = basisnet_tiny.images(64)[:count]
@@ -45,7 +47,6 @@ def test_tensors_equal_the_model(model, signatures, count):
         assert not exits.all()
 
 
-@pytest.mark.slow
 def test_an_image_that_exits_and_one_that_does_not(model, signatures):
     images = basisnet_tiny.images(64)
     decided = model.get_layer("exit").decides(model.preview(images)[0])
@@ -74,7 +75,6 @@ def test_images_of_any_size(model, signatures):
     assert outputs["probabilities"].shape == (2, basisnet_tiny.CLASSES)
 
 
-@pytest.mark.slow
 def test_condconv_can_be_exported(tmp_path):
     plan = basisnet_tiny.plans()[1]
     model = keras_elastic.conditional.CondConvNet(plan, 2, (5,))

@@ -116,6 +116,7 @@ def test_the_last_zeros_come_with_the_last_step(child, monkeypatch, steps):
     assert float(schedule(last)[1]) == 0.5
 
 
+@pytest.mark.slow
 def test_clustered_kernels_have_few_weights(child, few):
     model = compression.stripped(few, child)
     assert_is_child(model, child)
@@ -124,6 +125,7 @@ def test_clustered_kernels_have_few_weights(child, few):
     assert all(len(np.unique(x)) > 4 for x in kernels(child).values())
 
 
+@pytest.mark.slow
 def test_few_weights_survive_the_export(child, few, tmp_path):
     model = compression.stripped(few, child)
     keras_elastic.calibrate(model, IMAGES)
@@ -166,6 +168,7 @@ def test_both_compress_better(tmp_path):
     assert max(sizes["sparse"], sizes["few"]) < sizes["whole"]
 
 
+@pytest.mark.slow
 def test_the_models_learn(child, sparse, few):
     for trained in (sparse, few):
         model = compression.stripped(trained, child)
@@ -203,6 +206,7 @@ def test_refuses_too_few_clusters(child, clusters):
     assert_refused(words, compression.clustered, child, clusters)
 
 
+@pytest.mark.slow
 def test_refuses_what_is_no_calibrated_child(sparse):
     fresh = keras_elastic.load("bignas_digits", flops=200e3, weights=None)
     for model, word in ((fresh, "calibrated"), (sparse, "`keras.Model`")):
@@ -210,6 +214,7 @@ def test_refuses_what_is_no_calibrated_child(sparse):
         assert_refused((word,), compression.clustered, model)
 
 
+@pytest.mark.slow
 def test_refuses_to_strip_other_models(child, sparse):
     aware = quantization.quantization_aware(child, IMAGES[:8])
     for trained in (child, aware, "sparse"):
@@ -219,12 +224,14 @@ def test_refuses_to_strip_other_models(child, sparse):
     assert_refused(words, compression.stripped, sparse, sparse)
 
 
+@pytest.mark.slow
 def test_refuses_another_child(sparse):
     other = keras_elastic.load("bignas_digits", flops=200e3, resolution=8)
     words = ("`child`", "stem_conv")
     assert_refused(words, compression.stripped, sparse, other)
 
 
+@pytest.mark.slow
 def test_export_refuses_an_unfinished_model(sparse, few, tmp_path):
     for model, made in ((sparse, "pruned"), (few, "clustered")):
         words = (f"as `{made}` returned it", "stripped")

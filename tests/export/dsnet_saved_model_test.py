@@ -10,14 +10,15 @@ from keras_elastic.export import saved_model
 
 IMAGES = dsnet_models.make_images(64)
 
+# What they look at takes long to make.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(
     scope="module",
     params=[
         pytest.param(dsnet_models.MOBILENET, id="one_gate"),
-        pytest.param(
-            dsnet_models.RESNET, id="two_gates", marks=pytest.mark.slow
-        ),
+        pytest.param(dsnet_models.RESNET, id="two_gates"),
     ],
 )
 def exported(request, tmp_path_factory):
@@ -30,7 +31,6 @@ def exported(request, tmp_path_factory):
     return model, path, tf.saved_model.load(str(path)).signatures
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 64])
 def test_it_answers_as_the_model(exported, count):
     model, _, signatures = exported
@@ -47,7 +47,6 @@ def test_it_answers_as_the_model(exported, count):
         assert len(set(np.asarray(chosen)[order[:count], 0])) > 1
 
 
-@pytest.mark.slow
 def test_every_single_image(exported):
     model, _, signatures = exported
     serve = signatures["serve_tensors"]
@@ -79,7 +78,6 @@ def test_the_routing_is_in_the_graph(exported):
     assert operations & {"If", "StatelessIf"}
 
 
-@pytest.mark.slow
 def test_it_needs_tensorflow_alone(exported, tmp_path):
     model, path, _ = exported
     if len(model.gates) > 1:

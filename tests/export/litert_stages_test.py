@@ -19,13 +19,16 @@ interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 TOLERANCES = {None: 1e-4, "float16": 2e-2, "dynamic": 0.1, "int8": 0.25}
 
 
-def quantizations(slow):
-    """All of them: one at once, some slow, and what else the other kind has."""
-    marks = dict.fromkeys(
-        ("float16", "dynamic", "int8"), pytest.mark.exhaustive
-    )
-    marks.update(dict.fromkeys(slow, pytest.mark.slow))
-    return [None, *(pytest.param(q, marks=mark) for q, mark in marks.items())]
+quantizations = pytest.mark.parametrize(
+    "quantization",
+    [
+        pytest.param(None, marks=pytest.mark.slow),
+        pytest.param("int8", marks=pytest.mark.slow),
+        # As of any child, for which `litert_test.py` has tests.
+        pytest.param("float16", marks=pytest.mark.exhaustive),
+        pytest.param("dynamic", marks=pytest.mark.exhaustive),
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def check(got, want, quantization):
     assert error <= TOLERANCES[quantization] * scale
 
 
-@pytest.mark.parametrize("quantization", quantizations({"float16", "int8"}))
+@quantizations
 def test_the_stages_of_a_basisnet(basisnet, tmp_path, quantization):
     images = basisnet_tiny.images(8)
     run = runners(basisnet, tmp_path / "b.tflite", quantization, images)
@@ -72,7 +75,7 @@ def test_the_stages_of_a_basisnet(basisnet, tmp_path, quantization):
     check([o["logits"] for o in second], want, quantization)
 
 
-@pytest.mark.parametrize("quantization", quantizations({"dynamic", "int8"}))
+@quantizations
 def test_the_gate_and_the_widths_of_a_dsnet(dsnet, tmp_path, quantization):
     images = dsnet_models.make_images(64)[:8]
     run = runners(dsnet, tmp_path / "d.tflite", quantization, images)

@@ -92,11 +92,13 @@ def test_images_of_another_size_are_prepared_as_by_saved_model(
     )
 
 
+@pytest.mark.slow
 def test_the_signatures(loaded):
     names = {f"serve_{name}" for name in BUDGETS}
     assert set(loaded.signatures) == {*names, "serving_default"}
 
 
+@pytest.mark.slow
 def test_the_default_is_the_largest(loaded, images):
     pixels = tf.constant(images)
     np.testing.assert_array_equal(
@@ -105,6 +107,7 @@ def test_the_default_is_the_largest(loaded, images):
     )
 
 
+@pytest.mark.slow
 def test_the_weights_are_stored_once(exported, tmp_path):
     child = keras_elastic.load("bignas_digits", flops=BUDGETS["large"])
     alone = keras_elastic.export.saved_model(child, tmp_path)
@@ -113,6 +116,7 @@ def test_the_weights_are_stored_once(exported, tmp_path):
     assert bytes_of(stored) <= 1.15 * bytes_of(alone / "variables")
 
 
+@pytest.mark.slow
 def test_no_images_have_no_answers(loaded):
     images = tf.zeros((0, 9, 9, 3), "uint8")
     outputs = loaded.signatures["serve_small"](images=images)
@@ -120,6 +124,7 @@ def test_no_images_have_no_answers(loaded):
     assert outputs["top_classes"].shape == (0, 3)
 
 
+@pytest.mark.slow
 def test_labels_and_requests(exported, entry):
     extra = exported / "assets.extra"
     labels = (extra / "labels.txt").read_text("utf-8").split("\n")

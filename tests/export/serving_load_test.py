@@ -12,6 +12,9 @@ import keras_elastic
 SCRIPT = pathlib.Path(__file__).parents[2] / "benchmarks" / "serving_load.py"
 REQUESTS = 300
 
+# What they look at takes long to make.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def load():
@@ -35,13 +38,11 @@ def found(load, child, path):
     return load["run"](child, path, REQUESTS, threads=4, malformed=0.3)
 
 
-@pytest.mark.slow
 def test_every_request_is_answered_as_it_should_be(found):
     assert found.requests == REQUESTS
     assert found.wrong == 0, found.outcomes
 
 
-@pytest.mark.slow
 def test_malformed_ones_are_errors_of_their_own(found):
     errors = {
         kind
@@ -57,7 +58,6 @@ def test_malformed_ones_are_errors_of_their_own(found):
     assert REQUESTS / 2 < right < REQUESTS
 
 
-@pytest.mark.slow
 def test_nothing_stays_in_memory(found):
     before, after = found.memory[0], found.memory[-1]
     # A request's images, decoded and resized, take some hundred kilobytes.
