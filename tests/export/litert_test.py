@@ -36,6 +36,14 @@ def expected(child, images):
     return child.predict(images, verbose=0)
 
 
+@pytest.fixture(scope="module")
+def whole(child, tmp_path_factory):
+    """The file of the child in float32."""
+    folder = tmp_path_factory.mktemp("whole")
+    # In a folder that is not there yet.
+    return litert(child, folder / "new" / "digits.tflite")
+
+
 def logits_of(path, images):
     runner = interpreter.Interpreter(str(path)).get_signature_runner("classify")
     return np.concatenate(
@@ -47,18 +55,16 @@ def accuracy(logits, digits):
     return np.mean(logits.argmax(axis=1) == digits.test.labels)
 
 
-def test_float32_equals_the_child(child, images, expected, tmp_path):
-    path = litert(child, tmp_path / "new" / "digits.tflite")
-    assert path == tmp_path / "new" / "digits.tflite"
-    assert [path.name for path in path.parent.iterdir()] == ["digits.tflite"]
+def test_float32_equals_the_child(whole, images, expected):
+    assert whole.parts[-2:] == ("new", "digits.tflite")
+    assert [path.name for path in whole.parent.iterdir()] == ["digits.tflite"]
     np.testing.assert_allclose(
-        logits_of(path, images), expected, rtol=0, atol=1e-4
+        logits_of(whole, images), expected, rtol=0, atol=1e-4
     )
 
 
-def test_the_normalizations_are_folded(child, tmp_path):
-    path = litert(child, tmp_path / "digits.tflite")
-    lite = interpreter.Interpreter(str(path))
+def test_the_normalizations_are_folded(whole):
+    lite = interpreter.Interpreter(str(whole))
     names = [op["op_name"] for op in lite._get_ops_details()]
     convolutions = [n for n in names if n.endswith("CONV_2D")]
     assert len(convolutions) > 5
@@ -68,8 +74,8 @@ def test_the_normalizations_are_folded(child, tmp_path):
     assert "VAR_HANDLE" not in names
 
 
-def test_the_signature(child, tmp_path):
-    lite = interpreter.Interpreter(str(litert(child, tmp_path / "a.tflite")))
+def test_the_signature(child, whole):
+    lite = interpreter.Interpreter(str(whole))
     assert lite.get_signature_list() == {
         "classify": {"inputs": ["images"], "outputs": ["logits"]}
     }
@@ -82,9 +88,8 @@ def test_the_signature(child, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["float16", "dynamic"])
 def test_smaller_weights(
-    child, images, expected, digits, tmp_path, quantization
+    child, whole, images, expected, digits, tmp_path, quantization
 ):
-    whole = litert(child, tmp_path / "whole.tflite")
     path = litert(child, tmp_path / "small.tflite", quantization)
     assert path.stat().st_size < 0.75 * whole.stat().st_size
     logits = logits_of(path, images)
