@@ -84,6 +84,12 @@ def archs(supernet):
     return Sandwich().draw(supernet, seed=0, step=0)
 
 
+@pytest.fixture(scope="module")
+def plain(supernet, archs):
+    """Gradients of the first batch, without anything else."""
+    return step_gradients(make_step(supernet), archs, *tiny.make_batch())[0]
+
+
 def smoothed(labels):
     return np.eye(tiny.CLASSES, dtype="float32")[labels] * 0.9 + (
         0.1 / tiny.CLASSES
@@ -184,9 +190,8 @@ def test_one_trace_serves_all_steps():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("decayed", ["kernels", "dense_kernels", "all"])
-def test_weight_decay_is_added_once(supernet, archs, decayed):
+def test_weight_decay_is_added_once(supernet, archs, plain, decayed):
     images, labels = tiny.make_batch()
-    plain, *_ = step_gradients(make_step(supernet), archs, images, labels)
     step = make_step(supernet, weight_decay=0.5, decayed=decayed)
     found, *_ = step_gradients(step, archs, images, labels)
     for variable, decays, a, b in zip(
@@ -305,33 +310,28 @@ def test_mixup_equals_mixing_by_hand(supernet, archs):
 # Clipping
 
 
-def test_clipping_by_norm(archs):
-    images, labels = tiny.make_batch()
+def clipped_changes(archs, **settings):
+    """Of a supernet of its own, whose weights the step may change."""
     supernet = tiny.make_supernet(without_dropout())
-    whole, *_ = step_gradients(make_step(supernet), archs, images, labels)
-    norm = np.sqrt(sum(np.sum(g**2) for g in whole))
+    return changes(make_step(supernet, **settings), archs, *tiny.make_batch())
+
+
+def test_clipping_by_norm(archs, plain):
+    norm = np.sqrt(sum(np.sum(g**2) for g in plain))
     assert norm > 0.2
-    clipped = changes(make_step(supernet, clip_norm=0.1), archs, images, labels)
-    assert_close(clipped, [g * (0.1 / norm) for g in whole], atol=1e-6)
+    clipped = clipped_changes(archs, clip_norm=0.1)
+    assert_close(clipped, [g * (0.1 / norm) for g in plain], atol=1e-6)
 
 
-def test_a_small_gradient_is_not_clipped(archs):
-    images, labels = tiny.make_batch()
-    supernet = tiny.make_supernet(without_dropout())
-    whole, *_ = step_gradients(make_step(supernet), archs, images, labels)
-    step = make_step(supernet, clip_norm=1e4, clip_value=1e4)
-    assert_close(changes(step, archs, images, labels), whole)
+def test_a_small_gradient_is_not_clipped(archs, plain):
+    clipped = clipped_changes(archs, clip_norm=1e4, clip_value=1e4)
+    assert_close(clipped, plain)
 
 
-def test_clipping_by_value(archs):
-    images, labels = tiny.make_batch()
-    supernet = tiny.make_supernet(without_dropout())
-    whole, *_ = step_gradients(make_step(supernet), archs, images, labels)
-    assert max(np.abs(g).max() for g in whole) > 0.1
-    clipped = changes(
-        make_step(supernet, clip_value=0.05), archs, images, labels
-    )
-    assert_close(clipped, [np.clip(g, -0.05, 0.05) for g in whole], atol=1e-6)
+def test_clipping_by_value(archs, plain):
+    assert max(np.abs(g).max() for g in plain) > 0.1
+    clipped = clipped_changes(archs, clip_value=0.05)
+    assert_close(clipped, [np.clip(g, -0.05, 0.05) for g in plain], atol=1e-6)
 
 
 # The moving average

@@ -512,11 +512,11 @@ def test_the_weights_come_back_after_an_error():
 
 @pytest.mark.slow
 def test_a_compiled_training_equals_one_that_is_not():
-    assert len(tiny.FAMILY.resolution) == 2
+    assert len(tiny.SMALL.resolution) == 2
     runs = []
     for jit_compile in (False, True):
         # XLA draws other random numbers for dropout.
-        family = dataclasses.replace(tiny.FAMILY, dropout=0.0)
+        family = dataclasses.replace(tiny.SMALL, dropout=0.0)
         supernet = tiny.make_supernet(family, mode="masked")
         losses = Losses()
         trainer = make_trainer(
