@@ -43,7 +43,10 @@ class Traced:
     def __init__(self, **arguments):
         self.trainer = make_trainer(**arguments)
         self.guard = copy.deepcopy(self.trainer._guard)
-        self.values = [np.array(value) for value in self.variables()]
+        self.values = [
+            np.array(keras.ops.convert_to_numpy(variable))
+            for variable in self.variables()
+        ]
 
     def variables(self):
         trainer = self.trainer
