@@ -226,7 +226,8 @@ def run_in_a_fork(command, folder):
     return done.stdout
 
 
-@pytest.mark.slow
+# CI runs a notebook that comes from photos to a served model, too.
+@pytest.mark.exhaustive
 # So few photos are that some classes have none held out.
 @pytest.mark.filterwarnings("ignore:Of 3 classes")
 def test_photos_are_served(monkeypatch, capsys):

@@ -57,15 +57,20 @@ def assert_folded(child, left=0):
 
 
 @pytest.mark.parametrize(
-    "family",
+    "family, changes",
     [
-        "bignas_digits",
-        pytest.param("mobilenet_v3_small", marks=pytest.mark.slow),
-        pytest.param("slimmable_resnet50", marks=pytest.mark.slow),
+        ("bignas_digits", {}),
+        pytest.param("mobilenet_v3_small", {}, marks=pytest.mark.slow),
+        # Two stages of four.
+        (
+            "slimmable_resnet50",
+            {"resolution": (32,), "channels": (32, 64), "depth": (1, 2)},
+        ),
+        pytest.param("slimmable_resnet50", {}, marks=pytest.mark.exhaustive),
     ],
 )
-def test_children(family):
-    family = families.get(family)
+def test_children(family, changes):
+    family = families.get(family, **changes)
     plan = family.plan(family.space.smallest, 10)
     assert_folded(draw_weights(build_child(plan)))
 

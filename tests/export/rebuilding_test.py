@@ -44,15 +44,20 @@ def test_activations_and_gates(activation, gate):
 
 
 @pytest.mark.parametrize(
-    "family",
+    "family, changes",
     [
-        "bignas_digits",
-        pytest.param("mobilenet_v3_small", marks=pytest.mark.slow),
-        pytest.param("slimmable_resnet50", marks=pytest.mark.slow),
+        ("bignas_digits", {}),
+        pytest.param("mobilenet_v3_small", {}, marks=pytest.mark.slow),
+        # Two stages of four.
+        (
+            "slimmable_resnet50",
+            {"resolution": (32,), "channels": (32, 64), "depth": (1, 2)},
+        ),
+        pytest.param("slimmable_resnet50", {}, marks=pytest.mark.exhaustive),
     ],
 )
-def test_children_of_families(family):
-    family = families.get(family)
+def test_children_of_families(family, changes):
+    family = families.get(family, **changes)
     child = build_child(family.plan(family.space.smallest, 10))
     images = np.random.default_rng(0).uniform(
         0, 255, (4, *child.input_shape[1:])

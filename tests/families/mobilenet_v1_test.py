@@ -129,7 +129,7 @@ def test_same_function_as_keras_applications():
 # Contracts
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_costs_of_random_children():
     family_checks.check_costs_of_children(
         NARROW, family_checks.sample(NARROW, 1)

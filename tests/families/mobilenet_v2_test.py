@@ -142,7 +142,7 @@ def test_autoslim_at_the_published_widths_is_mobilenet_v2():
 # Contracts
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("family", [NARROW, AUTOSLIM], ids=lambda f: f.name)
 def test_costs_of_random_children(family):
     archs = family_checks.sample(family, 1)

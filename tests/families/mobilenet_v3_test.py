@@ -280,7 +280,7 @@ def test_many_architectures_are_costed_in_one_call(name):
     family_checks.check_costs_of_many(families.get(name))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", PLAIN)
 def test_costs_are_those_of_the_child(name):
     family = families.get(name)
@@ -298,7 +298,13 @@ def test_costs_are_those_of_every_width(name):
     family_checks.check_costs_of_children(family, archs)
 
 
-@pytest.fixture(scope="module", params=PLAIN)
+@pytest.fixture(
+    scope="module",
+    params=[
+        "mobilenet_v3_small",
+        pytest.param("mobilenet_v3_large", marks=pytest.mark.exhaustive),
+    ],
+)
 def pair(request):
     family = families.get(
         request.param, resolution=(32,), width=(35, 50, 125), total_strides=8

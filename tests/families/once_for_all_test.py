@@ -224,7 +224,7 @@ def test_many_architectures_are_costed_in_one_call(name):
     family_checks.check_costs_of_many(families.get(name))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_are_those_of_the_child(name):
     # Half as wide: the time goes into initial weights.
@@ -246,7 +246,10 @@ def test_costs_are_those_of_many_children(name):
 # Supernets
 
 
-@pytest.fixture(scope="module", params=[NAMES[0], NAMES[2]])
+@pytest.fixture(
+    scope="module",
+    params=[NAMES[0], pytest.param(NAMES[2], marks=pytest.mark.exhaustive)],
+)
 def pair(request):
     """A supernet in both modes. Its maps of kernels are random."""
     return contracts.make_pair(small(request.param), classes=3)

@@ -239,7 +239,7 @@ def test_a_small_network_by_hand():
 # Costs against networks that were built
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("family", [NARROW, NARROW_D], ids=lambda f: f.name)
 def test_costs_are_those_of_the_children(family):
     archs = family_checks.sample(family, 1)

@@ -45,7 +45,7 @@ def test_costs_of_random_children(name):
         check_costs(build_child(plan), plan)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", FULL_SIZE)
 def test_costs_at_full_size(name):
     family = families.get(name)

@@ -121,7 +121,14 @@ class Losses(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "mixed_bfloat16",
+        # So do other trainings, of conditional models and from end to end.
+        pytest.param("float32", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_training_lowers_the_loss(dtype):
     trainer = make_trainer(Sandwich(), supernet=tiny.make_supernet(dtype=dtype))
     assert trainer.supernet.compute_dtype == dtype.removeprefix("mixed_")

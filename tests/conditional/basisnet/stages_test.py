@@ -32,7 +32,7 @@ def test_a_plan_is_split_behind_its_final_feature():
     "name, changes",
     [
         ("resnet50", {}),
-        ("vgg16", {"head": "pooled"}),
+        pytest.param("vgg16", {"head": "pooled"}, marks=pytest.mark.exhaustive),
         ("mobilenet_v1", {}),
     ],
 )

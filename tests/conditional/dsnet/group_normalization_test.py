@@ -190,7 +190,7 @@ def test_a_supernet_learns(supernet):
     assert all(np.any(gradient) for gradient in gradients)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_from_end_to_end(tmp_path):
     file = tmp_path / "recipe.py"
     changed = tiny_runs.DSNET.replace(
