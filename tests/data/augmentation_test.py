@@ -82,7 +82,16 @@ def test_shape_type_and_range(name, size):
 
 
 @pytest.mark.slow
-@all_names
+@pytest.mark.parametrize(
+    "name",
+    [
+        # The same distortions as with an erased part.
+        pytest.param(name, marks=pytest.mark.exhaustive)
+        if name == "rand_augment"
+        else name
+        for name in sorted(AUGMENTATIONS)
+    ],
+)
 def test_shape_is_static_where_the_image_size_is_unknown(name):
     @tf.function(
         input_signature=[
