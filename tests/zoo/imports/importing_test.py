@@ -290,8 +290,8 @@ def test_a_net_that_was_trained_elsewhere():
         for arch in (space.smallest, space.sample(np.random.default_rng(0)))
     ]
     optimizer = torch.optim.SGD(peer.leaves.values(), 0.05, momentum=0.9)
-    for step in range(12):
-        images, labels = colored_images(16, seed=1 + step)
+    for step in range(16):
+        images, labels = colored_images(24, seed=1 + step)
         optimizer.zero_grad()
         for arch in archs:
             torch.nn.functional.cross_entropy(
@@ -301,8 +301,8 @@ def test_a_net_that_was_trained_elsewhere():
     for name, leaf in peer.leaves.items():
         peer.weights[name] = leaf.detach().numpy()
     supernet = zoo.import_checkpoint(kind, dict(peer.weights))
-    seen, _ = colored_images(32, seed=1)
-    images, labels = colored_images(48, seed=100)
+    seen, _ = colored_images(64, seed=1)
+    images, labels = colored_images(60, seed=100)
     for arch in archs:
         statistics = ke.SubnetCalibrator(supernet).measure(arch, seen)
         peer.statistics = of_the_release(kind, supernet, peer, statistics)
