@@ -14,6 +14,10 @@ from keras_elastic.commands import load
 RECORD, TRAINING = "finetuning.json", "training"
 LOG, STARTS = "training.csv", "starts.jsonl"
 
+_FINITE = checks.Rule(
+    "a finite number of at least 0",
+    lambda value: checks.is_finite(value) and value >= 0,
+)
 # Defaults are those of `finetune_recipe`; a test holds them equal.
 RECIPE = {
     "epochs": (int, 10, checks.POSITIVE_INTEGER, "epochs of all layers"),
@@ -30,7 +34,7 @@ RECIPE = {
         checks.RATE,
         "highest with the head alone",
     ),
-    "weight_decay": (float, 1e-4, checks.NON_NEGATIVE, "of the kernels"),
+    "weight_decay": (float, 1e-4, _FINITE, "of the kernels"),
     "statistics": (
         str,
         "measured",

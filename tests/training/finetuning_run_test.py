@@ -1,4 +1,4 @@
-"""Tests of `training/finetuning_run.py`; the command has those of whole runs."""
+"""Tests of `training/finetuning_run.py`; see those of the command, too."""
 
 import numpy as np
 import pytest
