@@ -138,6 +138,7 @@ def run(arguments) -> None:
 
 def _options(arguments):
     """The options, checked, with their defaults."""
+    checks.STRING.check("dataset", arguments.dataset)
     options = {}
     for name, (_, default, rule, _) in {**RECIPE, **IMAGES}.items():
         value = getattr(arguments, name)
