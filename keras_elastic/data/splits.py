@@ -141,7 +141,7 @@ class Split:
         """Returns the first images.
 
         Args:
-            count: Number of images, at most `size`.
+            count: Number of images. All of them, if there are fewer.
         """
         source, records = self.source, self.records
         if hasattr(source, "first"):
@@ -151,7 +151,7 @@ class Split:
         return dataclasses.replace(
             self,
             images=self.images.take(count),
-            size=count,
+            size=min(count, self.size),
             records=None if records is None else records.take(count),
             source=source,
         )

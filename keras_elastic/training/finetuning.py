@@ -304,6 +304,7 @@ class FineTuningRecipe:
             self._measure(model, images)
         return histories
 
+    @checks.arguments(model=checks.MODEL)
     def measure(self, model: keras.Model, images: Any) -> None:
         """Measures statistics, if the last stage leaves them to be measured.
 

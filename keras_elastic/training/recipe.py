@@ -253,7 +253,7 @@ class Recipe(TrainingRecipe):
     @property
     def _largest_batch(self) -> int:
         batches = [phase.get("batch_size", 0) for phase in self.phases]
-        return max(self.batch_size, *batches)
+        return max([self.batch_size, *batches])
 
     def make_family(self) -> Any:
         """Returns the family with the recipe's changes."""
