@@ -234,7 +234,7 @@ def _finetune(arguments, budget, options, folder, record):
         **{name: options[name] for name in IMAGES},
     )
     # Refuses what cannot be made.
-    batches(epoch=0)
+    steps = len(batches(epoch=0))
     has_begun = check_data(folder, dataset)
     # Of a run that goes on they were decoded, and are the same.
     if not has_begun and not arguments.skip_corrupt:
@@ -243,7 +243,7 @@ def _finetune(arguments, budget, options, folder, record):
         _begin(folder, record, dataset)
         _say(model, recipe, dataset)
         with data.naming_corrupt_files():
-            _train(model, recipe, dataset, batches, folder)
+            _train(model, recipe, dataset, batches, steps, folder)
         _write(model, recipe, dataset, folder)
 
 
@@ -275,7 +275,7 @@ def _say(model, recipe, dataset):
     )
 
 
-def _train(model, recipe, dataset, batches, folder):
+def _train(model, recipe, dataset, batches, steps, folder):
     from keras_elastic import data
     from keras_elastic.training.epoch_log import EpochLog
     from keras_elastic.training.finetuning_run import train_stages
@@ -290,7 +290,7 @@ def _train(model, recipe, dataset, batches, folder):
         model,
         batches,
         folder / TRAINING,
-        steps_per_epoch=len(batches(epoch=0)),
+        steps_per_epoch=steps,
         validation_data=evaluated(dataset.held_out),
         callbacks=[EpochLog(folder / LOG)],
     )

@@ -182,6 +182,7 @@ def assert_same_weights(out, other):
         np.testing.assert_array_equal(one, another)
 
 
+@pytest.mark.slow
 def test_one_that_was_killed_goes_on(capsys, folder, finished, monkeypatch):
     """In the second stage, after the first of its epochs."""
     out = folder / "killed"
