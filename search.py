@@ -86,7 +86,10 @@ def main(argv):
     recipe = entry.recipe
     supernet = entry.supernet()
     dataset = ke.data.load_dataset(
-        recipe.dataset, FLAGS.data_dir, limit=recipe.limit
+        recipe.dataset,
+        FLAGS.data_dir,
+        limit=recipe.limit,
+        test_limit=recipe.test_limit,
     )
     evaluation.check_same_classes(entry, dataset)
     check_data(entry.folder, dataset)

@@ -87,7 +87,11 @@ def main(argv):
     recipe = zoo.read_recipe(FLAGS.recipe, recipe_flags(), smoke=FLAGS.smoke)
     options = {"skip_corrupt": True} if FLAGS.skip_corrupt else {}
     dataset = ke.data.load_dataset(
-        recipe.dataset, FLAGS.data_dir, limit=recipe.limit, **options
+        recipe.dataset,
+        FLAGS.data_dir,
+        limit=recipe.limit,
+        test_limit=recipe.test_limit,
+        **options,
     )
     run = make_run(recipe, dataset, strategy)
 

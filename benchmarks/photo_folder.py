@@ -7,11 +7,11 @@ start from one entry of the zoo is compared with a start from another: the same
 photos, as many epochs. A fifth of the photos is tested: which, their names say,
 as in every folder. Two ways:
 
-- `finetune`: a script of a dozen lines fine-tunes the child for a budget; then
-  `keras-elastic evaluate`, `keras-elastic load --export`, and a prediction from
-  the SavedModel, which a script of four lines asks for as a server would.
-- `train`: without the first script. `keras-elastic train --initial=ENTRY` goes
-  on with the supernet, selects a child and exports it.
+- `finetune`: `keras-elastic finetune` trains the child for a budget; then come
+  `evaluate`, `load --export`, and a prediction from the SavedModel, which a
+  script of four lines asks for as a server would.
+- `train`: `keras-elastic train --initial=ENTRY` goes on with the supernet,
+  selects a child and exports it.
 
 The photos are of the test split of a data set, on which no entry was trained.
 `bignas_cifar10` has seen CIFAR-10's other split, of the same classes. `bignas`
@@ -44,23 +44,6 @@ from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
 
-FINETUNE = """
-import sys
-
-import keras
-import keras_elastic as ke
-
-start, flops, epochs, seed = sys.argv[1:]
-keras.utils.set_random_seed(int(seed))
-photos = ke.data.load_dataset("photos")
-model = ke.load(start, flops=float(flops), classes=photos.num_classes)
-[(images, labels)] = ke.data.evaluation_batches(
-    photos.train, batch_size=photos.train.size, patch_size=model.input_shape[1]
-)
-recipe = ke.finetune_recipe(model, epochs=int(epochs))
-recipe.fit(model, images.numpy(), labels.numpy(), verbose=2)
-ke.save_preset(model, "my_model", class_names=photos.class_names)
-"""
 PREDICT = """
 import sys
 import tensorflow as tf
@@ -130,7 +113,6 @@ def measure(start, folder, photos, arguments):
     place = folder / start
     place.mkdir()
     (place / "photos").symlink_to(folder / "photos")
-    (place / "finetune.py").write_text(FINETUNE)
     (place / "predict.py").write_text(PREDICT)
     [photo, *_] = photos.test.source.paths
     commands, served = WAYS[arguments.way](entry, float(flops), arguments)
@@ -173,9 +155,12 @@ def summed(seconds):
 
 def by_finetuning(entry, flops, arguments):
     """Commands that fine-tune a child, and where the SavedModel is."""
-    numbers = (f"{flops:g}", str(arguments.epochs), str(arguments.seed))
+    finetune = (
+        f"finetune {entry} --flops={flops:g} --dataset=photos --out=my_model "
+        f"--epochs={arguments.epochs} --seed={arguments.seed}"
+    )
     return (
-        (sys.executable, "finetune.py", entry, *numbers),
+        (*KERAS_ELASTIC, *finetune.split()),
         (*KERAS_ELASTIC, "evaluate", "my_model", *TESTED),
         (*KERAS_ELASTIC, "load", "my_model", "--export=served"),
     ), "served/1"

@@ -27,6 +27,7 @@ from absl import flags
 
 from keras_elastic import command_line
 from keras_elastic import files
+from keras_elastic.commands import finetune
 from keras_elastic.conditional import BasisNetRecipe
 from keras_elastic.conditional import CondConvRecipe
 from keras_elastic.conditional import DSNetRecipe
@@ -300,6 +301,7 @@ def package_lines():
         (("load", ""), "name"),
         (("load", "file"), "file"),
         (("load",), "NAME"),
+        *finetune_lines(),
         (("info", "nothing"), "nothing"),
         (("info", "."), "model.json"),
         (("info",), "NAME"),
@@ -315,6 +317,41 @@ def package_lines():
         ((), "COMMAND"),
     ):
         yield Line("keras_elastic", arguments, named)
+
+
+def finetune_lines():
+    """Wrong arguments of `keras-elastic finetune`, and what is named."""
+    tune = ("finetune", "bignas_digits", "--dataset=digits", "--out=out")
+    options = {**finetune.RECIPE, **finetune.IMAGES}
+    for name, (kind, *_) in options.items():
+        for value in WRONG.get(kind, ("nothing", "")):
+            yield (*tune, f"--{name}={value}"), name
+    yield from (
+        ((*tune, f"--{f}={v}"), f) for f in BUDGETS for v in WRONG[float]
+    )
+    for more, named in (
+        ("--flops=1", "flops"),
+        ("--latency_ms=3", "latency_table"),
+        ("--resolution=7", "resolution"),
+        ("--epochs=2 --head_epochs=3", "head_epochs"),
+        ("--batch_size=5000", "batch_size"),
+        ("--dataset=absent --data_dir=.", "absent"),
+        ("--dataset=", "dataset"),
+        ("--data_dir=absent", "data_dir"),
+        ("--skip_corrupt", "skip_corrupt"),
+        ("--out=", "out"),
+        ("--out=file", "out"),
+        ("--out=file/below", "out"),
+        ("--out=/proc/nowhere", "out"),
+        ("--epocs=3", "epocs"),
+        ("more", "more"),
+    ):
+        yield (*tune, *more.split(" ")), named
+    yield ("finetune", "nothing", *tune[2:]), "nothing"
+    yield ("finetune", "", *tune[2:]), "name"
+    yield ("finetune", "file", *tune[2:]), "file"
+    yield tune[:3], "out"
+    yield (*tune[:2], tune[3]), "dataset"
 
 
 # ----------------------------------------------------------------- the verdict

@@ -6,6 +6,7 @@ keras-elastic list
 keras-elastic info bignas_digits
 keras-elastic explore bignas_digits --out=digits.html
 keras-elastic load bignas_digits --flops=6e5 --export
+keras-elastic finetune bignas --flops=5e7 --dataset=my_photos --out=my_model
 """
 
 import argparse
@@ -17,7 +18,10 @@ from keras_elastic import commands
 from keras_elastic.untrusted import printable
 
 # As a user meets them.
-_ORDER = ("train", "search", "list", "info", "load", "evaluate", "explore")
+_ORDER = (
+    *("train", "search", "list", "info", "load", "finetune", "evaluate"),
+    "explore",
+)
 
 
 def main(argv=None) -> int:

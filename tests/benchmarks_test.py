@@ -203,11 +203,8 @@ def test_photos_are_served_in_five_commands_or_fewer(way):
     # And the prediction.
     assert len(commands) + 1 <= 5
     parser = command_line.make_parser()
-    ours = [command[3:] for command in commands if "-m" in command]
-    for command in ours:
-        assert parser.parse_args(command).run
-    # What is fine-tuned is evaluated and exported; what is trained, evaluated.
-    assert len(ours) == 2
+    for command in commands:
+        assert parser.parse_args(command[3:]).run
 
 
 KERAS_ELASTIC = """

@@ -20,8 +20,9 @@ def test_a_wrong_command_shows_the_usage(capsys, arguments):
 
 def test_commands_are_in_the_order_of_their_use():
     shown = command_line.make_parser().format_help()
-    names = ("train", "search", "list", "info", "load", "evaluate", "explore")
-    places = [shown.index(f"\n    {name} ") for name in (*names, "import")]
+    names = ("train", "search", "list", "info", "load", "finetune", "evaluate")
+    names += ("explore", "import")
+    places = [shown.index(f"\n    {name} ") for name in names]
     assert places == sorted(places)
 
 
@@ -39,7 +40,7 @@ def run(*arguments):
 run("--help")
 for name in ("train", "search", "list", "info", "load", "import"):
     run(name, "--help")
-for name in ("evaluate", "explore"):
+for name in ("finetune", "evaluate", "explore"):
     run(name, "--help")
 run("list")
 run("info", "bignas_digits")

@@ -241,7 +241,7 @@ def test_commands_of_the_zoo_are_understood():
         if script == "keras-elastic" and page != "CHANGELOG.md"
     ]
     known = {"train", "search", "list", "info", "load", "import"}
-    known |= {"evaluate", "explore"}
+    known |= {"evaluate", "explore", "finetune"}
     assert known <= {arguments[0] for arguments in found}
     parser = command_line.make_parser()
     for arguments in found:

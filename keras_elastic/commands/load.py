@@ -19,24 +19,7 @@ def add(commands):
     command.add_argument(
         "name", metavar="NAME", help="a name of the zoo, or a folder"
     )
-    for name, text in (
-        ("flops", "most multiply-adds of one image, as 4e8"),
-        ("params", "most trainable weights"),
-        ("memory", "most bytes of activations of one image"),
-        ("latency_ms", "most milliseconds, by --latency_table"),
-    ):
-        command.add_argument(f"--{name}", type=float, help=text)
-    command.add_argument(
-        "--latency_table",
-        metavar="FILE",
-        help="latencies of a device, as `keras-elastic search --measure` "
-        "writes them",
-    )
-    command.add_argument(
-        "--resolution",
-        type=int,
-        help="the pixels of an image's side [what the best network takes]",
-    )
+    add_budget(command)
     command.add_argument(
         "--export",
         metavar="DIR",
@@ -64,6 +47,52 @@ def add(commands):
     command.set_defaults(run=run)
 
 
+def add_budget(command) -> None:
+    """Adds the flags that choose a network of an entry.
+
+    Args:
+        command: Parser of a command.
+    """
+    for name, text in (
+        ("flops", "most multiply-adds of one image, as 4e8"),
+        ("params", "most trainable weights"),
+        ("memory", "most bytes of activations of one image"),
+        ("latency_ms", "most milliseconds, by --latency_table"),
+    ):
+        command.add_argument(f"--{name}", type=float, help=text)
+    command.add_argument(
+        "--latency_table",
+        metavar="FILE",
+        help="latencies of a device, as `keras-elastic search --measure` "
+        "writes them",
+    )
+    command.add_argument(
+        "--resolution",
+        type=int,
+        help="the pixels of an image's side [what the best network takes]",
+    )
+
+
+def budget_of(arguments) -> dict:
+    """Returns the budget of a command line, as `keras_elastic.load` takes it.
+
+    Args:
+        arguments: Parsed arguments, of what `add_budget` has added.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
+    for name in BUDGETS:
+        value = getattr(arguments, name)
+        if value is not None and not math.isfinite(value):
+            raise ValueError(
+                f"--{name} must be a finite number. Received: --{name}={value}."
+            )
+    given = (*BUDGETS, "latency_table", "resolution")
+    values = {name: getattr(arguments, name) for name in given}
+    return {name: x for name, x in values.items() if x is not None}
+
+
 def run(arguments) -> None:
     """Loads a network, says what it is, and exports it."""
     from keras_elastic import startup
@@ -72,7 +101,7 @@ def run(arguments) -> None:
     from keras_elastic.untrusted import printable
     from keras_elastic.zoo import hub
 
-    _check_budget(arguments)
+    budget = budget_of(arguments)
     _check_export(arguments)
     # Once: every look at an address asks the hub.
     arguments.name = str(hub.pulled(arguments.name))
@@ -83,11 +112,6 @@ def run(arguments) -> None:
     from keras_elastic.zoo.preset import is_preset
 
     dataset = _calibration_set(arguments)
-    budget = {
-        name: getattr(arguments, name)
-        for name in (*BUDGETS, "latency_table", "resolution")
-        if getattr(arguments, name) is not None
-    }
     model = zoo.load(arguments.name, **budget)
     if not is_preset(arguments.name):
         print(printable(f"Chosen: {_reason(arguments.name, budget)}."))
@@ -118,15 +142,6 @@ def _reason(name, budget):
         f"the best of the front of '{entry.name}', at {short(row.flops)} "
         "multiply-adds of an image on average"
     )
-
-
-def _check_budget(arguments):
-    for name in BUDGETS:
-        value = getattr(arguments, name)
-        if value is not None and not math.isfinite(value):
-            raise ValueError(
-                f"--{name} must be a finite number. Received: --{name}={value}."
-            )
 
 
 def _check_export(arguments):

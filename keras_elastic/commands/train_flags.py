@@ -95,7 +95,12 @@ def _define_what_else_is_done():
     flags.DEFINE_boolean(
         "latency", False, "Time the networks of the front, for front.csv."
     )
-    flags.DEFINE_boolean("smoke", False, "Two epochs, few candidates: a test.")
+    flags.DEFINE_boolean(
+        "smoke",
+        False,
+        "Two epochs of a few steps on the first images of the data set, few "
+        "candidates, a report on 200 images: a test.",
+    )
     flags.DEFINE_boolean(
         "tensorboard",
         False,

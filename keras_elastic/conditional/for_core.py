@@ -16,6 +16,11 @@ class ConditionalModel(_Model):
     what runs it in training, and writes `_config_of`.
     """
 
+    @property
+    def random_variables(self) -> list[Any]:
+        """What a training draws with, which no file of the model holds."""
+        return [self._fitting.random.seed.state]
+
     def _config_of(self, classes):
         """Returns the configuration of a model with new classifiers."""
         raise NotImplementedError

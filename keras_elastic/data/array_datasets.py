@@ -81,6 +81,7 @@ def load_dataset(
     data_dir: str | os.PathLike | None = None,
     *,
     limit: int | None = None,
+    test_limit: int | None = None,
     skip_corrupt: bool = False,
 ) -> ImageDataset:
     """`load_dataset` of a machine without TensorFlow; see `load_arrays`.
@@ -94,7 +95,8 @@ def load_dataset(
             "`skip_corrupt` is for image folders, which need TensorFlow. "
             "Received: skip_corrupt=True without it. Leave it out."
         )
-    return load_arrays(name, data_dir, limit=limit)
+    dataset = load_arrays(name, data_dir, limit=limit)
+    return dataset.with_test_limit(test_limit)
 
 
 def naming_corrupt_files() -> contextlib.AbstractContextManager:

@@ -19,6 +19,7 @@ from keras_elastic.data.splits import from_arrays
     name=checks.PATH,
     data_dir=checks.PATH | checks.NONE,
     limit=checks.POSITIVE_INTEGER | checks.NONE,
+    test_limit=checks.POSITIVE_INTEGER | checks.NONE,
     skip_corrupt=checks.BOOLEAN,
 )
 def load_dataset(
@@ -26,6 +27,7 @@ def load_dataset(
     data_dir: str | os.PathLike | None = None,
     *,
     limit: int | None = None,
+    test_limit: int | None = None,
     skip_corrupt: bool = False,
 ) -> ImageDataset:
     """Loads an image classification data set.
@@ -61,6 +63,8 @@ def load_dataset(
         limit: If given, only the first `limit` images of the training split
             are kept, before images are held out. A small experiment needs no
             more. The test split stays whole.
+        test_limit: If given, only the first `test_limit` images of the test
+            split are kept, for a trial.
         skip_corrupt: For image folders: whether to decode every file once,
             now, and to leave out with a warning those that cannot be decoded.
             Otherwise reading one raises an error that names it.
@@ -84,7 +88,11 @@ def load_dataset(
     (1293, 144, 360)
     """
     check_limit(limit)
-    name = os.fspath(name)
+    dataset = _load(os.fspath(name), data_dir, limit, skip_corrupt)
+    return dataset.with_test_limit(test_limit)
+
+
+def _load(name: str, data_dir, limit: int | None, skip_corrupt: bool):
     data_dir = _checked_directory(data_dir)
     builder = data_dir and tfds_images.find_prepared(name, data_dir)
     folder = pathlib.Path(name).expanduser()

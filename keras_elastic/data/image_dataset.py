@@ -89,6 +89,16 @@ class ImageDataset:
             dataclasses.replace(self, train=apart),
         )
 
+    def with_test_limit(self, limit: int | None) -> "ImageDataset":
+        """Returns the data set with the first images of its test split.
+
+        Args:
+            limit: Most images of the test split, or `None` for all.
+        """
+        if limit is None or limit >= self.test.size:
+            return self
+        return dataclasses.replace(self, test=self.test.first(limit))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFiles:
@@ -103,6 +113,10 @@ class ImageFiles:
     folder: pathlib.Path
     paths: tuple[pathlib.Path, ...]
     labels: tuple[int, ...]
+
+    def first(self, count: int) -> "ImageFiles":
+        """Returns the first files."""
+        return ImageFiles(self.folder, self.paths[:count], self.labels[:count])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -146,6 +160,10 @@ class ArraySplit:
             ArraySplit(images[mask], labels[mask]) for mask in (~chosen, chosen)
         )
         return others, own
+
+    def first(self, count: int) -> "ArraySplit":
+        """Returns the first images."""
+        return ArraySplit(self.images[:count], self.labels[:count])
 
 
 def check_limit(limit: int | None) -> None:

@@ -137,6 +137,25 @@ class Split:
         )
         return rest, part
 
+    def first(self, count: int) -> "Split":
+        """Returns the first images.
+
+        Args:
+            count: Number of images. All of them, if there are fewer.
+        """
+        source, records = self.source, self.records
+        if hasattr(source, "first"):
+            source = source.first(count)
+        elif source is not None:
+            source = [source, count]
+        return dataclasses.replace(
+            self,
+            images=self.images.take(count),
+            size=min(count, self.size),
+            records=None if records is None else records.take(count),
+            source=source,
+        )
+
     def undecoded(self) -> tuple[tf.data.Dataset, Decode]:
         """Returns the cheapest examples to move about, and their decoder."""
         if self.records is None or self.decode is None:

@@ -281,7 +281,7 @@ class FineTuningRecipe:
         steps = images.steps
         self.check_model(model)
         callbacks = kwargs.pop("callbacks", None)
-        measures = self._measures and bool(calibration.normalizations(model))
+        measures = self._measures_of(model)
         histories, done = {}, 0
         for stage in self.stages:
             stage.prepare(model, steps)
@@ -304,9 +304,25 @@ class FineTuningRecipe:
             self._measure(model, images)
         return histories
 
+    @checks.arguments(model=checks.MODEL)
+    def measure(self, model: keras.Model, images: Any) -> None:
+        """Measures statistics, if the last stage leaves them to be measured.
+
+        `fit` does it itself.
+
+        Args:
+            model: `keras.Model` that went through the stages. Changed in
+                place.
+            images: Training images, as `keras_elastic.calibrate` takes them.
+
+        Raises:
+            ValueError: As `keras_elastic.calibrate`.
+        """
+        if self._measures_of(model):
+            calibration.calibrate(model, images)
+
     def _measure(self, model, images):
-        first = images.first(self.calibration_images)
-        return calibration.calibrate(model, first)
+        calibration.calibrate(model, images.first(self.calibration_images))
 
     def _measuring_first(self, callbacks, images):
         """Callbacks that save a model get one with measured statistics."""
@@ -321,6 +337,9 @@ class FineTuningRecipe:
         _check_model(model)
         for stage in self.stages:
             check_layers(model, stage.layers)
+
+    def _measures_of(self, model):
+        return self._measures and bool(calibration.normalizations(model))
 
     @property
     def _measures(self):

@@ -240,8 +240,20 @@ class Recipe(TrainingRecipe):
 
     def smoke_changes(self) -> dict[str, Any]:
         """As `TrainingRecipe.smoke_changes`, with few candidates."""
-        phases = [{**phase, "epochs": 1} for phase in self.phases]
-        return {**super().smoke_changes(), "mutants": 2, "phases": phases}
+        changes = super().smoke_changes()
+        short = {"epochs": 1, "steps_per_epoch": None}
+        return {
+            **changes,
+            "mutants": 2,
+            # Fewer are held out.
+            "selection_images": None,
+            "phases": [{**phase, **short} for phase in self.phases],
+        }
+
+    @property
+    def _largest_batch(self) -> int:
+        batches = [phase.get("batch_size", 0) for phase in self.phases]
+        return max([self.batch_size, *batches])
 
     def make_family(self) -> Any:
         """Returns the family with the recipe's changes."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from keras_elastic.training.run import Run
 
+# Images that a smoke run reports on.
+_SMOKE_TESTED = 200
+
 _Recipe = TypeVar("_Recipe", bound="TrainingRecipe")
 
 
@@ -40,6 +43,8 @@ class TrainingRecipe:
         steps_per_epoch: Integer. Steps that make an epoch, or `None` for as
             many as the images give: for large data sets and little time.
         limit: Integer. Training images to use, or `None` for all.
+        test_limit: Integer. Images to report on, or `None` for all: for a
+            trial, since reports are of all.
         augmentation: String. See `keras_elastic.data`.
         mixup: Float. Parameter of mixup, 0 for none.
         divergence: String. What a student minimizes: `"kl"` or `"alpha"`.
@@ -99,6 +104,7 @@ class TrainingRecipe:
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "steps_per_epoch": (1, math.inf),
         "limit": (1, math.inf),
+        "test_limit": (1, math.inf),
         "mixup": (0, math.inf),
         "decay_rate": (0, 1),
         "ending": (0, 1),
@@ -127,6 +133,7 @@ class TrainingRecipe:
     learning_rate: float
     steps_per_epoch: int | None = None
     limit: int | None = None
+    test_limit: int | None = None
     augmentation: str = "none"
     mixup: float = 0.0
     divergence: str = "kl"
@@ -219,8 +226,23 @@ class TrainingRecipe:
         return [(self.kind, self, 1)]
 
     def smoke_changes(self) -> dict[str, Any]:
-        """Returns the changes that let it run through in a moment."""
-        return {"epochs": 2}
+        """Returns the changes that let it run through in a moment.
+
+        Of the training images the first are taken, of which a tenth is held
+        out: enough for two steps an epoch, and to calibrate and select with.
+        """
+        # Large data sets are neither read whole nor decoded whole then.
+        images = 100 + 5 * self._largest_batch // 2
+        return {
+            "epochs": 2,
+            "steps_per_epoch": None,
+            "limit": min(images, self.limit or images),
+            "test_limit": min(_SMOKE_TESTED, self.test_limit or _SMOKE_TESTED),
+        }
+
+    @property
+    def _largest_batch(self) -> int:
+        return self.batch_size
 
     def make_optimizer(self, steps_per_epoch: int) -> "keras.Optimizer":
         """Returns the Keras optimizer, with the recipe's schedule."""

@@ -11,6 +11,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 
@@ -114,49 +115,82 @@ def save_preset(
     model = keras_elastic.load("my_model")
     ```
     """
-    resolution, classes = child_checks.check_child(model)
-    names = child_checks.check_class_names(model, class_names, classes)
-    _, multi_label = outputs.check_classifier(model)
-    _check_safe(model)
-    prepared = describe_preparation(preparations.find(model))
-    about = _describe(model, card, resolution, names, prepared)
-    described = {
-        "class_names": list(names),
-        "multi_label": multi_label,
-        "preprocessing": {**prepared, "resolution": resolution},
-    }
+    contents = _Contents.check(model, class_names, card)
     if hub.is_address(folder):
         place = hub.find_place(folder)
         with tempfile.TemporaryDirectory() as within:
             whole = pathlib.Path(within)
-            _write(whole, model, about, described)
+            contents.write(whole)
             facts = {"name": model.name}
-            return hub.put(place, whole, about, facts, overwrite)
+            return hub.put(place, whole, contents.about, facts, overwrite)
     folder = files.as_path(folder=folder)
     with files.refusing(folder=folder):
         files.try_writing(folder.parent)
     _check_place(folder, overwrite)
     with files.replacing_folder(folder) as whole:
         whole.mkdir()
-        _write(whole, model, about, described)
+        contents.write(whole)
     return folder
 
 
-def _write(whole, model, about, described):
-    # A copy, because the optimizer would be saved, too.
-    uncompiled(model).save(whole / MODEL)
-    names = described["class_names"]
-    (whole / LABELS).write_text("\n".join(names) + "\n", "utf-8")
-    (whole / CARD).write_text(about, "utf-8")
-    preset = {
-        "format": FORMAT,
-        "name": model.name,
-        **described,
-        # Not of the card, which is for its readers to change.
-        "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},
-    }
-    with files.replacing(whole / PRESET, digest=True) as temporary:
-        temporary.write_text(json.dumps(preset, indent=2) + "\n", "utf-8")
+def add_preset(model, folder, *, class_names, card) -> None:
+    """Writes a preset among the files of the run that it is the result of.
+
+    All of its files are written, or none.
+
+    Args:
+        model: As `save_preset`.
+        folder: Path of the folder of the run.
+        class_names: As `save_preset`.
+        card: As `save_preset`.
+
+    Raises:
+        ValueError: As `save_preset`.
+    """
+    contents = _Contents.check(model, class_names, card)
+    with files.replacing_files(folder) as new:
+        contents.write(new)
+
+
+class _Contents(NamedTuple):
+    """What a preset holds, once it is checked."""
+
+    model: keras.Model
+    about: str
+    described: dict
+
+    @classmethod
+    def check(cls, model, class_names, card):
+        """Raises a `ValueError` unless a model can be a preset."""
+        resolution, classes = child_checks.check_child(model)
+        names = child_checks.check_class_names(model, class_names, classes)
+        _, multi_label = outputs.check_classifier(model)
+        _check_safe(model)
+        prepared = describe_preparation(preparations.find(model))
+        about = _describe(model, card, resolution, names, prepared)
+        described = {
+            "class_names": list(names),
+            "multi_label": multi_label,
+            "preprocessing": {**prepared, "resolution": resolution},
+        }
+        return cls(model, about, described)
+
+    def write(self, whole):
+        """Writes the files into a folder."""
+        # A copy, because the optimizer would be saved, too.
+        uncompiled(self.model).save(whole / MODEL)
+        names = self.described["class_names"]
+        (whole / LABELS).write_text("\n".join(names) + "\n", "utf-8")
+        (whole / CARD).write_text(self.about, "utf-8")
+        preset = {
+            "format": FORMAT,
+            "name": self.model.name,
+            **self.described,
+            # Not of the card, which is for its readers to change.
+            "files": {f: files.sha256(whole / f) for f in (MODEL, LABELS)},
+        }
+        with files.replacing(whole / PRESET, digest=True) as temporary:
+            temporary.write_text(json.dumps(preset, indent=2) + "\n", "utf-8")
 
 
 def is_preset(folder) -> bool:

@@ -38,7 +38,8 @@ def read_recipe(
         name: Name of a recipe of the zoo, or path of a recipe file.
         changes: Dictionary of fields of the recipe to replace. With another
             data set or family the recipe has another name, too.
-        smoke: Boolean. Whether to run through in a moment, for a test.
+        smoke: Boolean. Whether to run through in a moment, for a test: two
+            epochs of a few steps, on few images.
 
     Raises:
         ValueError: There is no such recipe, or it has no such fields.
@@ -60,10 +61,11 @@ def read_recipe(
             model = find_family(model).name
         dataset = pathlib.Path(changes.get("dataset", recipe.dataset)).name
         changes["name"] = f"{model}_{dataset}"
+    recipe = recipe.replace(**changes)
     if smoke:
-        changes.update(name=f"{changes.get('name', recipe.name)}_smoke")
-        changes.update(recipe.smoke_changes())
-    return recipe.replace(**changes)
+        name = f"{recipe.name}_smoke"
+        recipe = recipe.replace(**{**recipe.smoke_changes(), "name": name})
+    return recipe
 
 
 def _check_changes(recipe, changes):

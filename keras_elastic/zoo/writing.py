@@ -109,7 +109,7 @@ def check_data(folder, dataset) -> bool:
             f"The run {str(path.parent)!r} was begun on other data. "
             f"{' '.join(differences)} Images that it has trained on may be "
             "among those that it would report on now. Restore the data, or "
-            "train in another folder (--run_dir)."
+            "train in another folder (--run_dir, or --out of a fine-tuning)."
         )
     return True
 

@@ -1,8 +1,11 @@
 import forked
+import numpy as np
 import pytest
 
 from keras_elastic.data import tfds_images
 from keras_elastic.data.datasets import load_dataset
+from keras_elastic.data.fingerprint import differences
+from keras_elastic.data.fingerprint import fingerprint
 from keras_elastic.data.image_dataset import ImageDataset
 from keras_elastic.data.splits import Split
 
@@ -109,6 +112,29 @@ def test_limit_must_be_positive(limit):
         ValueError, match=f"`limit` must be.*Received: limit={limit}"
     ):
         load_dataset("digits", limit=limit)
+
+
+def test_few_images_to_test_on(tmp_path, write_images, write_tfds):
+    for name in ("cat", "dog"):
+        write_images(tmp_path / "photos" / name, 30)
+    write_tfds(tmp_path, splits={"train": [0, 1] * 9, "test": [0, 1, 2]})
+    for name in (tmp_path / "photos", "mini", "digits"):
+        whole = load_dataset(name, tmp_path)
+        few = load_dataset(name, tmp_path, test_limit=2)
+        assert (few.test.size, len(list(few.test.images))) == (2, 2)
+        assert (few.train.size, few.held_out.size) == (
+            whole.train.size,
+            whole.held_out.size,
+        )
+        for one, other in zip(few.test.images, whole.test.images, strict=False):
+            np.testing.assert_array_equal(*map(np.array, (one[0], other[0])))
+        # Which are not those of a run that began with all.
+        [change] = differences(fingerprint(whole), fingerprint(few))
+        assert change.startswith("`test` has 2 images")
+
+
+def test_a_limit_that_leaves_all_to_test_on():
+    assert load_dataset("digits", test_limit=9999).test.size == 360
 
 
 def test_corrupt_files_may_be_skipped(tmp_path, write_images):

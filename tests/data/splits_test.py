@@ -51,6 +51,18 @@ def test_limit_keeps_the_first_images():
     assert sorted(labels(train) + labels(held)) == list(range(12))
 
 
+def test_the_first_images_of_a_split():
+    train, _ = hold_out(numbered(95), 95, decode)
+    first = train.first(12)
+    assert (first.size, labels(first)) == (12, labels(train)[:12])
+    assert [int(x) for x, _ in first.undecoded()[0]] == labels(first)
+
+
+def test_the_first_images_of_a_split_without_records():
+    first = Split(numbered(5), 5).first(2)
+    assert (first.size, labels(first)) == (2, [0, 1])
+
+
 def test_limit_may_exceed_the_split():
     assert num_held(30, limit=1000) == 3
 

@@ -39,6 +39,22 @@ def test_a_smoke_run_is_short(name):
     assert (recipe.name, recipe.epochs) == (f"{name}_smoke", 2)
 
 
+@pytest.mark.parametrize("name", ["bignas", "ds_mobilenet_cifar10"])
+def test_a_smoke_run_reads_few_images(name):
+    recipe = zoo.read_recipe(name, {"batch_size": 128}, smoke=True)
+    assert recipe.limit <= 1000 and recipe.test_limit <= 1000
+    # Nine tenths are trained on: whole batches, of every phase.
+    phases = getattr(recipe, "phase_recipes", lambda: [recipe])()
+    for phase in phases:
+        assert 2 <= phase.count_steps(recipe.limit * 9 // 10 // 128) <= 3
+
+
+def test_a_smoke_run_keeps_smaller_limits():
+    changes = {"limit": 150, "test_limit": 20}
+    recipe = zoo.read_recipe("bignas_digits", changes, smoke=True)
+    assert (recipe.limit, recipe.test_limit) == (150, 20)
+
+
 @pytest.mark.parametrize(
     "name,field",
     [

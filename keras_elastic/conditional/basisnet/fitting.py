@@ -24,7 +24,7 @@ class BasisNetFitting:
         # Each replica of a `tf.distribute` strategy traces in its thread.
         self._step = threading.local()
         # Within an object that Keras does not look into: a file has no seed.
-        self._random = types.SimpleNamespace(
+        self.random = types.SimpleNamespace(
             seed=keras.random.SeedGenerator(0, name="basis_dropout")
         )
         self.configure()
@@ -67,7 +67,7 @@ class BasisNetFitting:
     def _draw_basis_mask(self, batch):
         bases = self._model.num_bases
         chance = keras.random.uniform(
-            (batch, 1, bases), dtype="float32", seed=self._random.seed
+            (batch, 1, bases), dtype="float32", seed=self.random.seed
         )
         kept = chance >= self._task.basis_dropout
         # If all are drawn to be left out, none is.

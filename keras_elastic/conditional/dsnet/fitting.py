@@ -35,7 +35,7 @@ class DSNetFitting:
         # Each replica of a `tf.distribute` strategy traces in its thread.
         self._step = threading.local()
         # Within an object that Keras does not look into: a file has no seed.
-        self._random = types.SimpleNamespace(
+        self.random = types.SimpleNamespace(
             seed=keras.random.SeedGenerator(0, name="widths")
         )
         self.stage = GATES
@@ -80,7 +80,7 @@ class DSNetFitting:
         gates = self._model.gates
         most = max(len(gate.choices) for gate in gates)
         uniform = keras.random.uniform(
-            (batch, len(gates), most), 1e-7, 1 - 1e-7, seed=self._random.seed
+            (batch, len(gates), most), 1e-7, 1 - 1e-7, seed=self.random.seed
         )
         return -ops.log(-ops.log(uniform))
 

@@ -7,10 +7,12 @@ import dsnet_models
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conditional_entries import mean_flops
 
 import keras_elastic as ke
 from keras_elastic.models.heads import compile_classifier
+from keras_elastic.training.finetuning_run import train_stages
 
 IMAGES = dsnet_models.make_images(16)
 LABELS = np.arange(16) % 3
@@ -139,3 +141,32 @@ def test_other_layers_are_not_trained(new):
 def test_wrong_settings(trained, wrong):
     with pytest.raises(ValueError, match=f"`{list(wrong)[0]}`"):
         trained.configure_training(**wrong)
+
+
+def test_a_run_that_was_stopped_draws_on(trained, tmp_path):
+    """Random widths are drawn after it as they would have been."""
+
+    def train(folder, stop=None):
+        keras.utils.set_random_seed(0)
+        model = compile_classifier(trained.with_new_classifier(3))
+
+        def batches(epoch):
+            if epoch == stop:
+                raise InterruptedError
+            return tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(8)
+
+        recipe = ke.finetune_recipe(model, epochs=1, head_epochs=2)
+        train_stages(recipe, model, batches, folder, steps_per_epoch=2)
+        return model.get_weights()
+
+    # To trace the gradient takes longer than the steps.
+    tf.config.run_functions_eagerly(True)
+    try:
+        whole = train(tmp_path / "whole")
+        with pytest.raises(InterruptedError):
+            train(tmp_path / "stopped", stop=1)
+        resumed = train(tmp_path / "stopped")
+    finally:
+        tf.config.run_functions_eagerly(False)
+    for one, other in zip(resumed, whole, strict=True):
+        np.testing.assert_array_equal(one, other)

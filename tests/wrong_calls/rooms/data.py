@@ -17,6 +17,7 @@ def doors():
         {
             "name": "entry",
             "limit": "positive integer?",
+            "test_limit": "positive integer?",
             "skip_corrupt": "boolean",
         },
     )

@@ -9,6 +9,7 @@ from wrong_calls.door import Anything
 from wrong_calls.door import Door
 from wrong_calls.values import child
 from wrong_calls.values import fit
+from wrong_calls.values import images
 from wrong_calls.values import method
 from wrong_calls.values import smallest
 from wrong_calls.values import supernet
@@ -68,6 +69,12 @@ def doors():
             "validation_split": "fraction",
         },
         but={"validation_split": (None, {}, "")},
+    )
+    yield Door(
+        "training.FineTuningRecipe.measure",
+        method(lambda: training.FineTuningRecipe((stage(),)), "measure"),
+        lambda: {"model": child(), "images": images()},
+        {"model": "model"},
     )
     yield Door(
         "training.KerasTeacher",
