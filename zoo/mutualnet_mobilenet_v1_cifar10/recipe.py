@@ -8,7 +8,8 @@ random subnet a step instead of two, which leaves time for more of them.
 Command:
     python train.py --recipe=mutualnet_mobilenet_v1_cifar10 --data_dir=DIR
 Data: cifar10, prepared by tensorflow-datasets in DIR.
-Result: none yet; `benchmarks/mutual.py` compares it with US-Net.
+Result: see README.md beside this file. `benchmarks/mutual.py` compares it with
+US-Net.
 """
 
 from keras_elastic.training import Recipe
