@@ -73,7 +73,7 @@ def again(flags, run, finished):
     printed = script_runs.call_main(
         "train.py",
         *flags,
-        *("--selection_images=100", "--mutants=3", "--budgets=200e3"),
+        *("--selection_images=12", "--mutants=3", "--budgets=200e3"),
     )
     assert (run / "scores.jsonl").read_text() == before
     return printed
@@ -187,11 +187,11 @@ def test_a_finished_run_is_exported_again(run, again):
 def test_a_run_is_not_mixed_with_another(flags, run, finished):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     refuse(
-        "holds a run of another recipe: `batch_size` is 64 there and 32 here; "
-        "`seed` is 0 there and 7 here",
+        "holds a run of another recipe: `learning_rate` is 0.03 there and 0.5 "
+        "here; `seed` is 0 there and 7 here",
         *flags,
         "--seed=7",
-        "--batch_size=32",
+        "--learning_rate=0.5",
     )
     after = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     assert after == before

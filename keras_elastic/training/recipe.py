@@ -242,11 +242,14 @@ class Recipe(TrainingRecipe):
         """As `TrainingRecipe.smoke_changes`, with few candidates."""
         changes = super().smoke_changes()
         short = {"epochs": 1, "steps_per_epoch": None}
+        # A tenth is held out, and of a folder perhaps less.
+        selected = self.selection_images
+        if selected is not None and selected > changes["limit"] // 20:
+            selected = None
         return {
             **changes,
             "mutants": 2,
-            # Fewer are held out.
-            "selection_images": None,
+            "selection_images": selected,
             "phases": [{**phase, **short} for phase in self.phases],
         }
 
