@@ -48,7 +48,8 @@ def test_hooks_run_what_ci_runs():
     commands = re.findall(r"^ +entry: (.+)$", hooks, re.MULTILINE)
     assert len(commands) == 4
     lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-    assert set(commands) <= set(lines)
+    # One of them runs beside the next.
+    assert set(commands) <= {line.removesuffix(" &") for line in lines}
 
 
 def test_a_copy_without_links_has_its_zoo(tmp_path, monkeypatch):
