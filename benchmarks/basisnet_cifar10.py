@@ -18,6 +18,7 @@ import pathlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from tables import spread
 
 import keras_elastic as ke
 from keras_elastic.conditional.basisnet import run as basisnet_run
@@ -106,11 +107,6 @@ def print_exits(runs):
         )
         cell = spread([row.test_top1 for row in rows])
         print(f"{rows[0].exit:<28}{short(flops):>10}{exits:>10.1%}{cell:>24}")
-
-
-def spread(values):
-    """The mean of some accuracies and their range."""
-    return f"{np.mean(values):.2%} ({min(values):.2%}-{max(values):.2%})"
 
 
 if __name__ == "__main__":

@@ -139,8 +139,8 @@ class Widths:
             ),
             strict=True,
         )
-        right = self._logits[1].argmax(axis=-1) == self._labels[1]
-        self.test_top1 = right.mean(axis=1)
+        self._right = self._logits[1].argmax(axis=-1) == self._labels[1]
+        self.test_top1 = self._right.mean(axis=1)
 
     def by_chance(self, flops):
         """Test accuracy of images sent to two widths at random."""
@@ -152,22 +152,19 @@ class Widths:
         Returns:
             The average multiply-adds on the test split, and the accuracy.
         """
-        best, place = None, None
-        for pair in itertools.combinations(range(len(self.flops)), 2):
-            curve = self._curve(pair, 0)
-            if curve.flops[0] > flops:
-                continue
-            row = curve.best_within(flops)
-            if best is None or row.top1 > best.top1:
-                best, place = row, pair
-        row = self._curve(place, 1).at(best.threshold)
+        found = [
+            (self._curve(pair, 0).best_within(flops), pair)
+            for pair in itertools.combinations(range(len(self.flops)), 2)
+            if self.flops[pair[0]] <= flops
+        ]
+        best, pair = max(found, key=lambda each: each[0].top1)
+        row = self._curve(pair, 1).at(best.threshold)
         return row.flops, row.top1
 
     def oracle(self):
         """As `by_confidence`, of a judge who sends each image once."""
-        right = self._logits[1].argmax(axis=-1) == self._labels[1]
-        chosen = np.asarray(self.flops)[right.argmax(axis=0)]
-        return float(chosen.mean()), float(right.any(axis=0).mean())
+        chosen = np.asarray(self.flops)[self._right.argmax(axis=0)]
+        return float(chosen.mean()), float(self._right.any(axis=0).mean())
 
     def _curve(self, pair, split):
         pair = list(pair)
