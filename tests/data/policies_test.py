@@ -58,7 +58,7 @@ def test_sub_policies_are_drawn_with_their_probabilities(
     name, record_operations
 ):
     policy, arguments = POLICIES[name]
-    count = 500
+    count = 1000
     for number in range(count):
         distort(name, number)
     applied = [operation[:2] for operation in record_operations]
@@ -66,8 +66,8 @@ def test_sub_policies_are_drawn_with_their_probabilities(
     for place in (0, 1):
         applied = np.mean([pair[place][0] >= 0 for pair in pairs])
         expected = np.mean([row[place][1] for row in policy])
-        # Three standard deviations of a share of 500 draws.
-        assert applied == pytest.approx(expected, abs=0.07)
+        # Three standard deviations of a share of 1,000 draws.
+        assert applied == pytest.approx(expected, abs=0.05)
     allowed = {
         tuple(
             (
