@@ -142,6 +142,17 @@ class DSNetRecipe(Recipe):
         """Returns the `DSNetTraining`."""
         return DSNetTraining(self, run)
 
+    def count_steps(self, batches: int) -> int:
+        """As `Recipe.count_steps`; the images must be enough for the gates."""
+        if self.gate_images // self.batch_size > batches:
+            raise ValueError(
+                f"`gate_images` of the recipe '{self.name}' must leave some "
+                f"training images to the supernet. Received: gate_images="
+                f"{self.gate_images}, and images for {batches} batches of "
+                f"{self.batch_size}. Lower it, or give more images."
+            )
+        return super().count_steps(batches)
+
     def gate_recipe(self) -> "DSNetRecipe":
         """Returns the recipe with the gates' optimization in its fields."""
         return self.replace(

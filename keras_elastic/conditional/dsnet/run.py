@@ -120,7 +120,7 @@ def divide_run(run, recipe):
         raise ValueError(
             f"`gate_images` of the recipe '{recipe.name}' must leave some of "
             f"the {size} training images to the supernet. Received: "
-            f"gate_images={count}."
+            f"gate_images={count}. Lower it."
         )
     return tuple(
         dataclasses.replace(run, dataset=dataset)

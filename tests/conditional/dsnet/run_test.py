@@ -57,3 +57,11 @@ def test_images_are_left_to_the_supernet(count, run):
 def test_gates_need_a_batch_of_images(count):
     with pytest.raises(ValueError, match="gate_images"):
         RECIPE.replace(gate_images=count)
+
+
+def test_what_counts_steps_says_so_too(run):
+    """It comes before the training is made."""
+    recipe = RECIPE.replace(gate_images=1000)
+    for part in (recipe, recipe.gate_recipe()):
+        with pytest.raises(ValueError, match="`gate_images`.*1000.*Lower"):
+            run.steps_per_epoch(part)
