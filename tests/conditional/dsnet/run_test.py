@@ -5,12 +5,12 @@ Those are in `train_conditional_test.py`.
 
 import numpy as np
 import pytest
+from conditional.dsnet.recipe_test import RECIPE
 
 from keras_elastic import data
 from keras_elastic.conditional.dsnet.run import DSNetTraining
 from keras_elastic.conditional.dsnet.run import divide_run
 from keras_elastic.training import Run
-from tests.conditional.dsnet.recipe_test import RECIPE
 
 
 @pytest.fixture(scope="module")
