@@ -4,17 +4,18 @@ import importlib
 import pathlib
 import pkgutil
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import types
 import zlib
 
+import exploring_pages
 import pytest
 
 import keras_elastic
-from keras_elastic.zoo import places
-from keras_elastic.zoo.pages import exploring
+from keras_elastic import zoo
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -61,21 +62,15 @@ def test_a_namespace_has_its_page(namespace):
     assert f"::: {namespace}\n" in page.read_text("utf-8")
 
 
-def test_every_trained_entry_has_its_page():
-    """Written again by `python -m keras_elastic explore NAME --out=...`."""
-    entries = map(places.find_entry, places.entry_names())
-    names = {entry.name for entry in entries if entry.is_trained}
-    assert {path.stem for path in (DOCS / "explore").iterdir()} == names
-    listed = (DOCS / "zoo.md").read_text("utf-8")
-    assert all(f"(explore/{name}.html)" in listed for name in names)
+def trained():
+    entries = map(zoo.find_entry, zoo.entry_names())
+    return {entry.name: entry for entry in entries if entry.is_trained}
 
 
-@pytest.mark.parametrize("name", places.entry_names())
-def test_the_page_of_an_entry_is_up_to_date(name):
-    entry = places.find_entry(name)
-    if entry.is_trained:
-        page = DOCS / "explore" / f"{name}.html"
-        assert page.read_text("utf-8") == exploring.render(entry, name)
+def test_every_trained_entry_is_in_the_navigation_once():
+    config = (ROOT / "zensical.toml").read_text("utf-8")
+    listed = re.findall(r'"(\w+)" = "explore/(\w+)\.html"', config)
+    assert sorted(listed) == [(name, name) for name in sorted(trained())]
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +84,7 @@ def site(tmp_path_factory):
         else:
             shutil.copy(ROOT / name, folder)
     (folder / "keras_elastic").symlink_to(ROOT / "keras_elastic")
+    runpy.run_path(str(folder / ".ci" / "pages.py"))
     built = build(folder)
     assert built.returncode == 0, (built.stdout + built.stderr)[-3000:]
     return folder
@@ -139,11 +135,32 @@ def test_changes_and_contributing_are_included(site):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["explore", "notebooks"])
-def test_what_is_no_page_is_copied(site, folder):
-    for file in (DOCS / folder).iterdir():
-        copied = site / "site" / folder / file.name
+def test_notebooks_are_copied(site):
+    for file in (DOCS / "notebooks").iterdir():
+        copied = site / "site" / "notebooks" / file.name
         assert copied.read_text("utf-8") == file.read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [".", "zoo", "reference/zoo"])
+def test_every_page_leads_to_those_of_the_entries(site, page):
+    links = re.findall(r'href="([^"]*explore/[^"]*)"', read(site, page))
+    assert len(links) == len(trained())
+    for link in links:
+        assert (site / "site" / page / link).is_file()
+
+
+@pytest.mark.slow
+def test_the_page_of_an_entry_has_its_front(site):
+    for name, entry in trained().items():
+        page = site / "site" / "explore" / f"{name}.html"
+        shown = exploring_pages.read(page)["rows"]
+        assert [
+            (row["flops"], row["held_out"], row["test"]) for row in shown
+        ] == [
+            (row.flops, row.held_out_top1, row.test_top1)
+            for row in entry.front.rows
+        ]
 
 
 @pytest.mark.slow
