@@ -14,8 +14,11 @@ References:
 """
 
 import dataclasses
+import functools
 
 from keras_elastic import checks
+from keras_elastic.families.inverted_residual import add_inverted_residual
+from keras_elastic.families.inverted_residual import normalize_and_activate
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.families.table import FamilyTable
@@ -194,8 +197,7 @@ class EfficientNet(FamilyTable):
         stem_strides, *strides = self._strides()
         with builder.block("stem"):
             builder.convolution("conv", genes.width[0], 3, stem_strides)
-            builder.normalization("norm")
-            builder.activation("activation", self.activation)
+            normalize_and_activate(builder, self.activation)
         for number, stage in enumerate(self.stages):
             for index in range(max(stage.depth)):
                 first = strides[number] if index == 0 else 1
@@ -219,19 +221,18 @@ class EfficientNet(FamilyTable):
             shortcut=self._shortcut(number, index) if shortcut else None,
             strides=strides,
         ):
-            if stage.expand_ratio != (1,):
-                builder.convolution("expand", hidden)
-                builder.normalization("expand_norm")
-                builder.activation("expand_activation", self.activation)
-            builder.depthwise_convolution(
-                "depthwise", genes.kernel_size[unit], strides
+            attend = functools.partial(self._attend, in_channels=in_channels)
+            add_inverted_residual(
+                builder,
+                None if stage.expand_ratio == (1,) else hidden,
+                genes.width[unit + 1],
+                genes.kernel_size[unit],
+                strides,
+                activation=self.activation,
+                squeeze_excite=stage.squeeze_excite,
+                attend=attend,
+                residual=shortcut,
             )
-            builder.normalization("depthwise_norm")
-            builder.activation("depthwise_activation", self.activation)
-            if stage.squeeze_excite:
-                self._squeeze_excite(builder, in_channels)
-            builder.convolution("project", genes.width[unit + 1])
-            builder.normalization("project_norm", zero_gamma=shortcut)
 
     def _shortcut(self, number, index):
         before = self.stages[number - 1].width if number else self.stem
@@ -240,7 +241,7 @@ class EfficientNet(FamilyTable):
             return "projected"
         return "elastic"
 
-    def _squeeze_excite(self, builder, in_channels):
+    def _attend(self, builder, in_channels):
         if self.attentive:
             reduced = round_channels(builder.channels // 4)
             builder.squeeze_excite("se", reduced, "relu", "hard_sigmoid")
@@ -250,8 +251,7 @@ class EfficientNet(FamilyTable):
     def _head(self, builder, width):
         before_pooling = 6 * builder.channels if self.attentive else width
         builder.convolution("conv", before_pooling)
-        builder.normalization("norm")
-        builder.activation("activation", self.activation)
+        normalize_and_activate(builder, self.activation)
         builder.global_pooling("pool")
         if self.attentive:
             builder.dense("features", width, use_bias=False)

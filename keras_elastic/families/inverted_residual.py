@@ -1,4 +1,4 @@
-"""The inverted residual block of MobileNets v2 and v3 and of ProxylessNAS.
+"""The inverted residual block of MobileNets, EfficientNets and ProxylessNAS.
 
 References:
 - MobileNetV2: Inverted Residuals and Linear Bottlenecks (Sandler et al., CVPR
@@ -10,6 +10,18 @@ References:
 from keras_elastic.spaces import round_channels
 
 
+def normalize_and_activate(builder, activation, prefix="", epsilon=1e-3):
+    """Adds a normalization and an activation, each named after a prefix."""
+    builder.normalization(f"{prefix}norm", epsilon)
+    builder.activation(f"{prefix}activation", activation)
+
+
+def _squeeze_excite(builder):
+    """Adds that of MobileNet v3, with a quarter of the hidden channels."""
+    reduced = round_channels(builder.channels, minimum=8, scale=4)
+    builder.squeeze_excite("se", reduced, "relu", "hard_sigmoid")
+
+
 def add_inverted_residual(
     builder,
     hidden,
@@ -19,14 +31,12 @@ def add_inverted_residual(
     *,
     activation,
     squeeze_excite=False,
+    attend=_squeeze_excite,
     residual=False,
     kernel_transform=False,
     epsilon=1e-3,
 ):
     """Adds the operations of an inverted residual to the open block.
-
-    Squeeze-excite narrows to a quarter of the hidden channels, rounded to a
-    multiple of 8.
 
     Args:
         builder: `PlanBuilder` with an open block.
@@ -37,6 +47,7 @@ def add_inverted_residual(
         strides: Integer. Strides of the depthwise convolution.
         activation: Name of the activation of the hidden layers.
         squeeze_excite: Whether the block has squeeze-excite.
+        attend: Function that adds it to the builder.
         residual: Whether a shortcut is added. The last normalization then
             starts at zero, and the block as the identity.
         kernel_transform: Whether smaller kernels are learned maps of larger
@@ -45,15 +56,12 @@ def add_inverted_residual(
     """
     if hidden is not None:
         builder.convolution("expand", hidden)
-        builder.normalization("expand_norm", epsilon)
-        builder.activation("expand_activation", activation)
+        normalize_and_activate(builder, activation, "expand_", epsilon)
     builder.depthwise_convolution(
         "depthwise", kernel_size, strides, kernel_transform
     )
-    builder.normalization("depthwise_norm", epsilon)
-    builder.activation("depthwise_activation", activation)
+    normalize_and_activate(builder, activation, "depthwise_", epsilon)
     if squeeze_excite:
-        reduced = round_channels(builder.channels, minimum=8, scale=4)
-        builder.squeeze_excite("se", reduced, "relu", "hard_sigmoid")
+        attend(builder)
     builder.convolution("project", filters)
     builder.normalization("project_norm", epsilon, zero_gamma=residual)

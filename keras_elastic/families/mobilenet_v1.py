@@ -15,6 +15,7 @@ References:
 
 import dataclasses
 
+from keras_elastic.families.inverted_residual import normalize_and_activate
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import WidthTable
 from keras_elastic.spaces import Architecture
@@ -86,25 +87,20 @@ class MobileNetV1(WidthTable):
         with builder.block("stem"):
             filters = round_channels(STEM * percent, scale=100)
             builder.convolution("conv", filters, 3, stem_strides)
-            _normalize_and_activate(builder, "")
+            normalize_and_activate(builder, "relu6")
         for index, (base, _) in enumerate(BLOCKS):
             with builder.block(f"block{index + 1}"):
                 builder.depthwise_convolution("depthwise", 3, strides[index])
-                _normalize_and_activate(builder, "depthwise_")
+                normalize_and_activate(builder, "relu6", "depthwise_")
                 filters = round_channels(base * percent, scale=100)
                 builder.convolution("pointwise", filters)
-                _normalize_and_activate(builder, "pointwise_")
+                normalize_and_activate(builder, "relu6", "pointwise_")
         with builder.block("head"):
             builder.global_pooling("pool")
             if self.dropout:
                 builder.dropout("dropout", self.dropout)
             builder.dense("classifier", classes)
         return builder.plan()
-
-
-def _normalize_and_activate(builder, prefix):
-    builder.normalization(f"{prefix}norm")
-    builder.activation(f"{prefix}activation", "relu6")
 
 
 MOBILENET_V1 = MobileNetV1(

@@ -21,6 +21,7 @@ import dataclasses
 from typing import NamedTuple
 
 from keras_elastic.families.inverted_residual import add_inverted_residual
+from keras_elastic.families.inverted_residual import normalize_and_activate
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import WidthTable
@@ -237,8 +238,7 @@ def _plan(table, resolution, widths, classes):
     builder = PlanBuilder(resolution)
     with builder.block("stem"):
         builder.convolution("conv", widths.stem, 3, stem_strides)
-        builder.normalization("norm")
-        builder.activation("activation", "relu6")
+        normalize_and_activate(builder, "relu6")
     for (number, index), hidden in zip(BLOCKS, widths.hidden, strict=True):
         with builder.block(
             f"stage{number + 1}_block{index + 1}",
@@ -255,8 +255,7 @@ def _plan(table, resolution, widths, classes):
             )
     with builder.block("head"):
         builder.convolution("conv", widths.last)
-        builder.normalization("norm")
-        builder.activation("activation", "relu6")
+        normalize_and_activate(builder, "relu6")
         builder.global_pooling("pool")
         if table.dropout:
             builder.dropout("dropout", table.dropout)

@@ -11,6 +11,7 @@ References:
 import dataclasses
 
 from keras_elastic.families.inverted_residual import add_inverted_residual
+from keras_elastic.families.inverted_residual import normalize_and_activate
 from keras_elastic.families.once_for_all import ElasticStage
 from keras_elastic.families.once_for_all import OnceForAll
 from keras_elastic.families.strides import limit_strides
@@ -113,8 +114,7 @@ class MobileNetV3(WidthTable):
         with builder.block("stem"):
             stem = _scaled(self.stem, percent)
             builder.convolution("conv", stem, 3, stem_strides)
-            builder.normalization("norm")
-            builder.activation("activation", SWISH)
+            normalize_and_activate(builder, SWISH)
         for index in range(len(self.blocks)):
             self._block(builder, index, strides[index], percent)
         with builder.block("head"):
@@ -147,8 +147,7 @@ class MobileNetV3(WidthTable):
 
     def _head(self, builder, percent, classes):
         builder.convolution("conv", 6 * builder.channels)
-        builder.normalization("norm")
-        builder.activation("activation", SWISH)
+        normalize_and_activate(builder, SWISH)
         builder.global_pooling("pool")
         builder.dense("features", self._features(percent))
         builder.activation("features_activation", SWISH)

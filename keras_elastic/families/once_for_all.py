@@ -11,6 +11,7 @@ Reference:
 import dataclasses
 
 from keras_elastic.families.inverted_residual import add_inverted_residual
+from keras_elastic.families.inverted_residual import normalize_and_activate
 from keras_elastic.families.strides import limit_strides
 from keras_elastic.families.table import FamilyTable
 from keras_elastic.families.table import Table
@@ -151,7 +152,9 @@ class OnceForAll(FamilyTable):
             builder.convolution(
                 "conv", self._scaled(self.stem), 3, stem_strides
             )
-            self._normalize_and_activate(builder)
+            normalize_and_activate(
+                builder, self.activation, epsilon=self.epsilon
+            )
         self._first(builder)
         for gene, (number, index) in enumerate(self._blocks()):
             first = strides[number] if index == 0 else 1
@@ -163,10 +166,6 @@ class OnceForAll(FamilyTable):
     def _scaled(self, channels):
         percent = self.width_percent
         return round_channels(channels * percent, minimum=8, scale=100)
-
-    def _normalize_and_activate(self, builder):
-        builder.normalization("norm", self.epsilon)
-        builder.activation("activation", self.activation)
 
     def _first(self, builder):
         filters = self._scaled(self.first)
@@ -209,7 +208,7 @@ class OnceForAll(FamilyTable):
 
     def _head(self, builder, classes):
         builder.convolution("conv", self._scaled(self.last))
-        self._normalize_and_activate(builder)
+        normalize_and_activate(builder, self.activation, epsilon=self.epsilon)
         builder.global_pooling("pool")
         if self.features is not None:
             features = self._scaled(self.features)

@@ -31,6 +31,7 @@ from keras_elastic import checks
 from keras_elastic.families import resnet
 from keras_elastic.families.efficientnet import EFFICIENTNET_B0
 from keras_elastic.families.efficientnet import ScaledEfficientNet
+from keras_elastic.families.inverted_residual import normalize_and_activate
 from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
@@ -176,7 +177,7 @@ class DSMobileNet(Table):
         """The one gate, in the first block whose output depends on it."""
         first = next(i for i, row in enumerate(self.stages) if row.interval)
         choices = tuple(range(1, self.paths + 1))
-        return (Gate(f"{_name(first, 0)}_attention", 0, choices),)
+        return (Gate(f"{resnet.block_name(first, 0)}_attention", 0, choices),)
 
     def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
         """Writes the plan of an architecture.
@@ -193,13 +194,13 @@ class DSMobileNet(Table):
         with builder.block("stem"):
             filters = self._filters(self.stem, number)
             builder.convolution("conv", filters, 3, self.stem.strides)
-            _normalize_and_activate(builder, "")
+            normalize_and_activate(builder, "swish")
         most = self.stem.teacher
         for stage, row in enumerate(self.stages):
             filters = self._filters(row, number)
             for index in range(row.depth):
                 strides = row.strides if index == 0 else 1
-                with builder.block(_name(stage, index)):
+                with builder.block(resnet.block_name(stage, index)):
                     self._separable(builder, filters, strides, most)
                 most = row.teacher
         with builder.block("head"):
@@ -211,27 +212,18 @@ class DSMobileNet(Table):
 
     def _separable(self, builder, filters, strides, most):
         builder.depthwise_convolution("depthwise", 3, strides)
-        _normalize_and_activate(builder, "depthwise_")
+        normalize_and_activate(builder, "swish", "depthwise_")
         builder.squeeze_excite(
             "attention", most // ATTENTION, "relu", self.attention
         )
         builder.convolution("pointwise", filters)
-        _normalize_and_activate(builder, "pointwise_")
+        normalize_and_activate(builder, "swish", "pointwise_")
 
     def _filters(self, row, number):
         path = row.narrowest
         if row.interval:
             path = path + row.interval * (number - 1)
         return where(number > self.paths, row.teacher, path)
-
-
-def _name(stage, index):
-    return f"stage{stage + 1}_block{index + 1}"
-
-
-def _normalize_and_activate(builder, prefix):
-    builder.normalization(f"{prefix}norm")
-    builder.activation(f"{prefix}activation", "swish")
 
 
 DS_MOBILENET = DSMobileNet(
