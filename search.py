@@ -85,12 +85,7 @@ def main(argv):
         reference = read_reference(reference, family)
     recipe = entry.recipe
     supernet = entry.supernet()
-    dataset = ke.data.load_dataset(
-        recipe.dataset,
-        FLAGS.data_dir,
-        limit=recipe.limit,
-        test_limit=recipe.test_limit,
-    )
+    dataset = evaluation.load_dataset(recipe, FLAGS.data_dir)
     evaluation.check_same_classes(entry, dataset)
     check_data(entry.folder, dataset)
     if isinstance(reference, Deployed):

@@ -86,13 +86,7 @@ def main(argv):
     # ----------------------------------------------------- recipe and data
     recipe = zoo.read_recipe(FLAGS.recipe, recipe_flags(), smoke=FLAGS.smoke)
     options = {"skip_corrupt": True} if FLAGS.skip_corrupt else {}
-    dataset = ke.data.load_dataset(
-        recipe.dataset,
-        FLAGS.data_dir,
-        limit=recipe.limit,
-        test_limit=recipe.test_limit,
-        **options,
-    )
+    dataset = evaluation.load_dataset(recipe, FLAGS.data_dir, **options)
     run = make_run(recipe, dataset, strategy)
 
     # ------------------------ what is wrong shows before anything is written

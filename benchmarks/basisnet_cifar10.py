@@ -25,6 +25,7 @@ from keras_elastic.conditional.basisnet import run as basisnet_run
 from keras_elastic.selection.budget import short
 from keras_elastic.training import Run
 from keras_elastic.training.training_recipe import TrainingRecipe
+from keras_elastic.zoo import evaluation
 from keras_elastic.zoo import places
 from keras_elastic.zoo.writing import remember_recipe
 
@@ -53,9 +54,7 @@ def main():
     recipe = TrainingRecipe.from_file(places.recipe_file("basisnet_cifar10"))
     if arguments.epochs:
         recipe = recipe.replace(epochs=arguments.epochs)
-    dataset = ke.data.load_dataset(
-        recipe.dataset, arguments.data_dir, limit=recipe.limit
-    )
+    dataset = evaluation.load_dataset(recipe, arguments.data_dir)
     variants = {name: VARIANTS[name] for name in arguments.variants}
     variants |= {f"{n} bases": {"num_bases": n} for n in arguments.bases}
     found = {}

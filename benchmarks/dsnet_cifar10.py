@@ -29,7 +29,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from tables import spread
 
-import keras_elastic as ke
 from keras_elastic.conditional.cascades.choosing import predict
 from keras_elastic.conditional.cascades.curve import CascadeCurve
 from keras_elastic.conditional.dsnet import run as dsnet_run
@@ -73,9 +72,7 @@ def main():
         windows=(WINDOW,),
         **{name: value for name, value in given.items() if value is not None},
     )
-    dataset = ke.data.load_dataset(
-        recipe.dataset, arguments.data_dir, limit=recipe.limit
-    )
+    dataset = evaluation.load_dataset(recipe, arguments.data_dir)
     found = []
     for seed in range(arguments.seeds):
         folder = pathlib.Path(arguments.run) / f"seed {seed}"

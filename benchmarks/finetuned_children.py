@@ -21,7 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from tables import spread
 from twins import measure
 
-import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
@@ -44,9 +43,7 @@ def main():
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
     recipe = entry.recipe
-    dataset = ke.data.load_dataset(
-        recipe.dataset, arguments.data_dir, limit=recipe.limit
-    )
+    dataset = evaluation.load_dataset(recipe, arguments.data_dir)
     evaluation.check_same_classes(entry, dataset)
     out = pathlib.Path(arguments.out or f"runs/{entry.name}_finetuned")
     head = ["flops", "child", *(f"at {rate:g}" for rate in arguments.rates)]

@@ -41,9 +41,7 @@ def main():
     phases = recipe.phase_recipes()
     if len(phases) < 2:
         parser.error("--run must be a run whose recipe has phases.")
-    dataset = ke.data.load_dataset(
-        recipe.dataset, arguments.data_dir, limit=recipe.limit
-    )
+    dataset = evaluation.load_dataset(recipe, arguments.data_dir)
     supernet = ke.Supernet(recipe.make_family(), dataset.num_classes)
     start = None
     for phase in phases[:-1]:

@@ -27,7 +27,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from tables import spread
 
-import keras_elastic as ke
 from keras_elastic import files
 from keras_elastic import zoo
 from keras_elastic.selection.budget import short
@@ -60,9 +59,7 @@ def main():
     recipe = zoo.read_recipe(
         arguments.recipe, {k: v for k, v in given.items() if v is not None}
     )
-    dataset = ke.data.load_dataset(
-        recipe.dataset, arguments.data_dir, limit=recipe.limit
-    )
+    dataset = evaluation.load_dataset(recipe, arguments.data_dir)
     out = pathlib.Path(arguments.out)
     measured = {
         (rule, seed): measure(rule, recipe, seed, dataset, out)

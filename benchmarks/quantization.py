@@ -136,10 +136,8 @@ class Images:
         entry = ke.zoo.find_entry(arguments.run)
         self.size = size
         self._recipe = entry.recipe
-        self._dataset = ke.data.load_dataset(
-            self._recipe.dataset,
-            arguments.data_dir,
-            limit=self._recipe.limit,
+        self._dataset = evaluation.load_dataset(
+            self._recipe, arguments.data_dir
         )
         evaluation.check_same_classes(entry, self._dataset)
         train, test = self._dataset.train, self._dataset.test

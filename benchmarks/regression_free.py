@@ -19,7 +19,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-import keras_elastic as ke
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection import EvolutionSearch
@@ -45,9 +44,7 @@ def main():
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.run)
     recipe = entry.recipe
-    dataset = ke.data.load_dataset(
-        recipe.dataset, arguments.data_dir, limit=recipe.limit
-    )
+    dataset = evaluation.load_dataset(recipe, arguments.data_dir)
     scorer = evaluation.make_scorer(
         entry.supernet(), recipe, dataset, cache=arguments.cache
     )

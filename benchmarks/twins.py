@@ -32,7 +32,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from tables import spread
 
-import keras_elastic as ke
 from keras_elastic import files
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
@@ -69,9 +68,7 @@ def main():
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.entry)
     recipe = alone_recipe(entry.recipe, arguments)
-    dataset = ke.data.load_dataset(
-        recipe.dataset, arguments.data_dir, limit=recipe.limit
-    )
+    dataset = evaluation.load_dataset(recipe, arguments.data_dir)
     evaluation.check_same_classes(entry, dataset)
     out = pathlib.Path(arguments.out or f"runs/{entry.name}_twins")
     rows = {
@@ -133,22 +130,12 @@ def scale_widths(recipe, row, classes):
         and its multiply-adds.
     """
     table = recipe.make_family()
-    for resolution in sorted(table.resolution, reverse=True):
-        for part in PARTS:
-            changes = {
-                **recipe.family_changes,
-                **_scaled(table, part),
-                "resolution": (resolution,),
-            }
-            scaled = recipe.replace(family_changes=changes)
-            family = scaled.make_family()
-            arch = family.space.largest
-            found = costs(family.plan(arch, classes)).flops
-            if found <= row.flops:
-                return scaled, arch, found
-    raise ValueError(
-        f"No width of '{table.name}' is within {short(row.flops)}."
+    changes = (
+        {**_scaled(table, part), "resolution": (resolution,)}
+        for resolution in sorted(table.resolution, reverse=True)
+        for part in PARTS
     )
+    return _first_within(recipe, changes, row, classes)
 
 
 def resize(recipe, row, classes):
@@ -158,15 +145,23 @@ def resize(recipe, row, classes):
         As `scale_widths`.
     """
     highest = max(recipe.make_family().resolution)
-    for resolution in range(highest, PIXELS - 1, -PIXELS):
-        changes = {**recipe.family_changes, "resolution": (resolution,)}
-        resized = recipe.replace(family_changes=changes)
-        family = resized.make_family()
+    resolutions = range(highest, PIXELS - 1, -PIXELS)
+    changes = ({"resolution": (resolution,)} for resolution in resolutions)
+    return _first_within(recipe, changes, row, classes)
+
+
+def _first_within(recipe, changes, row, classes):
+    """The first change of the family whose largest network costs no more."""
+    for change in changes:
+        alone = recipe.replace(
+            family_changes={**recipe.family_changes, **change}
+        )
+        family = alone.make_family()
         arch = family.space.largest
         found = costs(family.plan(arch, classes)).flops
         if found <= row.flops:
-            return resized, arch, found
-    raise ValueError(f"No resolution is within {short(row.flops)}.")
+            return alone, arch, found
+    raise ValueError(f"No such network is within {short(row.flops)}.")
 
 
 def taught(recipe, row, classes):

@@ -180,13 +180,8 @@ def from_arrays(dataset: ImageDataset) -> ImageDataset:
     """Lets TensorFlow read a data set in memory, with its images and order."""
     splits = (dataset.train, dataset.held_out, dataset.test)
     train, held_out, test = map(_from_arrays, splits)
-    return ImageDataset(
-        dataset.name,
-        dataset.class_names,
-        train,
-        held_out,
-        test,
-        held_out_places=dataset.held_out_places,
+    return dataclasses.replace(
+        dataset, train=train, held_out=held_out, test=test
     )
 
 
@@ -208,14 +203,8 @@ def to_arrays(
     """
     splits = (dataset.train, dataset.held_out, dataset.test)
     train, held_out, test = (_to_arrays(split, resize_to) for split in splits)
-    return ImageDataset(
-        dataset.name,
-        dataset.class_names,
-        train,
-        held_out,
-        test,
-        dataset.skipped,
-        dataset.held_out_places,
+    return dataclasses.replace(
+        dataset, train=train, held_out=held_out, test=test
     )
 
 

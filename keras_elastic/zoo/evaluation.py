@@ -27,6 +27,18 @@ _BATCH = 256
 SCORES, DATA = "scores.jsonl", "data.json"
 
 
+def load_dataset(recipe, data_dir=None, **options) -> data.ImageDataset:
+    """Loads the data set of a recipe, with as many images as it takes.
+
+    Args:
+        recipe: `TrainingRecipe`.
+        data_dir: As `keras_elastic.data.load_dataset`.
+        **options: Its other arguments.
+    """
+    limits = {"limit": recipe.limit, "test_limit": recipe.test_limit}
+    return data.load_dataset(recipe.dataset, data_dir, **limits, **options)
+
+
 def make_scorer(supernet, recipe, dataset, cache=None) -> Scorer:
     """Scores subnets on held-out training images.
 

@@ -211,19 +211,9 @@ class BasisDepthwiseConv2D(BasisConvolution):
     TensorShape([2, 3, 3, 8])
     """
 
-    def __init__(
-        self,
-        kernel_size: int,
-        num_bases: int,
-        kernel_initializer: str | keras.Initializer = "glorot_uniform",
-        **kwargs: Any,
-    ):
-        super().__init__(
-            kernel_size,
-            num_bases,
-            kernel_initializer=kernel_initializer,
-            **kwargs,
-        )
+    def __init__(self, kernel_size: int, num_bases: int, **kwargs: Any):
+        kwargs.setdefault("kernel_initializer", "glorot_uniform")
+        super().__init__(kernel_size, num_bases, **kwargs)
 
     def build(
         self, inputs_shape: Sequence[Any], coefficients_shape: Any = None
