@@ -119,7 +119,7 @@ def test_distilled_twins_and_fine_tuned_children():
     assert (tuned.initial, tuned.epochs) == ("bignas_digits", 25)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_twins_are_trained_once(tmp_path, monkeypatch, capsys):
     flags = ["--entry=bignas_digits", "--epochs=1", f"--out={tmp_path}"]
     flags += ["--budgets", "2e5", "--kinds", "twin"]

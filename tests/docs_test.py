@@ -133,6 +133,15 @@ def hub():
         server.shutdown()
 
 
+# What they call is called by other pages or by the tests of the zoo.
+REPEATED = {
+    "docs/loading.md",
+    "docs/published_weights.md",
+    "docs/sharing.md",
+    *map(name_of, (ROOT / "docs").rglob("*.ipynb")),
+}
+
+
 def to_run():
     """Pages with code, but for those whose code the README has, too."""
     readme = CODE.findall(text_of(ROOT / "README.md"))
@@ -145,7 +154,17 @@ def to_run():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", to_run(), ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page,
+            marks=pytest.mark.exhaustive if name_of(page) in REPEATED else (),
+        )
+        for page in to_run()
+    ],
+    ids=name_of,
+)
 def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path, hub):
     code = "\n".join(CODE.findall(text_of(page)))
     # That it runs is tested here, and not how far it comes.

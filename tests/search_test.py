@@ -166,7 +166,7 @@ def test_scores_are_kept_and_not_made_again(run, printed, unserved, tmp_path):
     "search, samples",
     [
         pytest.param("evolution", 0, marks=pytest.mark.exhaustive),
-        ("nsga2", 0),
+        pytest.param("nsga2", 0, marks=pytest.mark.exhaustive),
         ("query_table", 0),
         pytest.param("slimming", 0, marks=pytest.mark.exhaustive),
         # A search of random architectures by a predictor, which is reported.

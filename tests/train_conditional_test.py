@@ -113,7 +113,7 @@ def test_a_basisnet_is_exported(basisnet):
     check_served(basisnet.folder, 12)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_condconv_net_is_trained_and_exported(tmp_path):
     run = Run(tmp_path / "one", tiny_runs.CONDCONV)
     assert names_in(run.folder) == {

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import time
+from unittest import mock
 
 import forked
 import keras
@@ -20,6 +21,7 @@ from keras_elastic import zoo
 from keras_elastic.selection import Budget
 from keras_elastic.selection.budget import short
 from keras_elastic.selection.searches.query_table import configurations
+from keras_elastic.training.phases import PhaseTrainer
 
 BUDGETS = ("flops <= 130e3", "flops <= 250e3")
 FILES = ("model.json", "recipe.json", "front.csv", "supernet.weights.h5")
@@ -241,20 +243,28 @@ def test_corrupt_files_are_named_before_anything_is_written(recipe, photos):
     assert not (photos.parent / "run").exists()
 
 
-@pytest.mark.slow
+class Killed(Exception):
+    """Stands for a kill when the training begins."""
+
+
+def begin(flags):
+    """Runs the command up to its first step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PhaseTrainer, "train", mock.Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            script_runs.call_main("train.py", *flags)
+
+
 def test_photos_that_are_added_are_not_mixed_in(recipe, photos):
     flags = photo_flags(recipe, photos)
-    first = script_runs.call_main("train.py", *flags)
-    assert "Epoch 2/2" in first
+    begin(flags)
     (photos / "cat" / "new.png").write_bytes(
         (photos / "cat" / "1.png").read_bytes()
     )
     refuse("begun on other data.*'cat'", *flags)
     (photos / "cat" / "new.png").unlink()
-    weights = photos.parent / "run" / "supernet.weights.h5"
-    before = weights.read_bytes()
-    assert "Epoch" not in script_runs.call_main("train.py", *flags)
-    assert weights.read_bytes() == before
+    # The run goes on with what it began with.
+    begin(flags)
     (photos / "cat").rename(photos / "zebra")
     refuse("begun on other data.*other names", *flags)
 
@@ -371,7 +381,7 @@ def test_an_error_is_one_line_and_no_traceback(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_backend_after_a_space(tmp_path):
     pytest.importorskip("torch")
     flags = ("--backend", "torch", "--strategy=mirrored")
@@ -395,7 +405,7 @@ def test_a_file_where_the_run_should_be(recipe, tmp_path, below):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_mutual_run_writes_its_whole_query_table(recipe, tmp_path):
     printed = script_runs.call_main(
         "train.py",

@@ -1,12 +1,9 @@
 import csv
 import inspect
-import os
 import shutil
-import time
 
 import command_runs
 import conditional_entries
-import forked
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,7 +109,6 @@ def test_other_commands_take_it(capsys, folder, finished):
     assert status == 0 and list(exported.iterdir())
 
 
-@pytest.mark.slow
 def test_the_saved_model_answers_with_names(capsys, folder, finished):
     served = folder / "served"
     command_runs.run(capsys, "load", finished, f"--export={served}")
@@ -182,7 +178,6 @@ def assert_same_weights(out, other):
         np.testing.assert_array_equal(one, another)
 
 
-@pytest.mark.slow
 def test_one_that_was_killed_goes_on(capsys, folder, finished, monkeypatch):
     """In the second stage, after the first of its epochs."""
     out = folder / "killed"
@@ -193,25 +188,6 @@ def test_one_that_was_killed_goes_on(capsys, folder, finished, monkeypatch):
     assert_same_weights(out, finished)
     log = (out / "training.csv").read_text("utf-8")
     assert log == (finished / "training.csv").read_text("utf-8")
-
-
-@pytest.mark.slow
-def test_a_process_that_was_killed_goes_on(folder, tmp_path):
-    out = tmp_path / "out"
-    arguments = [str(a) for a in command(folder, out)]
-    code = f"from keras_elastic import command_line as c; c.main({arguments})"
-    process = forked.Forked("-c", code, cwd=os.getcwd())
-    try:
-        while not list(out.glob("training/*/step-1.npz")):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
-    finally:
-        process.kill()
-        process.wait()
-        process.close()
-    assert not (out / "preset.json").exists()
-    assert forked.run("-c", code, cwd=os.getcwd()).returncode == 0
-    assert ke.load(out).class_names == tuple(COLORS)
 
 
 def test_one_of_other_options_or_photos_is_refused(
@@ -305,20 +281,9 @@ def test_a_training_that_is_lost_says_so(capsys, folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_cascade_is_refused(capsys, tmp_path):
-    conditional_entries.cascade(tmp_path / "cascade")
-    out = tmp_path / "out"
-    status, _, err = command_runs.run(
-        capsys,
-        *("finetune", tmp_path / "cascade", "--dataset=digits"),
-        f"--out={out}",
-    )
-    assert status == 1 and "fine-tune them" in err
-    assert not out.exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["basisnet", "dsnet"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("basisnet", marks=pytest.mark.exhaustive), "dsnet"]
+)
 def test_a_conditional_model_trains_as_its_class_does(
     capsys, folder, tmp_path, kind
 ):

@@ -7,6 +7,7 @@ too.
 import functools
 
 import basisnet_tiny
+import command_runs
 import conditional_entries
 import exploring_pages
 import numpy as np
@@ -248,3 +249,12 @@ def test_a_cascade_gets_no_new_head(entries, tmp_path):
         ke.load(entry.folder, classes=3)
     with pytest.raises(ValueError, match="`report`"):
         ke.load(entry.folder).write_entry(tmp_path / "other")
+
+
+def test_a_cascade_is_not_fine_tuned(entries, capsys, tmp_path):
+    folder, out = entries("cascade").folder, tmp_path / "out"
+    status, _, err = command_runs.run(
+        capsys, "finetune", folder, "--dataset=digits", f"--out={out}"
+    )
+    assert status == 1 and "fine-tune them" in err
+    assert not out.exists()

@@ -83,6 +83,7 @@ def test_training_of_widths_and_resolutions_at_once(supernet, made, batches):
     supernet.set_weights(trunk)
 
 
+@pytest.mark.exhaustive
 def test_training_is_repeated_exactly(supernet, made):
     trunk, runs = supernet.get_weights(), []
     sampler = Single(supernet.space.smallest)

@@ -146,7 +146,7 @@ def test_small_kernels_are_not_clustered(child):
     assert 0 < len(expected) < len(sizes)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_both_compress_better(tmp_path):
     child = keras_elastic.load("bignas_digits", flops=200e3, resolution=8)
     images = keras_elastic.data.load_arrays("digits").train.images[:64]

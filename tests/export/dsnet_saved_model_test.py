@@ -14,18 +14,10 @@ IMAGES = dsnet_models.make_images(64)
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(dsnet_models.MOBILENET, id="one_gate"),
-        pytest.param(dsnet_models.RESNET, id="two_gates"),
-    ],
-)
-def exported(request, tmp_path_factory):
-    one_gate = request.param == dsnet_models.MOBILENET
-    # Of two gates, two widths: the ways are traced one by one.
-    window = (2, 4) if one_gate else (50, 100)
-    model = dsnet_models.make(request.param, IMAGES, window)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A model of two gates. The ways of two widths are traced one by one."""
+    model = dsnet_models.make(dsnet_models.RESNET, IMAGES, (50, 100))
     folder = tmp_path_factory.mktemp("served")
     path = saved_model(model, folder)
     return model, path, tf.saved_model.load(str(path)).signatures
@@ -80,8 +72,6 @@ def test_the_routing_is_in_the_graph(exported):
 
 def test_it_needs_tensorflow_alone(exported, tmp_path):
     model, path, _ = exported
-    if len(model.gates) > 1:
-        pytest.skip("one is enough")
     np.save(tmp_path / "images.npy", IMAGES[:5])
     code = (
         "import sys, numpy as np, tensorflow as tf\n"

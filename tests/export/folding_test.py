@@ -60,7 +60,7 @@ def assert_folded(child, left=0):
     "family, changes",
     [
         ("bignas_digits", {}),
-        pytest.param("mobilenet_v3_small", {}, marks=pytest.mark.slow),
+        pytest.param("mobilenet_v3_small", {}, marks=pytest.mark.exhaustive),
         # Two stages of four.
         (
             "slimmable_resnet50",

@@ -111,7 +111,7 @@ def test_two_gates(tmp_path):
     check(got, want, None)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_half_precision_is_written_in_float32(tmp_path):
     model = basisnet_tiny.make(dtype="mixed_float16")
     images = basisnet_tiny.images(2)

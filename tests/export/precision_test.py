@@ -67,7 +67,7 @@ def test_the_names_of_classes_stay():
         ("mixed_float16", True),
         pytest.param("mixed_bfloat16", False, marks=pytest.mark.exhaustive),
         pytest.param("float16", False, marks=pytest.mark.exhaustive),
-        ("bfloat16", False),
+        pytest.param("bfloat16", False, marks=pytest.mark.exhaustive),
     ],
 )
 def test_litert(child, images, policy, wrap, tmp_path):

@@ -137,7 +137,7 @@ def test_fit_learns_through_the_rounding(child, tmp_path):
     assert np.mean(logits.argmax(axis=1) == labels) > accuracy - 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_trained_child_keeps_its_accuracy(tmp_path):
     child = keras_elastic.load("bignas_digits", flops=200e3, resolution=8)
     digits = keras_elastic.data.load_arrays("digits")

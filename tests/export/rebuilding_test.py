@@ -47,7 +47,7 @@ def test_activations_and_gates(activation, gate):
     "family, changes",
     [
         ("bignas_digits", {}),
-        pytest.param("mobilenet_v3_small", {}, marks=pytest.mark.slow),
+        pytest.param("mobilenet_v3_small", {}, marks=pytest.mark.exhaustive),
         # Two stages of four.
         (
             "slimmable_resnet50",

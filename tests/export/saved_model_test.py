@@ -221,10 +221,8 @@ def test_only_the_center_counts(signatures, axis):
     "loss, multi_label, independent",
     [
         (None, True, True),
-        ("binary_crossentropy", None, True),
         (keras.losses.BinaryCrossentropy(from_logits=True), None, True),
         (keras.losses.BinaryCrossentropy(from_logits=True), False, False),
-        ("sparse_categorical_crossentropy", None, False),
     ],
 )
 def test_probabilities_of_several_labels(
@@ -772,7 +770,7 @@ def saved_model_cli(*arguments):
     return result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_saved_model_cli_shows_the_signatures(exported):
     printed = saved_model_cli("show", "--dir", exported, "--all")
     for name in ("serving_default", "serve_bytes", "serve_tensors"):

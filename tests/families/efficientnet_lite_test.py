@@ -83,7 +83,7 @@ def test_the_budgets_are_within_reach():
     assert min(SPACE.resolution) == 64 and max(SPACE.resolution) == 224
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_costs_of_children():
     archs = [SMALL.space.smallest, *family_checks.sample(SMALL, 1)]
     family_checks.check_costs_of_children(SMALL, archs)
@@ -93,7 +93,7 @@ def test_costs_of_many():
     family_checks.check_costs_of_many(families.get("bignas_lite"), 10_000)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_subnets():
     smallest = dataclasses.replace(SMALL.space.smallest, resolution=64)
     archs = [smallest, *family_checks.sample(SMALL, 1)]

@@ -420,7 +420,7 @@ def test_strides_for_small_images(total, last):
     assert plan.blocks[-1].operations[0].size == last
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_efficientnet_b0_is_the_network_of_keras():
     keras.utils.set_random_seed(0)
     theirs = keras.applications.EfficientNetB0(

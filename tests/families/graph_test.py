@@ -159,9 +159,12 @@ def test_the_largest_subnet_is_the_model(model):
 @pytest.mark.parametrize(
     "model",
     [
-        *("chain", "residual", "preactivation"),
-        # Of the networks of Keras, `models/converting_test.py` runs two.
-        pytest.param("mobilenet", marks=pytest.mark.exhaustive),
+        *("residual", "preactivation"),
+        # Of the networks of Keras, `models/converting_test.py` runs one.
+        *(
+            pytest.param(name, marks=pytest.mark.exhaustive)
+            for name in ("chain", "mobilenet")
+        ),
     ],
     indirect=True,
 )
@@ -233,7 +236,7 @@ def test_arguments_out_of_range(arguments):
         keras_elastic.elastic(chain(), **arguments)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks(name):
     make = getattr(keras.applications, name)

@@ -171,7 +171,9 @@ def test_costs_of_many(family):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "family", [SMALL, SMALL_AUTOSLIM], ids=lambda f: f.name
+    "family",
+    [SMALL_AUTOSLIM, pytest.param(SMALL, marks=pytest.mark.exhaustive)],
+    ids=lambda f: f.name,
 )
 def test_subnets_and_children(family, tmp_path):
     # The sampled one is between the ends.

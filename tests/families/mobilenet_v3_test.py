@@ -327,20 +327,16 @@ def test_children_are_stock(pair, tmp_path):
 # Keras's own
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "name, reference",
     [
         ("mobilenet_v3_small", keras.applications.MobileNetV3Small),
-        # As the small one, with more blocks.
-        pytest.param(
-            "mobilenet_v3_large",
-            keras.applications.MobileNetV3Large,
-            marks=pytest.mark.exhaustive,
-        ),
+        ("mobilenet_v3_large", keras.applications.MobileNetV3Large),
     ],
 )
 def test_it_is_the_network_of_keras(name, reference):
+    """So is what gets the weights of one, of which CI has a test."""
     theirs = reference(
         input_shape=(224, 224, 3),
         weights=None,

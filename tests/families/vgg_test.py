@@ -72,7 +72,7 @@ def test_published_network_by_formula():
     assert costs_of(FLATTEN, 100)[:2] == (flops, params)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_published_network_as_it_is_built():
     model = keras_elastic.build("vgg16")
     contracts.check_stock(model)
@@ -137,7 +137,11 @@ def test_costs_of_many(family):
 
 
 @pytest.mark.slow
-@SMALL_FAMILIES
+@pytest.mark.parametrize(
+    "family",
+    [SMALL, pytest.param(SMALL_POOLED, marks=pytest.mark.exhaustive)],
+    ids=lambda f: f.name,
+)
 def test_subnets_and_children(family, tmp_path):
     space = family.space
     archs = [space.smallest, arch_of(10, family.resolution[0])]

@@ -59,13 +59,14 @@ RESNETS = {
 @pytest.mark.parametrize(
     "name, changes",
     [
-        ("bignas_lite", {}),
         ("bignas_digits", {}),
-        ("mobilenet_v1", {}),
         *RESNETS.items(),
         *(
             pytest.param(name, {}, marks=pytest.mark.exhaustive)
-            for name in (*RESNETS, "mobilenet_v3_small")
+            for name in (
+                *("bignas_lite", "mobilenet_v1", "mobilenet_v3_small"),
+                *RESNETS,
+            )
         ),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_network_of_keras_applications(mobilenet):
         ("mobilenet_v3_small", 64),
         ("efficientnet_b0", 64),
         ("resnet50", 64),
-        ("vgg16", 224),
+        pytest.param("vgg16", 224, marks=pytest.mark.exhaustive),
     ],
 )
 def test_all_networks_of_keras_applications(name, size):

@@ -52,7 +52,7 @@ def test_no_layer_of_the_classifier_is_left(child):
     assert names[-2:] == ["head_activation", "features"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_fully_connected_layers_are_no_features():
     # VGG-16 writes the first of them as a convolution over 7x7 pixels.
     family = families.get("vgg16")

@@ -73,7 +73,7 @@ PUBLISHED = {
     },
 }
 # One of each kind of block.
-BUILT = ("attentivenas_a0", "mobilenet_v1", "mobilenet_v3_small", "resnet50")
+BUILT = ("attentivenas_a0", "mobilenet_v1", "resnet50")
 # The smallest network of a space, at its smallest resolution.
 SMALLEST = {
     "ofa_mobilenet_v3": {

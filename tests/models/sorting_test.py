@@ -418,7 +418,7 @@ def test_errors_of_keep():
 # The tests of equality above would see what is left behind
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "variable",
     [

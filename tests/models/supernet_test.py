@@ -385,13 +385,13 @@ def test_given_statistics_are_not_rounded():
 # XLA
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @one_family
 def test_masked_compiles_under_xla(pair):
     arch = sample(pair.space, 1)[0]
     images = IMAGES[:4]
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def run(images):
         return pair.masked(images, arch)
 
@@ -408,7 +408,7 @@ def test_one_xla_program_trains_every_subnet(attentive_family):
     images = contracts.random_images(4, 8)
     variables = pair.masked.trainable_variables
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def run(encoded):
         with tf.GradientTape() as tape:
             logits = pair.masked(images, encoded)
@@ -451,11 +451,12 @@ def test_a_known_resolution_is_taken(random_digits):
 
 
 @pytest.mark.slow
+@one_family
 def test_with_a_known_resolution_one_xla_program_serves_its_subnets(pair):
     space = pair.space
     resolution = space.resolution[-1]
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def run(encoded):
         return pair.masked(IMAGES, encoded, resolution=resolution)
 
@@ -469,12 +470,12 @@ def test_with_a_known_resolution_one_xla_program_serves_its_subnets(pair):
     assert run.experimental_get_tracing_count() == 1
 
 
-def test_a_gene_without_a_choice_is_a_number():
-    family = dataclasses.replace(families.get("bignas_digits"), resolution=(8,))
+def test_a_gene_without_a_choice_is_a_number(attentive_family):
+    family = dataclasses.replace(attentive_family, resolution=(8,))
     supernet = Supernet(family, classes=3)
     space = supernet.space
 
-    @tf.function
+    @tf.function(autograph=False)
     def run(encoded):
         # Sizes that are made of it are known while tracing, so images of that
         # size are not resized.

@@ -52,7 +52,10 @@ def dataset():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statistics", ["kept", "measured"])
+@pytest.mark.parametrize(
+    "statistics",
+    [pytest.param("kept", marks=pytest.mark.exhaustive), "measured"],
+)
 def test_a_fine_tuned_child_is_accurate_on_held_out_images(dataset, statistics):
     keras.utils.set_random_seed(0)
     model = load(classes=CLASSES)
@@ -63,7 +66,7 @@ def test_a_fine_tuned_child_is_accurate_on_held_out_images(dataset, statistics):
     assert model.evaluate(*held_out, verbose=0)[1] > 0.8
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_labels_of_which_an_image_may_have_several(dataset):
     keras.utils.set_random_seed(0)
     model = load(classes=3, multi_label=True)

@@ -243,7 +243,7 @@ def test_the_place_may_be_a_tensor(name):
     objective = OBJECTIVES[name]()
     lessons = objective.begin(IMAGES, TARGETS, ARCHS, average)
 
-    @tf.function
+    @tf.function(autograph=False)
     def loss(index, logits):
         return objective.loss(lessons, index, logits)
 

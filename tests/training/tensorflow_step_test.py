@@ -33,6 +33,11 @@ def make_step(supernet, objective=None, optimizer=None, **settings):
     return TensorFlowStep(task, optimizer, settings)
 
 
+def in_graph(function):
+    """A function as the engine traces it."""
+    return tf.function(function, autograph=False)
+
+
 def step_gradients(
     step, archs, images, labels, mixing=None, number=0, traced=False
 ):
@@ -40,7 +45,7 @@ def step_gradients(
     if mixing is None:
         mixing = np.ones(len(images) // 2, "float32")
     # Untraced where that is not the point, because tracing takes seconds.
-    function = tf.function(step.gradients) if traced else step.gradients
+    function = in_graph(step.gradients) if traced else step.gradients
     gradients, logs = function(
         tf.constant(images),
         tf.constant(labels),
@@ -168,11 +173,11 @@ def test_one_trace_serves_all_steps():
     step = make_step(supernet, optimizer=keras.optimizers.SGD(0.1))
     traces = []
 
-    @tf.function
-    def run(*args):
+    def count_and_step(*args):
         traces.append(1)
         return step(*args)
 
+    run = in_graph(count_and_step)
     for number in range(3):
         archs = Sandwich().draw(supernet, seed=0, step=number)
         run(
@@ -240,7 +245,9 @@ def test_dropout_differs_between_steps_and_repeats_for_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parts", [2, 4])
+@pytest.mark.parametrize(
+    "parts", [2, pytest.param(4, marks=pytest.mark.exhaustive)]
+)
 def test_accumulation_is_the_mean_of_the_parts(supernet, archs, parts):
     images, labels = tiny.make_batch()
     step = make_step(supernet, accumulation_steps=parts, weight_decay=0.1)
@@ -370,7 +377,7 @@ def test_bootstrapping_learns_from_the_averaged_weights(supernet, archs):
 def test_losses_are_those_on_the_labels(supernet, archs):
     images, labels = tiny.make_batch()
     step = make_step(supernet)
-    found = tf.function(step.losses)(
+    found = in_graph(step.losses)(
         tf.constant(images), tf.constant(labels), tf.constant(archs)
     )
     expected = [
@@ -387,7 +394,7 @@ def test_losses_are_those_on_the_labels(supernet, archs):
 # In a process of their own
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_replicas_sum_what_each_computes_alone():
     # Two logical devices must be asked for before TensorFlow starts.
     script = pathlib.Path(__file__).with_name("two_replicas.py")

@@ -130,7 +130,8 @@ class Losses(keras.callbacks.Callback):
     ],
 )
 def test_training_lowers_the_loss(dtype):
-    trainer = make_trainer(Sandwich(), supernet=tiny.make_supernet(dtype=dtype))
+    supernet = tiny.make_supernet(tiny.SMALL, dtype=dtype)
+    trainer = make_trainer(supernet=supernet)
     assert trainer.supernet.compute_dtype == dtype.removeprefix("mixed_")
     images, labels = tiny.make_batch()
     data = tf.data.Dataset.from_tensors((images, labels)).repeat(40)
@@ -264,7 +265,7 @@ def test_checkpoints_hold_the_optimizer_too(finished):
         assert arrays[f"optimizer/{counter}"] == STEPS
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_more_epochs_go_on(tmp_path):
     fit(make_trainer(), folder=tmp_path, epochs=1)
     history = fit(make_trainer(), folder=tmp_path, epochs=3)
@@ -363,7 +364,7 @@ def test_progress_bar(trainer, capsys):
     assert "smallest_accuracy" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_seed_decides():
     runs = [Losses() for _ in range(3)]
     for losses, seed in zip(runs, (1, 1, 2**70), strict=True):

@@ -587,7 +587,7 @@ def test_a_trained_entry_tells_its_recipe(name):
     assert zoo.find_entry(name).recipe.differences(recipe) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_bignas_without_weights_is_within_its_budget():
     model = ke.load("bignas", flops=400e6, weights=None)
     family = zoo.find_entry("bignas").family

@@ -47,7 +47,10 @@ def make(supernet, statistics, **arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize(
+    "activation",
+    ["softmax", pytest.param("sigmoid", marks=pytest.mark.exhaustive)],
+)
 def test_it_starts_as_the_children(supernet, statistics, activation):
     model = make(supernet, statistics, noise=0.0, activation=activation)
     head = model.get_layer("light_coefficients")

@@ -243,7 +243,10 @@ def sure_model():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exits", [0, 3, 7])
+@pytest.mark.parametrize(
+    "exits",
+    [3, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (0, 7))],
+)
 def test_sure_images_keep_the_light_logits(sure_model, exits):
     model, stays = early_exit(sure_model, exits)
     light_logits, _ = sure_model.preview(images())
@@ -277,10 +280,13 @@ def test_only_undecided_images_run_the_second_stage(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threshold", [0.0, 0.5])
-def test_an_empty_batch_is_an_empty_answer(sure_model, threshold):
-    model = sure_model.with_exit_threshold(threshold)
-    run = tf.function(model, input_signature=[tf.TensorSpec((None, 12, 12, 3))])
+def test_an_empty_batch_is_an_empty_answer(sure_model):
+    model = sure_model.with_exit_threshold(0.5)
+    run = tf.function(
+        model,
+        input_signature=[tf.TensorSpec((None, 12, 12, 3))],
+        autograph=False,
+    )
     for call in (model, run):
         assert call(images()[:0]).shape == (0, CLASSES)
 
@@ -336,23 +342,6 @@ def test_calibrate():
     with keras.StatelessScope():
         expected = model(images(16), training=True)
     np.testing.assert_allclose(model(images(16)), expected, atol=1e-3)
-
-
-@pytest.mark.slow
-def test_fit_and_evaluate():
-    model = basisnet_tiny.make()
-    model.compile(
-        "sgd",
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    labels = np.arange(16) % CLASSES
-    # Labels reach the classes of the light network, too.
-    model.fit(images(16), labels, epochs=1, verbose=0)
-    loss, accuracy = model.evaluate(images(16), labels, verbose=0)
-    assert np.isfinite(loss)
-    assert 0 <= accuracy <= 1
 
 
 def test_mixed_precision(model):

@@ -33,7 +33,7 @@ def test_a_plan_is_split_behind_its_final_feature():
     [
         ("resnet50", {}),
         pytest.param("vgg16", {"head": "pooled"}, marks=pytest.mark.exhaustive),
-        ("mobilenet_v1", {}),
+        pytest.param("mobilenet_v1", {}, marks=pytest.mark.exhaustive),
     ],
 )
 def test_any_family_can_be_a_specialist(name, changes):

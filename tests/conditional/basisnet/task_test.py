@@ -48,7 +48,6 @@ def run(task, batch):
 # What is drawn
 
 
-@pytest.mark.slow
 def test_epsilon_holds_and_falls_in_a_line(model):
     task = BasisNetTask(model)
     steps = (0, 9_999, 10_000, 30_000, 50_000, 60_000)
@@ -254,7 +253,7 @@ def test_images_of_another_size(model):
     assert np.isfinite(loss).all()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_steps_of_gradient_descent_lower_the_loss():
     task = BasisNetTask(
         basisnet_tiny.make(seed=4), preheat_steps=2, decay_steps=5
@@ -263,7 +262,7 @@ def test_steps_of_gradient_descent_lower_the_loss():
     batch = make_batch(task, step=10)
     fixed = {name: tf.constant(value) for name, value in batch.items()}
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(epsilon):
         with tf.GradientTape() as tape, keras.StatelessScope():
             losses, _ = task.loss({**fixed, "epsilon": epsilon})

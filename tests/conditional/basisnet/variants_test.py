@@ -13,7 +13,7 @@ def trainable(model):
     return sum(np.prod(v.shape) for v in model.trainable_variables)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_built_network_is_what_it_costs(name):
     # Of fewer bases than published: the time goes into initial weights.

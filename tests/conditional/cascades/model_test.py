@@ -191,15 +191,6 @@ def test_weights_that_cannot_be_shared(model, children, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-def test_a_preset(model, images, tmp_path):
-    ke.save_preset(model, tmp_path / "preset")
-    loaded = ke.load(tmp_path / "preset")
-    np.testing.assert_array_equal(
-        loaded.predict(images, verbose=0), model.predict(images, verbose=0)
-    )
-
-
 @pytest.mark.parametrize(
     "wrong",
     [

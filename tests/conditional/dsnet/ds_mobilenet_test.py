@@ -150,7 +150,7 @@ def test_costs_of_many():
     family_checks.check_costs_of_many(PAPER)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_subnets_and_children(tmp_path):
     archs = [arch_of(SMALL, number) for number in (1, 4)]
     pair = family_checks.check_subnets(SMALL, archs)

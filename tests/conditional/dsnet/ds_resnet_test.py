@@ -87,7 +87,7 @@ def test_costs_of_many():
     family_checks.check_costs_of_many(PAPER, 2000)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_subnets():
     archs = [arch_of(SMALL, 50, 100), arch_of(SMALL, 100, 50)]
     family_checks.check_subnets(SMALL, archs)

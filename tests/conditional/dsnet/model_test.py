@@ -61,7 +61,9 @@ def test_one_graph_for_all_batches():
     model = dsnet_models.make(dsnet_models.EFFICIENTNET, IMAGES)
     traces = []
 
-    @tf.function(input_signature=[tf.TensorSpec((None, 16, 16, 3))])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, 16, 16, 3))], autograph=False
+    )
     def run(images):
         traces.append(1)
         return model(images)
@@ -106,7 +108,7 @@ def test_empty_parts_run_nothing(model, monkeypatch):
 def test_masked_compiles_under_xla():
     model = dsnet_models.make(dsnet_models.RESNET, IMAGES)
     masked = as_masked(model)
-    run = tf.function(masked, jit_compile=True)
+    run = tf.function(masked, jit_compile=True, autograph=False)
     np.testing.assert_allclose(run(IMAGES), model(IMAGES), atol=1e-3)
 
 
@@ -147,7 +149,10 @@ def test_only_the_slimming_heads_are_trained(model):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "family",
-    [dsnet_models.MOBILENET, dsnet_models.EFFICIENTNET],
+    [
+        pytest.param(dsnet_models.MOBILENET, marks=pytest.mark.exhaustive),
+        dsnet_models.EFFICIENTNET,
+    ],
     ids=lambda f: f.name,
 )
 def test_each_width_is_the_calibrated_child(family):

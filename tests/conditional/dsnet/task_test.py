@@ -244,7 +244,7 @@ def test_gates_are_trained():
         np.testing.assert_array_equal(variable, before)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_supernet_is_trained_by_ensemble_bootstrapping():
     supernet = keras_elastic.Supernet(dsnet_models.MOBILENET, 10)
     trainer = Trainer(

@@ -305,7 +305,11 @@ def test_wrong_arguments(arguments, message):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runtime", ["tensorflow", "litert"])
+@pytest.mark.parametrize(
+    "runtime",
+    # TensorFlow's is on the page on searches, too.
+    [pytest.param("tensorflow", marks=pytest.mark.exhaustive), "litert"],
+)
 def test_real_runtimes_order_the_extremes(runtime, tmp_path):
     family = dataclasses.replace(
         FAMILY, resolution=(8, 64), stem=(4, 32), head=(8, 64)

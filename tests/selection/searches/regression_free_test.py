@@ -155,7 +155,7 @@ def is_chain(selections):
     return all(contains(larger, smaller) for smaller, larger in pairs)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_unconstrained_search_need_not_contain():
     chains = []
     for seed in range(6):

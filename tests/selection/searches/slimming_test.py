@@ -25,7 +25,7 @@ def test_contract(check):
     "family",
     [
         search_checks.BIGNAS,
-        pytest.param(search_checks.ONCE_FOR_ALL, marks=pytest.mark.slow),
+        pytest.param(search_checks.ONCE_FOR_ALL, marks=pytest.mark.exhaustive),
     ],
 )
 def test_beats_random_search(family):

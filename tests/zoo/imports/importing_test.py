@@ -227,7 +227,7 @@ def of_the_release(kind, supernet, peer, statistics):
 @pytest.mark.parametrize(
     "kind, count",
     [
-        # Of the other kind that CI imports, the net that was trained below.
+        # Of the other kind that CI imports, an entry below.
         ("ofa_resnet50", 1),
         # Minutes.
         *(
@@ -280,7 +280,7 @@ def colored_images(count, seed):
     return (0.6 * images + 0.4 * colors[labels]).astype("float32"), labels
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_net_that_was_trained_elsewhere():
     kind = "ofa_mobilenet_v3"
     peer, logits = make_peer(kind, Trained)

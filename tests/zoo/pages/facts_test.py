@@ -73,7 +73,8 @@ def test_what_is_said_of_a_block():
 
 
 @pytest.mark.parametrize(
-    "name", ["bignas_digits", pytest.param("vgg16", marks=pytest.mark.slow)]
+    "name",
+    ["bignas_digits", pytest.param("vgg16", marks=pytest.mark.exhaustive)],
 )
 def test_an_export_stores_as_many_numbers(name):
     family = families.get(name)
@@ -89,7 +90,11 @@ def test_an_export_stores_as_many_numbers(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, quantization",
-    [("float32", None), ("float16", "float16"), ("int8", "dynamic")],
+    [
+        ("float32", None),
+        pytest.param("float16", "float16", marks=pytest.mark.exhaustive),
+        ("int8", "dynamic"),
+    ],
 )
 def test_a_file_is_little_larger_than_its_weights(tmp_path, kind, quantization):
     entry = zoo.find_entry("bignas_digits")
