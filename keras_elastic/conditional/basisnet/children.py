@@ -68,7 +68,7 @@ def basisnet_from_supernet(
 
     >>> space = supernet.space
     >>> model = basisnet_from_supernet(
-    ...     supernet, space.smallest, space.largest, 4, basis_blocks=(7, 8)
+    ...     supernet, space.smallest, space.largest, 4, basis_blocks=(2, 3)
     ... )
     >>> model(np.zeros((2, 12, 12, 3))).shape
     TensorShape([2, 10])

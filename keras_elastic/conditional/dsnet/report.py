@@ -66,7 +66,9 @@ def dsnet_report(
 
     Example:
 
-    >>> model = keras_elastic.DSNet("ds_mobilenet_cifar10", classes=10)
+    >>> model = keras_elastic.DSNet(
+    ...     "ds_mobilenet_cifar10", classes=10, window=(1, 2)
+    ... )
     >>> images = np.zeros((2, 32, 32, 3), "float32")
     >>> sum(dsnet_report(model, images).histogram[0].values())
     2

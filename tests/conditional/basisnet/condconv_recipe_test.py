@@ -83,7 +83,7 @@ def batch_of(model, images):
 
 
 def test_it_learns_labels_or_a_teacher():
-    model = CondConvNet(basisnet_tiny.plans()[1], 2, (5, 7))
+    model = CondConvNet(basisnet_tiny.plans()[1], 2, (3, 5))
     batch = batch_of(model, basisnet_tiny.images(6))
     loss, metrics = CondConvTask(model).loss(batch)
     logits = np.asarray(model.run(batch["images"], True, batch["masks"]))

@@ -111,7 +111,7 @@ def test_numbers_count_live_blocks():
     [
         (0, (1,), "`num_bases` must be a positive integer"),
         (2.0, (1,), "`num_bases` must be a positive integer"),
-        (2, (1, 9), r"1\.\.8"),
+        (2, (1, 9), r"1\.\.5"),
         (2, ("stage1_block1",), "`basis_blocks` must be"),
     ],
 )

@@ -53,8 +53,8 @@ def test_shapes(model):
     assert light_logits.shape == (7, CLASSES)
     assert coefficients.shape == (7, len(BLOCKS), BASES)
     assert model.basis_block_names == (
+        "stage2_block1",
         "stage2_block2",
-        "stage2_block3",
         "stage3_block2",
     )
 
@@ -379,8 +379,8 @@ def test_dropout_masks_multiply_features(model):
     "arguments, message",
     [
         ({"num_bases": 0}, "`num_bases` must be a positive integer"),
-        ({"basis_blocks": (4, 9)}, r"1\.\.8.*\[9\] do not exist"),
-        ({"basis_blocks": (0,)}, r"1\.\.8.*\[0\] do not exist"),
+        ({"basis_blocks": (4, 9)}, r"1\.\.5.*\[9\] do not exist"),
+        ({"basis_blocks": (0,)}, r"1\.\.5.*\[0\] do not exist"),
         ({"basis_blocks": ()}, "`basis_blocks` must be numbers"),
         ({"activation": "relu"}, "`activation` must be one of.*relu"),
         ({"exit_threshold": 1.2}, "`exit_threshold` must be a number"),

@@ -223,18 +223,9 @@ def of_the_release(kind, supernet, peer, statistics):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    "kind, count",
-    [
-        # Of the other kind that CI imports, an entry below.
-        ("ofa_resnet50", 1),
-        # Minutes.
-        *(
-            pytest.param(kind, 10, marks=pytest.mark.exhaustive)
-            for kind in PEERS
-        ),
-    ],
+    "kind, count", [("ofa_resnet50", 1), *((kind, 10) for kind in PEERS)]
 )
 def test_subnets_are_the_networks_of_the_release(kind, count):
     peer, logits = make_peer(kind)
