@@ -1,11 +1,14 @@
 """Tiny entries of each conditional kind, with random weights."""
 
+from unittest import mock
+
 import basisnet_tiny
 import dsnet_models
 import numpy as np
 
 import keras_elastic as ke
 from keras_elastic.conditional import measure_early_exit
+from keras_elastic.conditional.cascades import choosing
 from keras_elastic.conditional.dsnet import run as dsnet_run
 from keras_elastic.conditional.dsnet.report import flops_of
 from keras_elastic.conditional.entry import MODEL
@@ -79,9 +82,10 @@ def digits(count=200):
 def cascade(folder):
     """An entry of a cascade of digits."""
     held_out = digits()
-    model = ke.cascade(
-        "bignas_digits", flops=400e3, held_out=held_out, most_networks=2
-    )
+    with mock.patch.object(choosing, "_TRIED", 5):
+        model = ke.cascade(
+            "bignas_digits", flops=400e3, held_out=held_out, most_networks=2
+        )
     return model.write_entry(folder, dataset="digits", test=held_out)
 
 

@@ -34,11 +34,15 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Files of many slow tests go first, or one would run alone at the end."""
+    """Files that take long go first, or one would run alone at the end.
+
+    Those are the pages, and files of many slow tests.
+    """
     slow = collections.Counter(
         item.path for item in items if item.get_closest_marker("slow")
     )
-    items.sort(key=lambda item: -slow[item.path])
+    pages = TESTS / "docs_test.py"
+    items.sort(key=lambda item: (item.path != pages, -slow[item.path]))
 
 
 def pytest_collection_finish():

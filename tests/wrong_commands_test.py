@@ -8,7 +8,7 @@ import pytest
 BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore")
 def test_wrong_command_lines(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)

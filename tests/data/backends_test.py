@@ -152,7 +152,7 @@ def test_torch_gets_the_images_that_tensorflow_gets(photos, tmp_path):
 
 
 @needs_torch
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_torch_trains_from_image_files(recipe, photos, tmp_path):
     (photos / "cat" / "broken.png").write_text("not an image")
     printed = run(

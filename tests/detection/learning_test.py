@@ -18,7 +18,7 @@ ARGUMENTS = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_fit_lowers_the_loss(child):
     size = (32, 48)
     made = detection.pasted_objects(image_size=size, train=8, test=4, classes=3)

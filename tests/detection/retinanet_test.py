@@ -43,7 +43,7 @@ def test_the_trunk_is_a_copy_with_the_weights_of_the_child(child, detector):
     np.testing.assert_array_equal(kernel, child.get_layer("stem_conv").kernel)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_neck_makes_coarser_maps():
     model = ke.build("mobilenet_v3_small", 5, resolution=64)
     detector = detection.retinanet(model, 2, (64, 96), head_layers=0)

@@ -22,7 +22,8 @@ TOLERANCES = {None: 1e-4, "float16": 2e-2, "dynamic": 0.1, "int8": 0.25}
 quantizations = pytest.mark.parametrize(
     "quantization",
     [
-        pytest.param(None, marks=pytest.mark.slow),
+        # The page on these models writes such files.
+        pytest.param(None, marks=pytest.mark.exhaustive),
         pytest.param("int8", marks=pytest.mark.slow),
         # As of any child, for which `litert_test.py` has tests.
         pytest.param("float16", marks=pytest.mark.exhaustive),

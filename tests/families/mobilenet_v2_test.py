@@ -169,11 +169,9 @@ def test_costs_of_many(family):
     family_checks.check_costs_of_many(family)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    "family",
-    [SMALL_AUTOSLIM, pytest.param(SMALL, marks=pytest.mark.exhaustive)],
-    ids=lambda f: f.name,
+    "family", [SMALL, SMALL_AUTOSLIM], ids=lambda f: f.name
 )
 def test_subnets_and_children(family, tmp_path):
     # The sampled one is between the ends.

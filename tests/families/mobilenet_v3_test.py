@@ -312,7 +312,7 @@ def pair(request):
     return contracts.make_pair(family, classes=3)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_way_to_run_an_architecture_is_alike(pair):
     archs = [plain(32, percent) for percent in (35, 50)]
     contracts.check_supernet(pair, archs, contracts.random_images(4, 32))

@@ -79,7 +79,7 @@ def test_a_network_of_keras_applications(mobilenet):
         pytest.param("mobilenet_v2", 64, marks=pytest.mark.exhaustive),
         ("mobilenet_v3_small", 64),
         ("efficientnet_b0", 64),
-        ("resnet50", 64),
+        pytest.param("resnet50", 64, marks=pytest.mark.exhaustive),
         pytest.param("vgg16", 224, marks=pytest.mark.exhaustive),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_network_of_this_package_reads_pixels_itself(mobilenet):
     assert again.class_names == network.class_names
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_shortcuts_that_pool_and_project():
     model = ke.build("attentivenas_a0", classes=3, resolution=64)
     contracts.randomize(model)

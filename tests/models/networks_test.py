@@ -11,12 +11,8 @@ def trainable(model):
     return sum(np.prod(v.shape) for v in model.trainable_variables)
 
 
-# The first of each kind of family; `families/vgg_test.py` builds VGG-16.
-BUILT = {
-    type(families.network(name)[0]): name
-    for name in reversed(families.network_names())
-    if name != "vgg16"
-}.values()
+# Others are built elsewhere: by pages of docs/, and with given weights.
+BUILT = ("attentivenas_a0", "mobilenet_v2", "resnet50")
 
 
 @pytest.mark.slow

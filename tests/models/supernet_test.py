@@ -17,17 +17,6 @@ from keras_elastic.spaces import Architecture
 IMAGES = contracts.random_images(6, 10)
 
 
-# The other one takes twice as long.
-one_family = pytest.mark.parametrize(
-    "pair",
-    [
-        "tiny_attentive",
-        pytest.param("bignas_digits", marks=pytest.mark.exhaustive),
-    ],
-    indirect=True,
-)
-
-
 def sample(space, count, seed=0):
     rng = np.random.default_rng(seed)
     return [space.sample(rng) for _ in range(count)]
@@ -49,6 +38,9 @@ def random_digits():
 # One result, however it is run
 
 
+@pytest.mark.parametrize(
+    "pair", ["bignas_digits", "tiny_attentive"], indirect=True
+)
 def test_contract(pair):
     space = pair.space
     archs = [space.smallest, space.largest, *sample(space, 1)]
@@ -252,8 +244,9 @@ def test_every_layer_with_weights_is_of_some_subnet(pair):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["sliced", "masked"])
-@one_family
+@pytest.mark.parametrize(
+    "mode", ["sliced", pytest.param("masked", marks=pytest.mark.exhaustive)]
+)
 def test_gradient_in_one_trace_equals_eager_gradient(pair, mode):
     supernet = getattr(pair, mode)
     variables = supernet.trainable_variables
@@ -386,7 +379,6 @@ def test_given_statistics_are_not_rounded():
 
 
 @pytest.mark.exhaustive
-@one_family
 def test_masked_compiles_under_xla(pair):
     arch = sample(pair.space, 1)[0]
     images = IMAGES[:4]
@@ -451,7 +443,6 @@ def test_a_known_resolution_is_taken(random_digits):
 
 
 @pytest.mark.slow
-@one_family
 def test_with_a_known_resolution_one_xla_program_serves_its_subnets(pair):
     space = pair.space
     resolution = space.resolution[-1]

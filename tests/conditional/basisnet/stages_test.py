@@ -27,14 +27,10 @@ def test_a_plan_is_split_behind_its_final_feature():
     assert trunk[:-1] == plan.blocks[:-1]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "name, changes",
-    [
-        ("resnet50", {}),
-        pytest.param("vgg16", {"head": "pooled"}, marks=pytest.mark.exhaustive),
-        pytest.param("mobilenet_v1", {}, marks=pytest.mark.exhaustive),
-    ],
+    [("resnet50", {}), ("vgg16", {"head": "pooled"}), ("mobilenet_v1", {})],
 )
 def test_any_family_can_be_a_specialist(name, changes):
     name = families.network(name)[0].name

@@ -45,7 +45,7 @@ def test_the_budget_holds_and_a_single_network_is_beaten(model, held_out):
     assert model.class_names == tuple("0123456789")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_promise(held_out):
     model = ke.cascade(
         "bignas_digits", points=5, held_out=held_out, most_networks=2

@@ -114,7 +114,8 @@ def test_a_child_has_its_attention():
     contracts.randomize(supernet)
     images = contracts.random_images(4, 16)
     arch = arch_of(tanh, 50, 100)
-    statistics = SubnetCalibrator(supernet).measure(arch, images)
+    calibrator = SubnetCalibrator(supernet)
+    statistics = calibrator.measure(arch, images)
     expected = supernet(images, arch, statistics=statistics)
     child = supernet.child(arch, statistics)
     np.testing.assert_allclose(child(images), expected, atol=1e-4)
@@ -124,7 +125,7 @@ def test_a_child_has_its_attention():
     model = DSNet.from_supernet(
         supernet,
         {
-            arch: SubnetCalibrator(supernet).measure(arch, images)
+            arch: calibrator.measure(arch, images)
             for arch in DSNet.architectures(tanh)
         },
     )

@@ -104,7 +104,7 @@ def test_empty_parts_run_nothing(model, monkeypatch):
     assert ran == [(part, 0) for part in range(1, len(model.parts))]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_masked_compiles_under_xla():
     model = dsnet_models.make(dsnet_models.RESNET, IMAGES)
     masked = as_masked(model)
@@ -228,7 +228,7 @@ def test_it_says_what_it_takes_and_gives():
     assert model.output_shape == (None, 10)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_half_precision_is_near():
     family = dsnet_models.MOBILENET
     exact = dsnet_models.make(family, IMAGES)

@@ -25,13 +25,9 @@ def test_contract(check):
     check(SMALL)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    "family",
-    [
-        pytest.param(search_checks.BIGNAS, marks=pytest.mark.exhaustive),
-        search_checks.ONCE_FOR_ALL,
-    ],
+    "family", [search_checks.BIGNAS, search_checks.ONCE_FOR_ALL]
 )
 def test_beats_random_search(family):
     way = NSGA2Search(population=24, generations=16)
