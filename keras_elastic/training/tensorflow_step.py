@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_elastic.training import shared_updates
+
 
 class TensorFlowStep:
     """Sums the gradients of a task's passes and applies them once.
@@ -44,7 +46,9 @@ class TensorFlowStep:
             images, labels, mixing, draws, choices, step
         )
         # Keras adds the replicas' gradients up when it applies them.
-        self.optimizer.apply(clip(gradients, self.settings), self.variables)
+        shared_updates.apply(
+            self.optimizer, clip(gradients, self.settings), self.variables
+        )
         return logs
 
     def gradients(self, images, labels, mixing, draws, choices, step):
