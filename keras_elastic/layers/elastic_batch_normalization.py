@@ -114,19 +114,21 @@ class ElasticBatchNormalization(keras.layers.Layer):
         gamma = slicing.first(ops.convert_to_tensor(self.gamma), live)
         beta = slicing.first(ops.convert_to_tensor(self.beta), live)
         if statistics is None:
-            outputs, mean, variance = kernels.batch_normalize(
-                inputs, gamma, beta, self.epsilon
+            outputs = kernels.batch_normalize(
+                inputs, gamma, beta, self.epsilon, return_statistics
             )
+            if return_statistics:
+                outputs, *used = outputs
         else:
             statistics = self._checked(statistics)
-            mean, variance = ops.unstack(slicing.first(statistics, live))
+            used = ops.unstack(slicing.first(statistics, live))
             outputs = kernels.normalize(
-                inputs, gamma, beta, mean, variance, self.epsilon
+                inputs, gamma, beta, *used, self.epsilon
             )
         if self.mode == "masked":
             outputs = slicing.mask_channels(outputs, channels, self.channels)
         if return_statistics:
-            return outputs, self._pad(ops.stack([mean, variance]), live)
+            return outputs, self._pad(ops.stack(used), live)
         return outputs
 
     def affine(self, statistics: Any) -> tuple[Any, Any]:

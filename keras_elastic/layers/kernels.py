@@ -4,13 +4,26 @@ This is the one file of the layers that looks at the backend. Each function
 here computes what the `keras.ops` beside it compute; tests hold them equal.
 """
 
+import functools
+
 import keras
 from keras import ops
 
 from keras_elastic.layers.resampling import resize_matrix
 
 
-def batch_normalize(inputs, gamma, beta, epsilon):
+def last_size(inputs):
+    """Size of the last axis: an integer if it is known, else a tensor."""
+    size = inputs.shape[-1]
+    if size is not None or keras.backend.backend() != "tensorflow":
+        return size
+    # `ops.shape` would take apart the axes that nobody asks for, too.
+    import tensorflow as tf
+
+    return tf.shape(inputs)[-1]
+
+
+def batch_normalize(inputs, gamma, beta, epsilon, return_statistics=True):
     """Normalizes with the statistics of the batch.
 
     Args:
@@ -18,16 +31,22 @@ def batch_normalize(inputs, gamma, beta, epsilon):
         gamma: float32 tensor of shape (channels,).
         beta: float32 tensor of shape (channels,).
         epsilon: Float, added to the variance.
+        return_statistics: Boolean. What nobody reads is not traced.
 
     Returns:
-        The normalized tensor, the mean and the (biased) variance of the
-        batch, the last two in float32.
+        The normalized tensor; with `return_statistics` also the mean and the
+        (biased) variance of the batch, both in float32.
     """
     if keras.backend.backend() == "tensorflow":
-        return _fused_batch_normalize(inputs, gamma, beta, epsilon)
+        outputs, mean, variance = _fused_batch_normalize(
+            inputs, gamma, beta, epsilon
+        )
+        if not return_statistics:
+            return outputs
+        return outputs, mean, _biased(variance, inputs)
     mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=(0, 1, 2))
     outputs = normalize(inputs, gamma, beta, mean, variance, epsilon)
-    return outputs, mean, variance
+    return (outputs, mean, variance) if return_statistics else outputs
 
 
 def _fused_batch_normalize(inputs, gamma, beta, epsilon):
@@ -35,18 +54,25 @@ def _fused_batch_normalize(inputs, gamma, beta, epsilon):
     # activations; TensorFlow's fused kernel takes one.
     import tensorflow as tf
 
+    none = tf.zeros([0])
     outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=inputs,
         scale=gamma,
         offset=beta,
-        mean=tf.zeros([0]),
-        variance=tf.zeros([0]),
+        mean=none,
+        variance=none,
         epsilon=epsilon,
         is_training=True,
     )
+    return outputs, mean, variance
+
+
+def _biased(variance, inputs):
+    import tensorflow as tf
+
     # The kernel returns the unbiased estimate: times n / (n - 1).
     count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
-    return outputs, mean, variance * (count - 1) / count
+    return variance * (count - 1) / count
 
 
 def normalize(inputs, gamma, beta, mean, variance, epsilon):
@@ -81,10 +107,39 @@ def add_bias(inputs, bias):
 def silu(inputs):
     """The activation x * sigmoid(x), where no gradient is needed.
 
-    That of Keras has a gradient of its own, which saves memory in training
+    `trained_silu` has a gradient of its own, which saves memory in training
     but keeps TensorFlow from fusing the two operations.
     """
     return inputs * ops.sigmoid(inputs)
+
+
+def trained_silu(inputs):
+    """The activation x * sigmoid(x), where a gradient is needed.
+
+    In TensorFlow it is that of `keras.activations.silu`, to the last bit, and
+    keeps its input alone; but it spares the operations of a gradient for a
+    factor in the sigmoid that is always one.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return keras.activations.silu(inputs)
+    return _silu_in_tensorflow()(inputs)
+
+
+@functools.cache
+def _silu_in_tensorflow():
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def run(inputs):
+        def gradient(upstream):
+            # After what comes before it, or it would be in memory early.
+            with tf.control_dependencies([upstream]):
+                gate = tf.sigmoid(inputs)
+            return upstream * (gate * (1.0 + inputs * (1.0 - gate)))
+
+        return inputs * tf.sigmoid(inputs), gradient
+
+    return run
 
 
 def outlined(function, *shapes):

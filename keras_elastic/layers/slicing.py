@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_elastic import checks
+from keras_elastic.layers import kernels
 
 MODES = ("sliced", "masked")
 
@@ -82,7 +83,7 @@ def check_kernel_size(value, largest):
 
 def live_channels(inputs):
     """Channels of `inputs`: an integer if it is known, else a tensor."""
-    return ops.shape(inputs)[-1]
+    return kernels.last_size(inputs)
 
 
 def first(weights, *sizes):
@@ -96,11 +97,17 @@ def first(weights, *sizes):
         The slice. An axis whose size is an integer keeps a static shape, also
         beside one whose size is a tensor: backends choose kernels by it.
     """
-    known = [size if isinstance(size, int) else None for size in sizes]
-    weights = weights[(..., *(slice(size) for size in known))]
-    if None in known:
-        unknown = [None if isinstance(size, int) else size for size in sizes]
-        weights = weights[(..., *(slice(size) for size in unknown))]
+    wholes = weights.shape[len(weights.shape) - len(sizes) :]
+    known = [
+        size if isinstance(size, int) and size != whole else None
+        for size, whole in zip(sizes, wholes, strict=True)
+    ]
+    unknown = [None if isinstance(size, int) else size for size in sizes]
+    # Each slice is some operations of a trace, so those of nothing are spared.
+    before = (...,) if len(sizes) < len(weights.shape) else ()
+    for some in (known, unknown):
+        if any(size is not None for size in some):
+            weights = weights[(*before, *(slice(size) for size in some))]
     return weights
 
 

@@ -225,8 +225,9 @@ def run_chain(operations, features, run_one, run_pair=None):
 
 def activate(function, inputs, inference):
     """Applies an activation, in fewer passes where nothing is learned."""
-    if inference and function in ("swish", "silu"):
-        return kernels.silu(inputs)
+    if function in ("swish", "silu"):
+        silu = kernels.silu if inference else kernels.trained_silu
+        return silu(inputs)
     return keras.activations.get(function)(inputs)
 
 

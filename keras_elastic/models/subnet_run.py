@@ -132,14 +132,14 @@ class SubnetRun:
         return elastic_operations.run(operation, self._layer(operation), inputs)
 
     def _normalize(self, operation, inputs, seen):
-        outputs, seen_here = self._layer(operation)(
+        outputs = self._layer(operation)(
             inputs,
             channels=operation.channels,
             statistics=self._given(operation),
-            return_statistics=True,
+            return_statistics=self.return_statistics,
         )
         if self.return_statistics:
-            seen[operation.name] = seen_here
+            outputs, seen[operation.name] = outputs
         return outputs
 
 
