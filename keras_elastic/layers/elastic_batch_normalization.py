@@ -37,7 +37,8 @@ class ElasticBatchNormalization(keras.layers.Layer):
     Call arguments:
         inputs: Tensor. In mode "sliced" it has the live channels.
         channels: Integer or scalar tensor, the live channels. Needed in mode
-            "masked" only. Defaults to the largest.
+            "masked", where it defaults to the largest; in mode "sliced" it
+            spares asking inputs of unknown shape.
         statistics: Tensor of shape (2, largest number of channels) that holds
             means and variances, or `None` for those of the batch.
         return_statistics: Boolean. Whether to return those of the batch too.
@@ -108,9 +109,9 @@ class ElasticBatchNormalization(keras.layers.Layer):
         slicing.check_input_channels(
             self.name, inputs, self.channels, self.mode
         )
+        live = slicing.live_channels(inputs, channels)
         channels = slicing.check_size("channels", channels, self.channels)
         inputs = ops.cast(inputs, self.compute_dtype)
-        live = slicing.live_channels(inputs)
         gamma = slicing.first(ops.convert_to_tensor(self.gamma), live)
         beta = slicing.first(ops.convert_to_tensor(self.beta), live)
         if statistics is None:

@@ -142,7 +142,8 @@ class ElasticConv2D(keras.layers.Layer):
         if self.mode == "sliced":
             in_channels = slicing.live_channels(inputs)
             kernel = slicing.first(kernel, in_channels, filters)
-            bias = None if bias is None else slicing.first(bias, filters)
+            if bias is not None:
+                bias = slicing.first(ops.convert_to_tensor(bias), filters)
         if affine is not None:
             kernel, bias = _fold(kernel, bias, affine, filters)
         inputs, padding = slicing.pad(

@@ -92,7 +92,8 @@ class ElasticDense(keras.layers.Layer):
         if self.mode == "sliced":
             in_features = slicing.live_channels(inputs)
             kernel = slicing.first(kernel, in_features, units)
-            bias = None if bias is None else slicing.first(bias, units)
+            if bias is not None:
+                bias = slicing.first(ops.convert_to_tensor(bias), units)
         outputs = ops.matmul(inputs, kernel)
         if bias is not None:
             outputs = outputs + bias

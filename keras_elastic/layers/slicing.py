@@ -81,8 +81,16 @@ def check_kernel_size(value, largest):
     return value
 
 
-def live_channels(inputs):
-    """Channels of `inputs`: an integer if it is known, else a tensor."""
+def live_channels(inputs, given=None):
+    """Channels of `inputs`: an integer if it is known, else a tensor.
+
+    Args:
+        inputs: Tensor.
+        given: Integer or scalar tensor. The channels, if somebody knows them:
+            a trace then has no operations that ask the inputs.
+    """
+    if given is not None and inputs.shape[-1] is None:
+        return given
     return kernels.last_size(inputs)
 
 

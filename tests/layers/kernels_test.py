@@ -136,6 +136,35 @@ def test_silu_is_that_of_keras():
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("traces", [False, True])
+def test_trained_silu_is_that_of_keras_to_the_bit(dtype, traces):
+    inputs = tf.constant(np.linspace(-20, 20, 101), dtype)
+    cotangent = tf.cast(tf.sin(tf.range(101.0)), dtype)
+
+    def outputs_and_gradient(function):
+        def run():
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                outputs = function(inputs)
+            return outputs, tape.gradient(outputs, inputs, cotangent)
+
+        return (tf.function(run) if traces else run)()
+
+    found = outputs_and_gradient(kernels.trained_silu)
+    expected = outputs_and_gradient(keras.activations.silu)
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_trained_silu_on_another_backend(monkeypatch):
+    inputs = np.linspace(-20, 20, 101).astype("float32")
+    expected = kernels.trained_silu(inputs)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    np.testing.assert_array_equal(kernels.trained_silu(inputs), expected)
+
+
 def test_add_bias():
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(2, 3, 3, 4)).astype("float32")
