@@ -119,17 +119,17 @@ class ElasticBatchNormalization(keras.layers.Layer):
                 inputs, gamma, beta, self.epsilon, return_statistics
             )
             if return_statistics:
-                outputs, *used = outputs
+                outputs, mean, variance = outputs
         else:
             statistics = self._checked(statistics)
-            used = ops.unstack(slicing.first(statistics, live))
+            mean, variance = ops.unstack(slicing.first(statistics, live))
             outputs = kernels.normalize(
-                inputs, gamma, beta, *used, self.epsilon
+                inputs, gamma, beta, mean, variance, self.epsilon
             )
         if self.mode == "masked":
             outputs = slicing.mask_channels(outputs, channels, self.channels)
         if return_statistics:
-            return outputs, self._pad(ops.stack(used), live)
+            return outputs, self._pad(ops.stack([mean, variance]), live)
         return outputs
 
     def affine(self, statistics: Any) -> tuple[Any, Any]:

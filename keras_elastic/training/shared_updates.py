@@ -3,8 +3,8 @@
 Keras writes an update anew for each variable: some thirty operations, which
 TensorFlow traces in Python. In a supernet of 439 variables that is two fifths
 of the tracing. Here the update is traced once for all variables of a rank, and
-called for each of them, which is one node of the graph. The results are equal to
-the last bit: an update works on one element at a time.
+called for each of them, which is one node of the graph. The results are equal
+to the last bit: an update works on one element at a time.
 """
 
 import keras
