@@ -39,9 +39,7 @@ def _kept(optimizer):
     for stock, names in _KEPT:
         # Of a subclass only if it has the same update.
         if getattr(type(optimizer), "update_step", None) is stock.update_step:
-            is_centered = getattr(optimizer, "centered", False)
-            used = tuple(n for n in names if getattr(optimizer, n, None))
-            return None if is_centered else used
+            return tuple(n for n in names if getattr(optimizer, n, None))
     return None
 
 
@@ -75,6 +73,9 @@ class _SharedUpdate:
         key = variable.dtype, len(variable.shape), variable.device
         if key not in self._traces:
             self._traces[key] = self._trace(*key[:2])
+        if self._traces[key] is None:
+            self._optimizer.update_step(gradient, variable, learning_rate)
+            return
         self._traces[key](
             tf.cast(gradient, variable.dtype),
             ops.cast(learning_rate, variable.dtype),
@@ -82,6 +83,8 @@ class _SharedUpdate:
         )
 
     def _trace(self, dtype, rank):
+        """An update of one variable, or `None` if it cannot be shared."""
+
         def update(gradient, learning_rate, *handles):
             variable, *kept = (_AnySize(h, dtype, rank) for h in handles)
             one = _with(
@@ -93,7 +96,7 @@ class _SharedUpdate:
 
         specs = [tf.TensorSpec([None] * rank, dtype), tf.TensorSpec((), dtype)]
         specs += [tf.TensorSpec((), tf.resource)] * (len(self._kept) + 1)
-        return tf.function(
+        trace = tf.function(
             update,
             input_signature=specs,
             autograph=False,
@@ -101,6 +104,10 @@ class _SharedUpdate:
             # each variable.
             experimental_attributes={"_noinline": True},
         ).get_concrete_function()
+        # An optimizer that keeps more than this file knows of, such as one
+        # that is centered, would change what it keeps for the first variable.
+        knows_all = all(v.shape.rank == 0 for v in trace.graph.variables)
+        return trace if knows_all else None
 
 
 class _AnySize:

@@ -73,6 +73,16 @@ def test_updates_are_those_of_the_optimizer_to_the_bit(name):
         np.testing.assert_array_equal(a, b)
 
 
+def test_an_optimizer_that_keeps_what_is_not_known_updates_alone(monkeypatch):
+    known = ((OPTIMIZERS.RMSprop, ("_velocities", "of_another_release")),)
+    maker = MAKERS["rmsprop with momentum"]
+    expected = after_steps(stock, maker, 0.1)
+    monkeypatch.setattr(shared_updates, "_KEPT", known)
+    found = after_steps(shared_updates.apply, maker, 0.1)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_the_learning_rate_can_be_set_between_steps():
     optimizer, variables = make(MAKERS["rmsprop"], 0.5)
     function = traced(shared_updates.apply, optimizer, variables)
