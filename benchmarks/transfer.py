@@ -54,6 +54,7 @@ def main():
         "--images_per_class", type=int, default=100, help="0 for all."
     )
     parser.add_argument("--against", help="A network with ImageNet weights.")
+    parser.add_argument("--nochild", action="store_true")
     parser.add_argument("--noscratch", action="store_true")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--head_epochs", type=int, default=2)
@@ -64,11 +65,13 @@ def main():
     parser.add_argument("--augmentation", default="shift_flip")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    rows = {"fine-tuned": finetuned}
+    rows = {} if arguments.nochild else {"fine-tuned": finetuned}
     if arguments.against:
         rows[arguments.against] = published
     if not arguments.noscratch:
         rows["from scratch"] = from_scratch
+    if not rows:
+        raise SystemExit("Nothing to train: give `--against`.")
     found = {name: measure(make, arguments) for name, make in rows.items()}
     print_table(found)
 
@@ -246,7 +249,8 @@ def run(make, images, arguments, seed):
         verbose=0,
     )
     top1 = accuracy(model, images.test)
-    print(f"seed {seed}: held-out {held_out.by_epoch[-1]:.2%}", flush=True)
+    curve = " ".join(f"{each:.2%}" for each in held_out.by_epoch)
+    print(f"seed {seed}: held out {curve}; test {top1:.2%}", flush=True)
     return held_out.by_epoch, top1
 
 

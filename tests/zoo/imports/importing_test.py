@@ -184,7 +184,8 @@ def run(kind, peer, images, arch):
     return getattr(peers, name)(peer, inputs, arch, net)
 
 
-def check_same_logits(kind, supernet, peer, logits, arch):
+def check_same_logits(kind, calibrator, peer, logits, arch):
+    supernet = calibrator.supernet
     images = smooth_images(4, arch.resolution)
     peer.statistics = None
     expected = logits(images, arch)
@@ -193,7 +194,7 @@ def check_same_logits(kind, supernet, peer, logits, arch):
     assert np.abs(expected[0] - expected[1]).max() > 1e-2 * scale
     # Variances of a batch are summed in other orders.
     check_close(supernet(images, arch), expected, 5e-3)
-    statistics = ke.SubnetCalibrator(supernet).measure(arch, images)
+    statistics = calibrator.measure(arch, images)
     peer.statistics = of_the_release(kind, supernet, peer, statistics)
     child = supernet.child(arch, statistics)
     check_close(child(images, training=False), logits(images, arch), 1e-4)
@@ -243,8 +244,9 @@ def test_subnets_are_the_networks_of_the_release(kind, count):
             for arch in (space.smallest, space.largest)
             for resolution in (least, most)
         ]
+    calibrator = ke.SubnetCalibrator(supernet)
     for arch in archs:
-        check_same_logits(kind, supernet, peer, logits, arch)
+        check_same_logits(kind, calibrator, peer, logits, arch)
 
 
 class Trained(peers.Peer):
@@ -294,8 +296,9 @@ def test_a_net_that_was_trained_elsewhere():
     supernet = zoo.import_checkpoint(kind, dict(peer.weights))
     seen, _ = colored_images(64, seed=1)
     images, labels = colored_images(60, seed=100)
+    calibrator = ke.SubnetCalibrator(supernet)
     for arch in archs:
-        statistics = ke.SubnetCalibrator(supernet).measure(arch, seen)
+        statistics = calibrator.measure(arch, seen)
         peer.statistics = of_the_release(kind, supernet, peer, statistics)
         expected = logits(images, arch)
         child = supernet.child(arch, statistics)
@@ -318,7 +321,9 @@ def test_the_smallest_subnet():
     peer, logits = make_peer(kind)
     supernet = zoo.import_checkpoint(kind, dict(peer.weights))
     assert supernet.classes == CLASSES
-    check_same_logits(kind, supernet, peer, logits, supernet.space.smallest)
+    calibrator = ke.SubnetCalibrator(supernet)
+    arch = supernet.space.smallest
+    check_same_logits(kind, calibrator, peer, logits, arch)
 
 
 def test_names_of_replicas_and_what_no_subnet_has(release):
