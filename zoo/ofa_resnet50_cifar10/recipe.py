@@ -5,7 +5,7 @@ release: depth, width of a stage, bottleneck of a block, resolution. BigNAS (Yu
 et al., ECCV 2020) for the training: one stage, in place, instead of progressive
 shrinking. Reduced: images of 32 pixels, which the network divides by 8 instead
 of 32, three stages of a quarter of the channels, a stem of 24, and one random
-subnet a step, which leaves time for more epochs.
+subnet a step.
 
 Command: python train.py --recipe=ofa_resnet50_cifar10 --data_dir=DIR
 Data: cifar10, prepared by tensorflow-datasets in DIR.
@@ -29,8 +29,7 @@ recipe = Recipe(
     patch_size=32,
     num_random=1,
     batch_size=128,
-    # Of both phases.
-    epochs=13,
+    epochs=7,
     optimizer="sgd",
     schedule="cosine",
     learning_rate=0.1,
@@ -38,12 +37,6 @@ recipe = Recipe(
     weight_decay=5e-4,
     decayed="dense_kernels",
     clip_norm=5.0,
-    # Rates that rise and fall twice.
-    phases=(
-        {"name": "first", "epochs": 7},
-        # Other images first, in another order.
-        {"name": "second", "epochs": 6, "warmup_epochs": 0.2, "seed": 1},
-    ),
     budgets=(3e6, 6e6, 10e6, 16e6, 26e6),
     seed=0,
 )
