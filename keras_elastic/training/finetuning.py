@@ -1,6 +1,7 @@
 """Fine-tuning a child on data of its own: a recipe of two stages."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from keras_elastic.training.finetuning_stage import FineTuningStage
 from keras_elastic.training.finetuning_stage import check_layers
 from keras_elastic.training.finetuning_stage import compile_settings
 from keras_elastic.training.finetuning_stage import last_layers
+from keras_elastic.training.guard import TrainingLost
 
 
 @checks.arguments(
@@ -273,6 +275,8 @@ class FineTuningRecipe:
             ValueError: `epochs` or `initial_epoch` is given, `x` holds no
                 images, or has no length and `steps_per_epoch` is not given,
                 or as `FineTuningStage.prepare`.
+            TrainingLost: The loss is not finite. The learning rate is too
+                high, most of all for statistics that are kept.
         """
         _check_epochs_are_the_stages(kwargs)
         images = TrainingImages(
@@ -280,7 +284,7 @@ class FineTuningRecipe:
         )
         steps = images.steps
         self.check_model(model)
-        callbacks = kwargs.pop("callbacks", None)
+        callbacks = [_Finite(), *_as_list(kwargs.pop("callbacks", None))]
         measures = self._measures_of(model)
         histories, done = {}, 0
         for stage in self.stages:
@@ -326,10 +330,9 @@ class FineTuningRecipe:
 
     def _measuring_first(self, callbacks, images):
         """Callbacks that save a model get one with measured statistics."""
-        given = getattr(callbacks, "callbacks", callbacks) or ()
-        given = given if isinstance(given, (list, tuple)) else [given]
-        if any(isinstance(x, keras.callbacks.ModelCheckpoint) for x in given):
-            return [_Measuring(lambda m: self._measure(m, images)), *given]
+        saves = keras.callbacks.ModelCheckpoint
+        if any(isinstance(callback, saves) for callback in callbacks):
+            return [_Measuring(lambda m: self._measure(m, images)), *callbacks]
         return callbacks
 
     def check_model(self, model: keras.Model) -> None:
@@ -353,6 +356,25 @@ class FineTuningRecipe:
                 f"then: statistics of {self.calibration_images:,} images"
             )
         return "\n".join(lines)
+
+
+def _as_list(callbacks):
+    """What `Model.fit` takes as callbacks, as a list."""
+    given = getattr(callbacks, "callbacks", callbacks) or ()
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+class _Finite(keras.callbacks.Callback):
+    """Ends a training whose weights are lost, which would go on else."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise TrainingLost(
+                f"The fine-tuning is lost: the loss is {loss} after step "
+                f"{batch + 1} of an epoch. Load the model again, and give "
+                "`finetune_recipe` a lower `learning_rate`, such as a tenth."
+            )
 
 
 class _Measuring(keras.callbacks.Callback):

@@ -18,6 +18,7 @@ import keras_elastic as ke
 from keras_elastic.models import heads
 from keras_elastic.training import FineTuningRecipe
 from keras_elastic.training import FineTuningStage
+from keras_elastic.training import TrainingLost
 
 CLASSES = 5
 
@@ -327,6 +328,13 @@ def test_what_is_not_trained_on(x):
     model = make_classifier()
     with pytest.raises(ValueError, match="`x` must be|`images` must"):
         ke.finetune_recipe(model).fit(model, x, LABELS)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training():
+    model = make_classifier()
+    recipe = ke.finetune_recipe(model, learning_rate=1e30, head_epochs=0)
+    with pytest.raises(TrainingLost):
+        recipe.fit(model, IMAGES, LABELS, verbose=0)
 
 
 def test_a_checkpoint_holds_measured_statistics(tmp_path):
