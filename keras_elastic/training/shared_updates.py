@@ -1,10 +1,10 @@
 """Applies a stock optimizer with one trace of its update for all variables.
 
-Keras writes an update anew for each variable: some thirty operations, which
-TensorFlow traces in Python. In a supernet of 439 variables that is two fifths
-of the tracing. Here the update is traced once for all variables of a rank, and
-called for each of them, which is one node of the graph. The results are equal
-to the last bit: an update works on one element at a time.
+Keras writes an update anew for each variable: many operations, which
+TensorFlow traces in Python, and a supernet has hundreds of variables. Here the
+update is traced once for all variables of a rank, and called for each of them,
+which is one node of the graph. The results are equal to the last bit: an update
+works on one element at a time.
 """
 
 import keras
