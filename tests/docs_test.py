@@ -5,11 +5,14 @@ import doctest
 import functools
 import importlib
 import json
+import operator
 import pathlib
 import pkgutil
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 
 import forked
 import keras
@@ -145,10 +148,13 @@ def hub():
         server.shutdown()
 
 
-# What they call is called by other pages or by the tests of the zoo.
+# What they call is called by other pages or by tests of what they are about.
 REPEATED = {
+    "docs/conditional.md",
+    "docs/detection.md",
     "docs/loading.md",
     "docs/published_weights.md",
+    "docs/search.md",
     "docs/sharing.md",
     *map(name_of, (ROOT / "docs").rglob("*.ipynb")),
 }
@@ -184,6 +190,39 @@ def test_the_python_of_a_page_runs_as_a_user_would_run_it(page, tmp_path, hub):
     home = str(tmp_path / "hugging_face")
     run = forked.run("-c", code, cwd=tmp_path, HF_HOME=home, **hub)
     assert run.returncode == 0, run.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_the_python_of_pages_has_the_types_of_the_package(tmp_path):
+    """Names, keywords and types, also of pages that are seldom run."""
+    for page in with_code():
+        code = "\n".join(CODE.findall(text_of(page)))
+        file = tmp_path / f"page_{page.stem}{page.suffix[1:]}.py"
+        file.write_text(code, "utf-8")
+    checked = run_mypy(tmp_path)
+    assert checked.returncode == 0, checked.stdout
+    (tmp_path / "wrong.py").write_text(
+        "import keras_elastic as ke\n\nke.load('bignas', flopz=1)\n", "utf-8"
+    )
+    assert run_mypy(tmp_path).returncode == 1
+
+
+def run_mypy(folder):
+    """Checks the files of a folder against the package."""
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", *map(str, folder.glob("*.py"))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("page", with_code(), ids=name_of)
+def test_the_names_of_the_package_on_a_page_exist(page):
+    for code in CODE.findall(text_of(page)):
+        for names in re.findall(r"(?<![\w.])ke((?:\.\w+)+)", code):
+            # Of what is returned, which has a call before it, mypy knows.
+            operator.attrgetter(names[1:])(keras_elastic)
 
 
 def test_pages_have_code():

@@ -235,6 +235,23 @@ def apply_operation(
     Returns:
         A uint8 tensor `[height, width, 3]`.
     """
+    result = _apply_operation(
+        image, tf.cast(number, "int32"), argument, tf.cast(seed, "int64")
+    )
+    return tf.ensure_shape(result, image.shape)
+
+
+# Sixteen operations are traced once, not anew by each use, epoch and set.
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, None, 3], "uint8"),
+        tf.TensorSpec([], "int32"),
+        tf.TensorSpec([], "float32"),
+        tf.TensorSpec([2], "int64"),
+    ],
+    autograph=False,
+)
+def _apply_operation(image, number, argument, seed):
     sides = tf.shape(image)[:2]
     place = tf.random.stateless_uniform([2], seed)
     row, column = tf.unstack(

@@ -103,21 +103,10 @@ def bytes_signature(serve_tensors, prepare, resolution, names, top):
         top: How many classes to name.
     """
 
-    def prepare_one(encoded):
-        # Bytes that are no image are an error of the operation, and so of the
-        # request.
-        image = encoded_images.decode(image_limits.refuse_large(encoded))
-        check = tf.debugging.Assert(
-            tf.size(image) > 0, ["`images` must be whole image files."]
-        )
-        with tf.control_dependencies([check]):
-            image = tf.identity(image)
-        return prepare(image[tf.newaxis])[0]
-
     def serve_bytes(images):
         # One at a time, for each has a size of its own.
         pixels = tf.map_fn(
-            prepare_one,
+            lambda encoded: prepare(_decode(encoded)[tf.newaxis])[0],
             images,
             fn_output_signature=tf.TensorSpec(
                 (resolution, resolution, 3), "float32"
@@ -126,6 +115,19 @@ def bytes_signature(serve_tensors, prepare, resolution, names, top):
         return _classes(serve_tensors(pixels), names, top)
 
     return serve_bytes
+
+
+# Of its own, for it is large and the same in all exports: it is traced once.
+@tf.function(input_signature=[tf.TensorSpec((), "string")], autograph=False)
+def _decode(encoded):
+    image = encoded_images.decode(image_limits.refuse_large(encoded))
+    # Bytes that are no image are an error of the operation, and so of the
+    # request.
+    check = tf.debugging.Assert(
+        tf.size(image) > 0, ["`images` must be whole image files."]
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(image)
 
 
 def preparation(resolution, chosen=None):
