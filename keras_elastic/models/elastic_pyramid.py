@@ -67,12 +67,11 @@ class ElasticPyramid:
             self.supernet.space.validate(arch)
         checks.check_images(images)
         plan = self.supernet.plan_of(arch)
-        features = self.supernet.rescale(ops.cast(images, "float32"), plan)
+        pixels = self.supernet.rescale(ops.cast(images, "float32"), plan)
         run = SubnetRun(self.supernet, statistics, None, return_statistics)
-        outputs, seen = {}, {}
-        for block in plan.blocks[: self._length]:
-            features, seen_here = run.run_block(block, features)
-            outputs[block.name] = features
-            seen.update(seen_here)
+        blocks = plan.blocks[: self._length]
+        steps = list(run.run_blocks(blocks, pixels))
+        outputs = {block.name: features for block, features, _ in steps}
+        *_, (_, _, seen) = steps
         maps = {f"stride_{s}": outputs[n] for s, n in self.blocks.items()}
         return (maps, seen) if return_statistics else maps

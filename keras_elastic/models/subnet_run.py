@@ -5,6 +5,7 @@ from keras import ops
 from keras_elastic.layers import slicing
 from keras_elastic.models import elastic_operations
 from keras_elastic.models import statistics as statistics_checks
+from keras_elastic.models.shared_blocks import SharedBlocks
 from keras_elastic.spaces import plan as primitives
 
 
@@ -48,11 +49,27 @@ class SubnetRun:
             The features after the last block, and the batch's statistics by
             name if they are to be returned.
         """
-        seen = {}
-        for block in plan.blocks:
-            features, seen_here = self.run_block(block, features)
-            seen.update(seen_here)
+        *_, (_, features, seen) = self.run_blocks(plan.blocks, features)
         return features, seen
+
+    def run_blocks(self, blocks, features):
+        """Runs blocks one after another, and yields after each of them.
+
+        Args:
+            blocks: The first blocks of a plan, or all of them.
+            features: As `__call__`.
+
+        Yields:
+            The block, the features after it, and the statistics so far.
+        """
+        runner = self
+        if SharedBlocks.can_run(self.supernet):
+            runner = SharedBlocks(self, blocks)
+        seen = {}
+        for block in blocks:
+            features, seen_here = runner.run_block(block, features)
+            seen.update(seen_here)
+            yield block, features, seen
 
     def run_block(self, block, inputs):
         """Runs a block of a plan; returns features and its statistics."""
@@ -107,16 +124,16 @@ class SubnetRun:
         return getattr(self.supernet, operation.name, None)
 
     def _run_folded(self, convolution, normalization, inputs):
-        statistics = self._given(normalization)
+        statistics = self.given(normalization.name)
         affine = self._layer(normalization).affine(statistics)
         return elastic_operations.run_folded(
             convolution, self._layer(convolution), inputs, affine
         )
 
-    def _given(self, normalization):
+    def given(self, name):
+        """The statistics that a normalization was given, or `None`."""
         if self.statistics is None:
             return None
-        name = normalization.name
         statistics_checks.check(self.statistics, {name: 1})
         return self.statistics[name]
 
@@ -135,7 +152,7 @@ class SubnetRun:
         outputs = self._layer(operation)(
             inputs,
             channels=operation.channels,
-            statistics=self._given(operation),
+            statistics=self.given(operation.name),
             return_statistics=self.return_statistics,
         )
         if self.return_statistics:
