@@ -82,7 +82,7 @@ def measure(recipe, dataset, folder):
 def print_accuracies(found):
     """Prints test accuracies, the mean and the range over the seeds."""
     print(
-        f"\n{'':<26}{'flops':>10}{'params':>10}{'specialist':>24}{'light':>24}"
+        f"\n{'':<26}{'flops':>10}{'params':>10}{'specialist':>26}{'light':>26}"
     )
     for name, runs in found.items():
         costs = runs[0][0]
@@ -92,20 +92,20 @@ def print_accuracies(found):
         ]
         print(
             f"{name:<26}{short(costs.flops):>10}{short(costs.params):>10}"
-            + "".join(f"{cell:>24}" for cell in cells)
+            + "".join(f"{cell:>26}" for cell in cells)
         )
 
 
 def print_exits(runs):
     """Prints what early exits do, means over the seeds."""
-    print(f"\n{'exit':<28}{'flops':>10}{'exits':>10}{'test top-1':>24}")
+    print(f"\n{'exit':<28}{'flops':>10}{'exits':>10}{'test top-1':>26}")
     for rows in zip(*(results for _, results in runs), strict=True):
         flops, exits = (
             np.mean([getattr(row, field) for row in rows])
             for field in ("flops", "exits")
         )
         cell = spread([row.test_top1 for row in rows])
-        print(f"{rows[0].exit:<28}{short(flops):>10}{exits:>10.1%}{cell:>24}")
+        print(f"{rows[0].exit:<28}{short(flops):>10}{exits:>10.1%}{cell:>26}")
 
 
 if __name__ == "__main__":
