@@ -498,12 +498,14 @@ def test_a_teacher_that_is_not_there(tmp_path, name):
 
 FOLDERS = {path.parent for path in places.zoo_folder().glob("*/recipe.py")}
 ENTRIES = {path.parent for path in places.zoo_folder().glob("*/model.json")}
-TRAINED = [n for n in zoo.entry_names() if zoo.find_entry(n).is_trained]
+KINDS = {path: zoo.find_entry(path.name).kind for path in ENTRIES}
+SUPERNETS = sorted(path for path in ENTRIES if KINDS[path] == "supernet")
+TRAINED = [p.name for p in SUPERNETS if zoo.find_entry(p.name).is_trained]
 
 
-@pytest.fixture(params=sorted(ENTRIES), ids=lambda path: path.name)
+@pytest.fixture(params=SUPERNETS, ids=lambda path: path.name)
 def zoo_entry(request):
-    """The folder of an entry."""
+    """The folder of an entry that is a supernet."""
     return request.param
 
 
@@ -531,6 +533,23 @@ def test_every_entry_opens(zoo_entry):
     assert entry.name == zoo_entry.name
     assert entry.classes == len(entry.class_names) > 1
     assert entry.family.space.size > 1
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted(ENTRIES - set(SUPERNETS)),
+    ids=lambda path: path.name,
+)
+def test_a_conditional_entry_loads_for_a_mean_budget(folder):
+    entry = zoo.find_entry(folder.name)
+    assert entry.recipe.name == entry.name == folder.name
+    cheap, dear = entry.front.rows[0], entry.front.rows[-1]
+    assert cheap.flops < dear.flops
+    assert cheap.held_out_top1 < dear.held_out_top1
+    model = ke.load(entry.name, flops=cheap.flops)
+    images = np.zeros((2, *model.input_shape[1:]), "float32")
+    assert model(images).shape == (2, entry.classes)
+    assert tuple(model.class_names) == entry.class_names
 
 
 @pytest.mark.parametrize("name", TRAINED)
