@@ -498,8 +498,9 @@ def test_a_teacher_that_is_not_there(tmp_path, name):
 
 FOLDERS = {path.parent for path in places.zoo_folder().glob("*/recipe.py")}
 ENTRIES = {path.parent for path in places.zoo_folder().glob("*/model.json")}
-KINDS = {path: zoo.find_entry(path.name).kind for path in ENTRIES}
-SUPERNETS = sorted(path for path in ENTRIES if KINDS[path] == "supernet")
+SUPERNETS = sorted(
+    path for path in ENTRIES if zoo.find_entry(path.name).kind == "supernet"
+)
 TRAINED = [p.name for p in SUPERNETS if zoo.find_entry(p.name).is_trained]
 
 
