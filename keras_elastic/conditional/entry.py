@@ -16,7 +16,6 @@ from keras_elastic.conditional.mean_front import MeanFront
 from keras_elastic.models.preparation import find
 from keras_elastic.models.preparation import remember
 from keras_elastic.selection import Budget
-from keras_elastic.zoo import evaluation
 from keras_elastic.zoo.folder import FRONT
 from keras_elastic.zoo.folder import RECIPE
 from keras_elastic.zoo.folder import EntryFolder
@@ -165,6 +164,7 @@ def write_entry(
         The `ConditionalEntry`.
     """
     # Whoever lists entries has no use for what writes them.
+    from keras_elastic.zoo import evaluation
     from keras_elastic.zoo.preset import uncompiled
     from keras_elastic.zoo.writing import write_model
 
