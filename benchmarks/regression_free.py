@@ -40,6 +40,13 @@ def main():
     parser.add_argument("--band", type=float, default=0.05)
     parser.add_argument("--candidates", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        type=float,
+        default=WEIGHTS,
+        help="of the flips in R2, over those of other changes",
+    )
     parser.add_argument("--cache", help="File of the scores of held-out images")
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.run)
@@ -100,7 +107,7 @@ def make_inner(arguments, seed):
 def compare_rewards(entry, scorer, tested, arguments):
     """Prints a row for each reward and sampling, means over the seeds."""
     kinds = {"R0": {"kind": "R0"}, "R1": {"kind": "R1"}}
-    kinds |= {f"R2, {w:g}": {"lambda2": w} for w in WEIGHTS}
+    kinds |= {f"R2, {w:g}": {"lambda2": w} for w in arguments.weights}
     least = (1 - arguments.band) * arguments.flops
     rows = {}
     for seed in range(arguments.seeds):
