@@ -1,12 +1,14 @@
 """Where in an image a classifier sees a class."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
 from keras_elastic import checks
-from keras_elastic.calibration import central_squares
 from keras_elastic.layers import kernels
 from keras_elastic.models import outputs
+from keras_elastic.models.preparation import find
 from keras_elastic.models.trunk import feature_maps
 
 
@@ -36,7 +38,8 @@ def activation_map(
         model: Functional `keras.Model` of one trunk: a child, or another
             network of convolutions that is no model of models.
         image: Array of shape (height, width, 3), pixels in 0..255. Its central
-            square is resized to the model's resolution.
+            square is resized to the model's resolution, by way of the size of
+            the images that trained it.
         label: Integer, the class. Defaults to the most probable one.
 
     Returns:
@@ -62,7 +65,7 @@ def activation_map(
             f"`label` must be a class of `model`, from 0 to {classes - 1}. "
             f"Received: label={label}."
         )
-    pixels = _prepared(image, model.input_shape[1])
+    pixels = _prepared(model, image)
     gradient, maps, label = _gradient(model, features, pixels, label)
     # The mean of a channel's gradients over the positions, times how many.
     weights = gradient.sum(axis=(0, 1))
@@ -91,12 +94,15 @@ def check_map(model):
     return features
 
 
-def _prepared(image, size):
+def _prepared(model, image):
+    """A batch of an image as the model was trained to see it, uncropped."""
     batch = np.asarray(image, "float32")[np.newaxis]
     checks.check_images(batch, "image")
-    batch = keras.ops.convert_to_tensor(central_squares(batch))
+    size = model.input_shape[1]
+    chosen = dataclasses.replace(find(model), crop_fraction=None)
+    batch = keras.ops.convert_to_tensor(chosen.patches(batch, size))
     if batch.shape[1:3] != (size, size):
-        batch = kernels.resize(batch, size)
+        batch = kernels.resize(batch, size, chosen.interpolation)
     return batch
 
 

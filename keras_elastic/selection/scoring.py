@@ -11,11 +11,11 @@ import numpy as np
 from keras import ops
 
 from keras_elastic import checks
-from keras_elastic import tracing
 from keras_elastic.calibration import SubnetCalibrator
 from keras_elastic.selection.front import Score
 from keras_elastic.selection.score_cache import Record
 from keras_elastic.selection.score_cache import ScoreCache
+from keras_elastic.selection.subnet_logits import SubnetLogits
 from keras_elastic.spaces import Architecture
 
 if TYPE_CHECKING:
@@ -74,16 +74,7 @@ class Scorer:
         self.evaluation_batches = _as_arrays(evaluation_batches)
         _check_apart(self.calibration_images, self.evaluation_batches)
         self._calibrator = SubnetCalibrator(supernet, strategy)
-        channels = supernet.normalizations
-        self._logits = tracing.OnReplicas(
-            lambda images, arch, statistics: supernet(
-                images, arch, statistics=statistics
-            ),
-            ((None, None, None, 3), "float32"),
-            ((len(supernet.space.genes),), "int32"),
-            {name: ((2, c), "float32") for name, c in channels.items()},
-            strategy=strategy,
-        )
+        self._logits = SubnetLogits(supernet, strategy)
         self._records = ScoreCache(
             supernet.space, cache, self._fingerprint() if cache else {}
         )
@@ -144,21 +135,10 @@ class Scorer:
         return record.predictions == labels
 
     def _evaluate(self, arch, statistics, batches):
-        argument = tracing.as_argument(self.supernet.space, arch)
-        # Every normalization is an argument of the one trace; those of
-        # skipped blocks are there too, and zero.
-        statistics = {
-            name: ops.convert_to_tensor(value, "float32")
-            for name, value in statistics.items()
-        }
+        run = self._logits.subnet(arch, statistics)
         predictions, losses, hits = [], 0.0, 0
         for images, labels in batches:
-            logits = np.concatenate(
-                [
-                    ops.convert_to_numpy(part)
-                    for _, part in self._logits(images, argument, statistics)
-                ]
-            )
+            logits = run(images)
             predicted = logits.argmax(axis=-1)
             predictions.append(predicted)
             hits += int(np.sum(predicted == labels))

@@ -8,6 +8,7 @@ import keras
 from keras_elastic import checks
 from keras_elastic.layers import kernels
 from keras_elastic.models import outputs
+from keras_elastic.models import preparation
 from keras_elastic.spaces import Architecture
 
 
@@ -53,7 +54,8 @@ class KerasTeacher:
         """Returns logits of shape (batch, classes)."""
         size = self.model.input_shape[1]
         if size is not None and images.shape[1:3] != (size, size):
-            images = kernels.resize(images, size)
+            interpolation = preparation.find(self.model).interpolation
+            images = kernels.resize(images, size, interpolation)
         returned = self.model(images, training=False)
         # Logits of the probabilities: their softmax is the probabilities.
         end = outputs.LOGITS if self.from_logits else outputs.SOFTMAX

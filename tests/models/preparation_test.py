@@ -1,5 +1,6 @@
 """Calibration, scoring and exports see the same pixels of an image."""
 
+import dataclasses
 import json
 
 import contracts
@@ -10,12 +11,14 @@ import tensorflow as tf
 
 import keras_elastic as ke
 from keras_elastic import data
+from keras_elastic.conditional import Cascade
 from keras_elastic.data import array_augmentation
 from keras_elastic.data.augmentation import center_patch
 from keras_elastic.export import signatures
 from keras_elastic.layers import kernels
 from keras_elastic.models import preparation
 from keras_elastic.models.preparation import Preparation
+from keras_elastic.training.teachers import KerasTeacher
 
 # Of the first stage alone, to be traced soon.
 FAMILY = ke.families.get(
@@ -144,3 +147,14 @@ def test_other_wrong_arguments_are_refused():
     read = Preparation.from_dict({"crop": "some", "patch_size": 3})
     assert read == Preparation(patch_size=3)
     assert Preparation().to_dict() == {}
+
+
+def test_whoever_runs_a_child_resizes_as_it_was_trained():
+    supernet, child = make_child()
+    larger = dataclasses.replace(FAMILY.space.smallest, resolution=12)
+    cascade = Cascade([child, supernet.child(larger)], 0.0)
+    images = contracts.random_images(2, 12)
+    expected = child(kernels.resize(images, 8, "bilinear"))
+    assert not np.allclose(child(kernels.resize(images, 8)), expected)
+    for answer in (KerasTeacher(child), cascade):
+        np.testing.assert_allclose(answer(images), expected, atol=1e-4)

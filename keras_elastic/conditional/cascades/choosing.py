@@ -17,8 +17,10 @@ from keras_elastic.conditional.cascades.curve import CascadeRow
 from keras_elastic.conditional.cascades.model import Cascade
 from keras_elastic.layers import kernels
 from keras_elastic.models import heads
+from keras_elastic.models.preparation import find
 from keras_elastic.models.preparation import remember
 from keras_elastic.selection.budget import short
+from keras_elastic.selection.subnet_logits import SubnetLogits
 from keras_elastic.zoo.places import find_supernet_entry
 
 _BATCH = 256
@@ -139,7 +141,10 @@ def cascade(
         found = networks.best_within(flops, most_networks)
     chain, temperatures, report = found
     model = Cascade(
-        [networks.children[index] for index in chain],
+        [
+            entry.child(front[index].arch, entry.statistics(index))
+            for index in chain
+        ],
         report.chosen.threshold,
         temperatures,
         [front[index].flops for index in chain],
@@ -161,12 +166,12 @@ class _Networks:
         tried = np.linspace(0, len(rows) - 1, count).round().astype(int)
         self.labels = labels
         self.flops = {int(i): rows[i].flops for i in tried}
-        self.children = {
-            i: entry.child(rows[i].arch, entry.statistics(i))
-            for i in self.flops
-        }
+        subnets = SubnetLogits(entry.supernet())
         self.logits = {
-            i: predict(child, images) for i, child in self.children.items()
+            i: _in_batches(
+                subnets.subnet(rows[i].arch, entry.statistics(i)), images
+            )
+            for i in self.flops
         }
 
     def _best_chain(self, rate, most):
@@ -281,19 +286,26 @@ def predict(child, images):
     """
     size = child.input_shape[1]
 
-    def run(batch):
+    interpolation = find(child).interpolation
+
+    def logits(batch):
         if tuple(batch.shape[1:3]) != (size, size):
-            batch = kernels.resize(batch, size)
+            batch = kernels.resize(batch, size, interpolation)
         return child(batch, training=False)
 
-    run = tracing.traced(run, ((None, *images.shape[1:]), "float32"))
+    traced = tracing.traced(logits, ((None, *images.shape[1:]), "float32"))
+
+    def run(batch):
+        return ops.convert_to_numpy(traced(tracing.as_images(batch)))
+
+    return _in_batches(run, images)
+
+
+def _in_batches(run, images):
+    """The results of a function, over all images."""
+    starts = range(0, len(images), _BATCH)
     return np.concatenate(
-        [
-            ops.convert_to_numpy(
-                run(tracing.as_images(images[start : start + _BATCH]))
-            )
-            for start in range(0, len(images), _BATCH)
-        ]
+        [run(images[start : start + _BATCH]) for start in starts]
     )
 
 

@@ -205,10 +205,11 @@ class Cascade(keras.Model):
 
     def _answer(self, images, run, number=0):
         """Logits of some images, and the numbers of those who answered."""
-        size = self.networks[number].input_shape[1]
+        network = self.networks[number]
+        size = network.input_shape[1]
         own = images
         if tuple(images.shape[1:3]) != (size, size):
-            own = kernels.resize(images, size)
+            own = kernels.resize(images, size, find(network).interpolation)
         logits = run(number, own) / self.temperatures[number]
         answering = ops.full_like(logits[:, 0], number, dtype="int32")
         if number + 1 == len(self.networks):
