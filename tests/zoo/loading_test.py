@@ -6,22 +6,15 @@ import contracts
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from selection.latency.latency_fakes import FakeRuntime
 from tiny_entry import CLASS_NAMES
 from tiny_entry import FAMILY
+from tiny_entry import trainable_weights
 
 import keras_elastic as ke
-from keras_elastic import families
 from keras_elastic import zoo
-from keras_elastic.selection import Budget
 from keras_elastic.selection import CoarseToFineSearch
-from keras_elastic.selection import LatencyTable
-from keras_elastic.selection import Limit
 from keras_elastic.selection import Scorer
-from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs
-from keras_elastic.zoo import places
 from keras_elastic.zoo.writing import write_model
 
 IMAGES = contracts.random_images(12, 8)
@@ -30,10 +23,6 @@ LABELS = np.arange(12) % len(CLASS_NAMES)
 
 def costs_of(arch, classes=4):
     return costs(FAMILY.plan(arch, classes))
-
-
-def trainable_weights(model):
-    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 
 
 @pytest.fixture(scope="module")
@@ -363,80 +352,6 @@ def test_select_reads_the_front(written):
     )
 
 
-# Milliseconds of a device
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    """A latency table of the family, and its file."""
-    path = tmp_path_factory.mktemp("table") / "phone.json"
-    return LatencyTable.measure(
-        FAMILY, len(CLASS_NAMES), FakeRuntime(), children=6, path=path
-    ), path
-
-
-def test_a_latency(written, table):
-    table, path = table
-    archs = [row.arch for row in written.front.rows]
-    bound = table.predict(archs[1])
-    for given in (path, str(path), table):
-        chosen = ke.select(
-            written.folder, latency_ms=bound, latency_table=given
-        )
-        assert chosen.arch == archs[1]
-    # Both must hold.
-    flops = written.front.rows[0].flops
-    chosen = ke.select(
-        written.folder, latency_ms=bound, latency_table=path, flops=flops
-    )
-    assert chosen.arch == archs[0]
-
-
-def test_a_network_within_a_latency(written, table):
-    table, path = table
-    row = written.front.rows[0]
-    bound = table.predict(row.arch)
-    model = ke.load(written.folder, latency_ms=bound, latency_table=path)
-    assert trainable_weights(model) == row.params
-    untrained = ke.load(
-        written.folder, latency_ms=bound, latency_table=path, weights=None
-    )
-    size = untrained.input_shape[1]
-    assert untrained.count_params() > 0 and size in FAMILY.space.resolution
-
-
-@pytest.mark.parametrize("function", [ke.load, ke.select])
-def test_wrong_latencies(function, written, table, tmp_path):
-    table, path = table
-    least = table.predict(FAMILY.space.smallest)
-    with pytest.raises(ValueError, match="`latency_ms` and `latency_table`"):
-        function(written.folder, latency_ms=8)
-    with pytest.raises(ValueError, match="latency_ms=None"):
-        function(written.folder, latency_table=path)
-    with pytest.raises(ValueError, match=f"smallest needs {short(least)}"):
-        function(written.folder, latency_ms=least / 2, latency_table=path)
-    with pytest.raises(ValueError, match="`latency_ms` must be"):
-        function(written.folder, latency_ms=-1, latency_table=path)
-    with pytest.raises(ValueError, match="`latency_table` cannot be used"):
-        function(written.folder, latency_ms=8, latency_table=tmp_path / "no")
-    other = ("bignas_digits", {"latency_ms": 8})
-    for given in (table, path):
-        with pytest.raises(ValueError, match="`latency_table`"):
-            function(other[0], latency_table=given, **other[1])
-
-
-def test_no_row_of_the_front_within_a_latency(written, table):
-    table, path = table
-    front = [table.predict(row.arch) for row in written.front.rows]
-    with pytest.raises(ValueError, match="latency in ms") as error:
-        written.front.best(
-            Budget(limits=(Limit("latency in ms", table, min(front) / 2),)), "a"
-        )
-    assert f"latency in ms {short(min(front))} to {short(max(front))}" in str(
-        error.value
-    )
-
-
 def test_select_by_a_score(written):
     # Of which the front knows nothing: the smallest is the best.
     reports = []
@@ -492,143 +407,6 @@ def test_a_file_teaches(tmp_path):
 def test_a_teacher_that_is_not_there(tmp_path, name):
     with pytest.raises(ValueError, match=f"Received.*{name}"):
         zoo.load_teacher(str(tmp_path / name))
-
-
-# The zoo's folders: entries, and recipes with a card of their results
-
-FOLDERS = {path.parent for path in places.zoo_folder().glob("*/recipe.py")}
-ENTRIES = {path.parent for path in places.zoo_folder().glob("*/model.json")}
-SUPERNETS = sorted(
-    path for path in ENTRIES if zoo.find_entry(path.name).kind == "supernet"
-)
-TRAINED = [p.name for p in SUPERNETS if zoo.find_entry(p.name).is_trained]
-
-
-@pytest.fixture(params=SUPERNETS, ids=lambda path: path.name)
-def zoo_entry(request):
-    """The folder of an entry that is a supernet."""
-    return request.param
-
-
-@pytest.mark.parametrize(
-    "folder", sorted(FOLDERS | ENTRIES), ids=lambda path: path.name
-)
-def test_every_folder_has_a_card(folder):
-    card = (folder / "README.md").read_text("utf-8")
-    assert folder.name in card
-    assert len(card.split()) > 50
-
-
-def test_every_entry_has_a_recipe_of_a_known_family(zoo_entry):
-    recipe = ke.training.Recipe.from_file(zoo_entry / "recipe.py")
-    assert recipe.name == zoo_entry.name
-    assert recipe.family in families.names()
-    family = recipe.make_family()
-    assert family == zoo.find_entry(zoo_entry.name).family
-    for flops in recipe.budgets:
-        ke.selection.Budget(flops=flops).check_reachable(family, 10)
-
-
-def test_every_entry_opens(zoo_entry):
-    entry = zoo.find_entry(zoo_entry.name)
-    assert entry.name == zoo_entry.name
-    assert entry.classes == len(entry.class_names) > 1
-    assert entry.family.space.size > 1
-
-
-@pytest.mark.parametrize(
-    "folder",
-    sorted(ENTRIES - set(SUPERNETS)),
-    ids=lambda path: path.name,
-)
-def test_a_conditional_entry_loads_for_a_mean_budget(folder):
-    entry = zoo.find_entry(folder.name)
-    assert entry.recipe.name == entry.name == folder.name
-    cheap, dear = entry.front.rows[0], entry.front.rows[-1]
-    assert cheap.flops < dear.flops
-    assert cheap.held_out_top1 < dear.held_out_top1
-    model = ke.load(entry.name, flops=cheap.flops)
-    images = np.zeros((2, *model.input_shape[1:]), "float32")
-    assert model(images).shape == (2, entry.classes)
-    assert tuple(model.class_names) == entry.class_names
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_trained_entry_is_whole(name):
-    entry = zoo.find_entry(name)
-    # Each of these checks the digest of its file.
-    entry.supernet()
-    assert entry.front.rows
-    with np.load(entry.folder / "statistics.npz") as arrays:
-        rows = {int(key.split("/")[0]) for key in arrays.files}
-    assert rows == set(range(len(entry.front.rows)))
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_the_front_of_a_trained_entry(name):
-    rows = zoo.find_entry(name).front.rows
-    lines = (places.zoo_folder() / name / "front.csv").read_text().splitlines()
-    # Reading leaves out what is beaten: there is nothing to leave out.
-    assert len(rows) == len(lines) - 1
-    assert all(row.test_top1 is not None for row in rows)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_trained_entry_is_as_accurate_as_it_says(name):
-    entry = zoo.find_entry(name)
-    if entry.recipe.dataset != "digits":
-        pytest.skip("No library carries the data set.")
-    test = ke.data.load_dataset("digits").test
-    for row in (entry.front.rows[0], entry.front.rows[-1]):
-        model = ke.load(name, flops=row.flops)
-        accuracy = accuracy_on(test, model, entry.recipe.patch_size)
-        # Give or take an image that two programs round differently.
-        assert accuracy == pytest.approx(row.test_top1, abs=1.5 / test.size)
-
-
-def accuracy_on(split, model, patch_size):
-    size = model.input_shape[1]
-    batches = ke.data.evaluation_batches(
-        split, batch_size=256, patch_size=patch_size
-    )
-    resized = batches.map(lambda images, labels: (resize(images, size), labels))
-    return model.evaluate(resized, verbose=0)[1]
-
-
-def resize(images, size):
-    resized = tf.image.resize(images, (size, size), "bicubic", antialias=True)
-    return tf.clip_by_value(resized, 0, 255)
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_trained_entry_tells_its_recipe(name):
-    recipe = ke.training.Recipe.from_file(places.recipe_file(name))
-    assert zoo.find_entry(name).recipe.differences(recipe) == []
-
-
-@pytest.mark.exhaustive
-def test_bignas_without_weights_is_within_its_budget():
-    model = ke.load("bignas", flops=400e6, weights=None)
-    family = zoo.find_entry("bignas").family
-    assert model.input_shape[1] in family.space.resolution
-    flops = count_multiply_adds(model)
-    assert 300e6 < flops <= 400e6
-
-
-def count_multiply_adds(model):
-    """Counts what the model's layers do, without the library's arithmetic."""
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.DepthwiseConv2D):
-            pixels = np.prod(layer.output.shape[1:3])
-            total += pixels * np.prod(layer.kernel.shape)
-        elif isinstance(layer, keras.layers.Conv2D):
-            pixels = np.prod(layer.output.shape[1:3])
-            total += pixels * np.prod(layer.kernel.shape)
-        elif isinstance(layer, keras.layers.Dense):
-            total += np.prod(layer.kernel.shape)
-    return int(total)
 
 
 def test_an_entry_that_is_not_trained_yet(tmp_path):

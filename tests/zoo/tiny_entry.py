@@ -6,6 +6,7 @@ import shutil
 from typing import Any
 
 import contracts
+import numpy as np
 import pytest
 
 from keras_elastic.calibration import SubnetCalibrator
@@ -91,3 +92,7 @@ def written(tmp_path_factory):
 def folder(written, tmp_path):
     """A copy of the entry's folder, to be changed."""
     return shutil.copytree(written.folder, tmp_path / "tiny")
+
+
+def trainable_weights(model):
+    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
