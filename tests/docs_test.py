@@ -152,11 +152,13 @@ def hub():
 REPEATED = {
     "docs/conditional.md",
     "docs/detection.md",
+    "docs/export.md",
     "docs/loading.md",
     "docs/published_weights.md",
     "docs/search.md",
     "docs/sharing.md",
     *map(name_of, (ROOT / "docs").rglob("*.ipynb")),
+    "docs/training.md",
 }
 
 

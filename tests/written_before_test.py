@@ -67,7 +67,7 @@ def test_a_recipe_is_read(path):
     assert recipe_from_json(recipe.to_json()) == recipe
 
 
-RUNS = ("supernet", "basisnet", "gates", "two_replicas")
+RUNS = ("supernet", "basisnet", "gates")
 
 
 @pytest.mark.slow
@@ -76,9 +76,13 @@ RUNS = ("supernet", "basisnet", "gates", "two_replicas")
     [
         *((name, True) for name in RUNS),
         # What the second half of a run computes, the first half computes too.
+        # Replicas train alike in `training/one_training_test.py`.
         *(
-            pytest.param(name, False, marks=pytest.mark.exhaustive)
-            for name in RUNS
+            pytest.param(name, resumed, marks=pytest.mark.exhaustive)
+            for name, resumed in (
+                ("two_replicas", True),
+                *((name, False) for name in (*RUNS, "two_replicas")),
+            )
         ),
     ],
 )

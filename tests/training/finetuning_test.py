@@ -196,7 +196,7 @@ def test_a_recipe_prints_what_it_does():
     assert lines[2] == "then: statistics of 2,000 images"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_replicas_train_as_one():
     # In a process of its own: logical devices are set before TensorFlow runs.
     script = pathlib.Path(__file__).with_name("finetuning_replicas.py")
