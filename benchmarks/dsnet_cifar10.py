@@ -29,8 +29,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from tables import spread
 
-from keras_elastic.conditional.cascades.choosing import predict
 from keras_elastic.conditional.cascades.curve import CascadeCurve
+from keras_elastic.conditional.cascades.held_out import predict
 from keras_elastic.conditional.dsnet import run as dsnet_run
 from keras_elastic.selection.budget import short
 from keras_elastic.spaces import costs

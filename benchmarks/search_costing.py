@@ -15,8 +15,8 @@ import numpy as np
 from keras_elastic import families
 from keras_elastic.selection import Budget
 from keras_elastic.selection.searches.candidates import Candidates
-from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.selection.searches.random_search import CHUNK
+from keras_elastic.spaces.rows import unique_rows
 
 CLASSES = 1000
 CHUNKS = 8

@@ -5,16 +5,10 @@ import importlib.util
 import os
 import pathlib
 
-import numpy as np
-
 from keras_elastic import checks
 from keras_elastic.data import packed
-from keras_elastic.data.image_dataset import ArraySplit
+from keras_elastic.data.digits import load_digits
 from keras_elastic.data.image_dataset import ImageDataset
-from keras_elastic.data.image_dataset import held_out_mask
-
-_TEST_SHARE = 0.2
-_GRAY_LEVELS = 16
 
 
 @checks.arguments(
@@ -73,7 +67,7 @@ def load_arrays(
             f"whose images have one size. Received: resize_to={resize_to}. "
             "Leave it out: batches are resized to their `patch_size`."
         )
-    return _load_digits(limit) if file is None else packed.load(file, limit)
+    return load_digits(limit) if file is None else packed.load(file, limit)
 
 
 def load_dataset(
@@ -135,36 +129,3 @@ def _listed(data_dir: str | os.PathLike | None) -> str:
         path.relative_to(root).with_suffix("").as_posix() for path in found
     ]
     return ", ".join(names) or "no packed data set"
-
-
-def _load_digits(limit: int | None) -> ImageDataset:
-    """The 1,797 scans of digits, 8 x 8 pixels, that scikit-learn carries.
-
-    Gray values of 0 to 16 become 0 to 255, alike in the three channels. A
-    fifth of each class is the test split, the same in every call.
-
-    Reference:
-        [Optical Recognition of Handwritten Digits](
-        https://archive.ics.uci.edu/dataset/80), UCI machine learning
-        repository, test part.
-    """
-    # It takes a second to import, which other data sets need not spend.
-    from sklearn import datasets
-    from sklearn import model_selection
-
-    scans = datasets.load_digits()
-    gray = np.rint(scans.images * (255 / _GRAY_LEVELS)).astype("uint8")
-    images = np.repeat(gray[..., np.newaxis], 3, axis=-1)
-    labels = scans.target.astype("int64")
-    train, test = (
-        ArraySplit(images[numbers], labels[numbers])
-        for numbers in model_selection.train_test_split(
-            np.arange(len(labels)),
-            test_size=_TEST_SHARE,
-            stratify=labels,
-            random_state=0,
-        )
-    )
-    class_names = tuple(str(name) for name in scans.target_names)
-    train, held_out = train.divide(held_out_mask(train.size, limit))
-    return ImageDataset("digits", class_names, train, held_out, test)

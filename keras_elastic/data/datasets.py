@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_elastic import checks
 from keras_elastic.data import packed
 from keras_elastic.data import tfds_images
-from keras_elastic.data.array_datasets import load_arrays
+from keras_elastic.data.digits import load_digits
 from keras_elastic.data.image_dataset import ImageDataset
 from keras_elastic.data.image_dataset import check_limit
 from keras_elastic.data.image_folder import load_image_folder
@@ -102,9 +102,10 @@ def _load(name: str, data_dir, limit: int | None, skip_corrupt: bool):
         raise ValueError(_not_a_folder_message(name))
     if builder:
         return tfds_images.load_builder(name, builder, limit)
-    if name == "digits" or packed.find(name, data_dir):
-        arrays = load_arrays(name, data_dir, limit=limit)
-        return from_arrays(arrays)
+    if name == "digits":
+        return from_arrays(load_digits(limit))
+    if file := packed.find(name, data_dir):
+        return from_arrays(packed.load(file, limit))
     return _load_by_tfds_name(name, data_dir, limit)
 
 

@@ -11,6 +11,9 @@ from keras_elastic import checks
 if TYPE_CHECKING:
     from keras_elastic.spaces.search_space import SearchSpace
 
+# A space with no more combinations than this is listed, and not drawn from.
+MAX_LISTED = 2**16
+
 
 class GeneTable:
     """Mutates, crosses and lists encoded architectures of a space.

@@ -3,9 +3,9 @@
 import numpy as np
 
 from keras_elastic import checks
-from keras_elastic.conditional.cascades.choosing import check_held_out
-from keras_elastic.conditional.cascades.choosing import predict
 from keras_elastic.conditional.cascades.curve import CascadeCurve
+from keras_elastic.conditional.cascades.held_out import check_held_out
+from keras_elastic.conditional.cascades.held_out import predict
 from keras_elastic.conditional.entry import MODEL
 from keras_elastic.conditional.entry import write_entry
 from keras_elastic.conditional.mean_front import rows_of

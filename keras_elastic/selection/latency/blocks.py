@@ -14,11 +14,11 @@ import numpy as np
 from scipy import optimize
 
 from keras_elastic.models import child
-from keras_elastic.selection.searches.random_search import MAX_LISTED
 from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces import Plan
 from keras_elastic.spaces import costs
 from keras_elastic.spaces import plan as primitives
+from keras_elastic.spaces.genes import MAX_LISTED
 
 # Where a space has more architectures than can be listed, its blocks are
 # those of so many random ones. A block depends on few genes, so that even

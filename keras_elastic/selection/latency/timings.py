@@ -21,8 +21,8 @@ from keras_elastic.selection.latency.blocks import build_block
 from keras_elastic.selection.latency.blocks import distinct_blocks
 from keras_elastic.selection.latency.runtimes import LatencyTiming
 from keras_elastic.selection.latency.runtimes import Runtime
-from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.spaces import Architecture
+from keras_elastic.spaces.rows import unique_rows
 
 FORMAT = 1
 FIELDS = ("format", "setting", "family", "blocks", "children", "sha256")

@@ -17,9 +17,7 @@ from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Costs
 from keras_elastic.spaces import GeneTable
 from keras_elastic.spaces.cost_table import CostTable
-
-# Its powers modulo 2**64 mix the genes of a row.
-FACTOR = np.int64(0x1E3779B97F4A7C15)
+from keras_elastic.spaces.rows import row_keys
 
 by_score = operator.attrgetter("score")
 
@@ -193,28 +191,6 @@ class Candidates:
         reason = f"the best of {len(fitting)} candidates with {budget}"
         arch = self.space.decode(best.encoded)
         return Selection(arch, best.costs, best.score, reason + self.remark)
-
-
-def unique_rows(encoded: np.ndarray) -> np.ndarray:
-    """The distinct rows of a matrix, in the order of their first time."""
-    # Where such sums all differ, so do the rows, and most often that is all.
-    factors = FACTOR ** np.arange(encoded.shape[1])
-    sums = np.einsum("ij,j->i", encoded, factors)
-    if len(np.unique(sums)) == len(encoded):
-        return encoded
-    _, first = np.unique(_as_bytes(encoded), return_index=True)
-    return encoded[np.sort(first)]
-
-
-def row_keys(encoded: np.ndarray) -> list[bytes]:
-    """The bytes of each row, as int32: equal rows have equal keys."""
-    return _as_bytes(np.asarray(encoded, "int32")).tolist()
-
-
-def _as_bytes(rows):
-    # As one value of bytes a row: ten times as fast as `unique` by an axis.
-    rows = np.ascontiguousarray(rows)
-    return rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel()
 
 
 class Search(abc.ABC):

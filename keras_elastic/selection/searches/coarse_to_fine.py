@@ -9,9 +9,9 @@ from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
-from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.selection.searches.random_search import draw_again
 from keras_elastic.spaces import skeletons
+from keras_elastic.spaces.rows import unique_rows
 
 # A mutant that does not fit the budget is drawn again, this often at most.
 MAX_DRAWS = 100

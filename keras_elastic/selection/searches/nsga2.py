@@ -11,8 +11,8 @@ from keras_elastic.selection.budget import UPPER_BOUNDS
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
-from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.selection.searches.random_search import draw
+from keras_elastic.spaces.rows import unique_rows
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ from keras_elastic.selection.predictor import AccuracyPredictor
 from keras_elastic.selection.predictor import PredictedScore
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
-from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.selection.searches.evolution import EvolutionSearch
+from keras_elastic.spaces.rows import unique_rows
 
 
 @dataclasses.dataclass(frozen=True)

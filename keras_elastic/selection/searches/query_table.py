@@ -14,9 +14,9 @@ from keras_elastic.selection.front import FrontRow
 from keras_elastic.selection.front import Score
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
-from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import SearchSpace
+from keras_elastic.spaces.rows import unique_rows
 
 
 def configurations(

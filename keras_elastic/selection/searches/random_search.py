@@ -14,7 +14,8 @@ from keras_elastic import checks
 from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
-from keras_elastic.selection.searches.candidates import unique_rows
+from keras_elastic.spaces.genes import MAX_LISTED
+from keras_elastic.spaces.rows import unique_rows
 
 # Large enough that NumPy, and not Python, takes the time.
 CHUNK = 2**14
@@ -22,8 +23,6 @@ CHUNK = 2**14
 MAX_SAMPLES = 2**18
 # Rounds of mutants of what fits.
 MAX_ROUNDS = 100
-# A space with no more combinations than this is listed.
-MAX_LISTED = 2**16
 
 Propose = Callable[[int], np.ndarray]
 

@@ -1,4 +1,7 @@
-"""Tests of `conditional/cascades/plots.py`, too."""
+"""Tests of the files beside it, too.
+
+`conditional/cascades/held_out.py` and `conditional/cascades/plots.py`.
+"""
 
 import numpy as np
 import pytest

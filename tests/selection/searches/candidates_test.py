@@ -3,10 +3,8 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic.selection.budget import Budget
-from keras_elastic.selection.searches.candidates import FACTOR
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
-from keras_elastic.selection.searches.candidates import unique_rows
 from keras_elastic.spaces import costs
 
 FAMILY = families.get("ofa_mobilenet_v3")
@@ -182,30 +180,6 @@ def test_a_search_without_budgets_scores_nothing():
     asked = []
     assert Ends().search(FAMILY, CLASSES, asked.append, []) == []
     assert asked == []
-
-
-def test_unique_rows_keeps_the_order_of_the_first():
-    rows = np.array([[3, 1], [2, 9], [3, 1], [1, 1], [2, 9]], "int32")
-    assert unique_rows(rows).tolist() == [[3, 1], [2, 9], [1, 1]]
-    # Also of a matrix whose rows do not lie in one piece.
-    assert unique_rows(np.asfortranarray(rows)).tolist() == [
-        [3, 1],
-        [2, 9],
-        [1, 1],
-    ]
-
-
-def test_unique_rows_of_random_rows():
-    rows = np.random.default_rng(0).integers(0, 4, (500, 3), dtype="int32")
-    found = unique_rows(rows)
-    assert found.tolist() == [list(r) for r in dict.fromkeys(map(tuple, rows))]
-
-
-def test_unique_rows_whose_sums_are_equal():
-    # By the factors of the first two genes these add up to the same.
-    factor = int(FACTOR)
-    rows = np.array([[factor, 0], [0, 1], [factor, 0]])
-    assert unique_rows(rows).tolist() == [[factor, 0], [0, 1]]
 
 
 def test_progress_of_many_at_once():
