@@ -1,7 +1,8 @@
-"""Seconds from `fit` to the first finished step, and those of the processor.
+r"""Seconds from `fit` to the first finished step, and those of the processor.
 
     python benchmarks/first_step.py
-    python benchmarks/first_step.py --family=attentivenas --batch=32
+    python benchmarks/first_step.py --family=attentivenas --batch=32 \
+        --resolution=64
 
 On a busy machine the seconds of the processor are what can be compared.
 """
@@ -38,16 +39,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--family", default="bignas")
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--resolution", type=int, help="[the family's]")
     parser.add_argument("--replicas", type=int, default=1)
     arguments = parser.parse_args()
+    changes, size = {}, 224
+    if arguments.resolution:
+        size = arguments.resolution
+        changes = {"resolution": (size,)}
     with make_strategy(arguments.replicas).scope():
-        supernet = ke.Supernet(arguments.family, CLASSES)
+        family = ke.families.get(arguments.family, **changes)
+        supernet = ke.Supernet(family, CLASSES)
         trainer = Trainer(supernet, keras.optimizers.RMSprop(1e-3))
 
     def batches(epoch, start_batch):
         # Noise and not zeros, which would run into denormal numbers.
         rng = np.random.default_rng(0)
-        images = rng.uniform(0, 255, (arguments.batch, 224, 224, 3))
+        images = rng.uniform(0, 255, (arguments.batch, size, size, 3))
         labels = rng.integers(0, CLASSES, arguments.batch)
         images = images.astype("float32")
         dataset = tf.data.Dataset.from_tensors((images, labels))
