@@ -1,8 +1,8 @@
-"""EfficientNet, and the spaces of BigNAS and AttentiveNAS around it.
+"""EfficientNet, and every space around it.
 
 A network is a stem convolution, stages of inverted residual blocks (MBConv)
 and a head. A table of choices, one row a stage, says which space it is; one
-plan reads them all.
+plan reads them all. The spaces of BigNAS and AttentiveNAS are in `bignas.py`.
 
 References:
 - EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks
@@ -20,11 +20,8 @@ from keras_elastic import checks
 from keras_elastic.families.inverted_residual import add_inverted_residual
 from keras_elastic.families.inverted_residual import normalize_and_activate
 from keras_elastic.families.strides import limit_strides
-from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.families.table import FamilyTable
-from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
-from keras_elastic.families.table import WidthTable
 from keras_elastic.families.table import make_rows
 from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import Genes
@@ -258,96 +255,6 @@ class EfficientNet(FamilyTable):
             builder.activation("features_activation", "swish")
 
 
-@dataclasses.dataclass(frozen=True)
-class ScaledEfficientNet(WidthTable):
-    """A network of the family at any width: one gene for all layers.
-
-    The width gene is a percentage. Channels are rounded to multiples of 8, at
-    least 8.
-
-    Reference:
-    - Dynamic Slimmable Network (Li et al., CVPR 2021), section 5: EfficientNet
-      at 0.75x and wider; in DS-EffNet the first half of the blocks is narrow
-      in every subnet.
-
-    Args:
-        name: String. Name of the space.
-        resolution: Choices of the input resolution in pixels.
-        width: Choices of the width in percent.
-        base: `EfficientNet` with one architecture, the network at 100 %.
-        fixed_stages: Integer. Stem and this many stages keep `fixed_width`.
-        fixed_width: Integer. Their width in percent.
-        attention: What the attention of DS-Net's gate multiplies by: the
-            `"sigmoid"` of EfficientNet, or `"one_plus_tanh"`.
-    """
-
-    base: EfficientNet
-    fixed_stages: int = 0
-    fixed_width: int = 100
-    attention: str = "sigmoid"
-
-    def __post_init__(self):
-        if isinstance(self.base, dict):
-            object.__setattr__(self, "base", EfficientNet(**self.base))
-        super().__post_init__()
-        checks.one_of(ATTENTIONS, attention=self.attention)
-        if self.attention != "sigmoid" and not self.gates:
-            raise ValueError(
-                "`attention` must be 'sigmoid' without `fixed_stages`, where "
-                "there is no gate. Received: "
-                f"attention={self.attention!r}. Leave it out."
-            )
-
-    def plan(self, genes: Architecture | Genes, classes: int) -> Plan:
-        """Writes the plan of an architecture, as `EfficientNet.plan` does."""
-        base = self.base.space.largest
-        widths = tuple(
-            self._scaled(channels, place, genes.width[0])
-            for place, channels in enumerate(base.width)
-        )
-        scaled = Genes(
-            genes.resolution,
-            widths,
-            base.depth,
-            base.kernel_size,
-            base.expand_ratio,
-        )
-        plan = self.base.plan(scaled, classes)
-        for gate in self.gates:
-            plan = replace_gate(plan, gate.operation, self.attention)
-        return plan
-
-    @property
-    def gates(self) -> tuple[Gate, ...]:
-        """Where DS-Net chooses the width: in the first block that has one."""
-        if not self.fixed_stages:
-            return ()
-        operation = f"stage{self.fixed_stages + 1}_block1_se"
-        return (Gate(operation, 0, self.width),)
-
-    def _scaled(self, channels, place, percent):
-        if self.fixed_stages and place <= self.fixed_stages:
-            percent = self.fixed_width
-        return round_channels(channels * percent, minimum=8, scale=100)
-
-
-def replace_gate(plan, name, gate):
-    """Returns a plan with another gate of one squeeze-excite.
-
-    Args:
-        plan: `Plan`.
-        name: String. Name of the squeeze-excite.
-        gate: String. Name of its gate's activation.
-    """
-
-    def replaced(operation):
-        if operation.name != name:
-            return operation
-        return dataclasses.replace(operation, gate=gate)
-
-    return plan.map_operations(replaced)
-
-
 EFFICIENTNET_B0 = EfficientNet(
     name="efficientnet_b0",
     resolution=(224,),
@@ -394,163 +301,10 @@ def _compound_scaled(name, width, depth, resolution, dropout):
 EFFICIENTNET_B1 = _compound_scaled("efficientnet_b1", 100, 110, 240, 0.2)
 EFFICIENTNET_B2 = _compound_scaled("efficientnet_b2", 110, 120, 260, 0.3)
 
-EFFICIENTNET_WIDTH = ScaledEfficientNet(
-    name="efficientnet_width",
-    base=EFFICIENTNET_B0,
-    width=tuple(range(25, 180, 5)),
-    resolution=(128, 160, 192, 224),
-)
+_NETWORKS = (EFFICIENTNET_B0, EFFICIENTNET_B1, EFFICIENTNET_B2)
 
-BIGNAS = EfficientNet(
-    name="bignas",
-    resolution=(192, 224, 256, 288, 320),
-    stem=(32, 40),
-    stages=(
-        Stage((16, 24), (1, 2), expand_ratio=(1,)),
-        Stage((24, 32), (2, 3), strides=2),
-        Stage((40, 48), (2, 3), kernel_size=(3, 5), strides=2),
-        Stage((80, 88), (2, 3, 4), kernel_size=(3, 5), strides=2),
-        Stage((112, 120, 128), (2, 3, 4, 5, 6), kernel_size=(3, 5)),
-        Stage(
-            (192, 200, 208, 216), (2, 3, 4, 5, 6), kernel_size=(3, 5), strides=2
-        ),
-        Stage((320, 328, 336, 344, 352), (1, 2), kernel_size=(3, 5)),
-    ),
-    head=(1280, 1408),
-)
-
-# Table 1 to the letter: "kernel sizes and channels" are layer by layer there.
-BIGNAS_LAYERWISE = dataclasses.replace(
-    BIGNAS, name="bignas_layerwise", layerwise=True
-)
-
-ATTENTIVENAS = EfficientNet(
-    name="attentivenas",
-    resolution=(192, 224, 256, 288),
-    stem=(16, 24),
-    stages=(
-        Stage((16, 24), (1, 2), (3, 5), (1,), squeeze_excite=False),
-        Stage((24, 32), (3, 4, 5), (3, 5), (4, 5, 6), 2, False),
-        Stage((32, 40), (3, 4, 5, 6), (3, 5), (4, 5, 6), 2),
-        Stage((64, 72), (3, 4, 5, 6), (3, 5), (4, 5, 6), 2, False),
-        Stage((112, 120, 128), (3, 4, 5, 6, 7, 8), (3, 5), (4, 5, 6)),
-        Stage((192, 200, 208, 216), (3, 4, 5, 6, 7, 8), (3, 5), (6,), 2),
-        Stage((216, 224), (1, 2), (3, 5), (6,)),
-    ),
-    head=(1792, 1984),
-    attentive=True,
-)
-
-# The same code for the 8-pixel scans of the digits: no stride in the stem.
-BIGNAS_DIGITS = EfficientNet(
-    name="bignas_digits",
-    resolution=(8, 10, 12),
-    stem=(12, 16),
-    stages=(
-        Stage((12, 16), (1, 2), expand_ratio=(1,)),
-        Stage((16, 24), (1, 2, 3), (3, 5), (4, 6), strides=2),
-        Stage((32, 40, 48), (1, 2, 3), (3, 5), (4, 6), strides=2),
-    ),
-    head=(96, 128),
-    stem_strides=1,
-)
-
-# For 32-pixel images: the stem keeps the size, the stages halve it thrice.
-BIGNAS_CIFAR10 = EfficientNet(
-    name="bignas_cifar10",
-    resolution=(24, 28, 32),
-    stem=(16, 24),
-    stages=(
-        Stage((16, 24), (1,), expand_ratio=(1,)),
-        Stage((24, 32), (1, 2), (3, 5), (4,), strides=2),
-        Stage((40, 48, 56), (1, 2, 3), (3, 5), (4, 6), strides=2),
-        Stage((80, 96, 112), (1, 2, 3), (3, 5), (4, 6), strides=2),
-    ),
-    head=(320, 384),
-    stem_strides=1,
-)
-
-
-def _attentivenas(resolution, width, kernel_size, expand_ratio, depth):
-    arch = Architecture(resolution, width, depth, kernel_size, expand_ratio)
-    return "attentivenas", arch
-
-
-# The columns of the release: resolution, width, kernel, expansion, depth.
 NETWORKS = {
-    "attentivenas_a0": _attentivenas(
-        192,
-        (16, 16, 24, 32, 64, 112, 192, 216, 1792),
-        (3, 3, 3, 3, 3, 3, 3),
-        (1, 4, 4, 4, 4, 6, 6),
-        (1, 3, 3, 3, 3, 3, 1),
-    ),
-    "attentivenas_a1": _attentivenas(
-        224,
-        (16, 16, 24, 32, 64, 112, 192, 216, 1984),
-        (3, 3, 3, 5, 3, 5, 3),
-        (1, 4, 4, 4, 4, 6, 6),
-        (1, 3, 3, 3, 3, 3, 1),
-    ),
-    "attentivenas_a2": _attentivenas(
-        224,
-        (16, 16, 24, 32, 64, 112, 200, 224, 1984),
-        (3, 3, 3, 3, 3, 5, 3),
-        (1, 4, 5, 4, 4, 6, 6),
-        (1, 3, 3, 3, 3, 4, 1),
-    ),
-    "attentivenas_a3": _attentivenas(
-        224,
-        (16, 16, 24, 32, 64, 112, 208, 224, 1984),
-        (3, 3, 3, 5, 3, 3, 3),
-        (1, 4, 4, 4, 4, 6, 6),
-        (2, 3, 3, 4, 3, 5, 1),
-    ),
-    "attentivenas_a4": _attentivenas(
-        256,
-        (16, 16, 24, 32, 64, 112, 192, 216, 1984),
-        (3, 3, 3, 5, 3, 5, 3),
-        (1, 4, 4, 5, 4, 6, 6),
-        (1, 3, 3, 4, 3, 5, 1),
-    ),
-    "attentivenas_a5": _attentivenas(
-        256,
-        (16, 16, 24, 32, 72, 112, 192, 216, 1792),
-        (3, 3, 3, 5, 3, 3, 3),
-        (1, 4, 5, 4, 4, 6, 6),
-        (1, 3, 3, 3, 4, 6, 1),
-    ),
-    "attentivenas_a6": _attentivenas(
-        288,
-        (16, 16, 24, 32, 64, 112, 216, 224, 1984),
-        (3, 3, 3, 3, 3, 5, 3),
-        (1, 4, 6, 5, 4, 6, 6),
-        (1, 3, 3, 4, 4, 6, 1),
-    ),
-    "bignas_650m": (
-        "bignas",
-        Architecture(
-            resolution=256,
-            width=(32, 16, 24, 48, 88, 128, 216, 352, 1408),
-            depth=(1, 2, 2, 2, 4, 4, 1),
-            kernel_size=(3, 3, 5, 3, 5, 5, 3),
-            expand_ratio=(1, 6, 6, 6, 6, 6, 6),
-        ),
-    ),
-    **{
-        table.name: (table.name, table.space.largest)
-        for table in (EFFICIENTNET_B0, EFFICIENTNET_B1, EFFICIENTNET_B2)
-    },
+    table.name: (table.name, table.space.largest) for table in _NETWORKS
 }
 
-FAMILIES = (
-    BIGNAS,
-    BIGNAS_LAYERWISE,
-    ATTENTIVENAS,
-    BIGNAS_DIGITS,
-    BIGNAS_CIFAR10,
-    EFFICIENTNET_B0,
-    EFFICIENTNET_B1,
-    EFFICIENTNET_B2,
-    EFFICIENTNET_WIDTH,
-)
+FAMILIES = _NETWORKS

@@ -30,8 +30,8 @@ import numpy as np
 from keras_elastic import checks
 from keras_elastic.families import resnet
 from keras_elastic.families.efficientnet import EFFICIENTNET_B0
-from keras_elastic.families.efficientnet import ScaledEfficientNet
 from keras_elastic.families.inverted_residual import normalize_and_activate
+from keras_elastic.families.scaled_efficientnet import ScaledEfficientNet
 from keras_elastic.families.table import ATTENTIONS
 from keras_elastic.families.table import Gate
 from keras_elastic.families.table import Table
