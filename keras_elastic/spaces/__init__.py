@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
     from keras_elastic.spaces.costs import costs as costs
     from keras_elastic.spaces.genes import GeneTable as GeneTable
     from keras_elastic.spaces.plan import Plan as Plan
-    from keras_elastic.spaces.plan import PlanBuilder as PlanBuilder
+    from keras_elastic.spaces.plan_builder import PlanBuilder as PlanBuilder
     from keras_elastic.spaces.search_space import SearchSpace as SearchSpace
     from keras_elastic.spaces.skeletons import skeletons as skeletons
 
@@ -25,7 +25,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "arithmetic": ["ceil_divide", "round_channels", "where"],
         "costs": ["Costs", "costs"],
         "genes": ["GeneTable"],
-        "plan": ["Plan", "PlanBuilder"],
+        "plan": ["Plan"],
+        "plan_builder": ["PlanBuilder"],
         "search_space": ["SearchSpace"],
         "skeletons": ["skeletons"],
     },
