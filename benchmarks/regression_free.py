@@ -47,6 +47,9 @@ def main():
         default=WEIGHTS,
         help="of the flips in R2, over those of other changes",
     )
+    parser.add_argument(
+        "--pairs", action="store_true", help="without the families of four"
+    )
     parser.add_argument("--cache", help="File of the scores of held-out images")
     arguments = parser.parse_args()
     entry = zoo.find_entry(arguments.run)
@@ -61,7 +64,8 @@ def main():
         f"{dataset.test.size} of the test split report."
     )
     compare_rewards(entry, scorer, tested, arguments)
-    compare_families(entry, scorer, tested, arguments)
+    if not arguments.pairs:
+        compare_families(entry, scorer, tested, arguments)
 
 
 class Tested:
