@@ -3,8 +3,9 @@
 The same four architectures (largest, smallest, two random) are run as one
 sandwich step in modes sliced and masked, and as four subnets that are traced
 alone with constant sizes, forward and backward; the times of the four are
-added up. With `--torch_python` the four are run by PyTorch, eagerly, too: give
-an interpreter that has torch.
+added up. With `--torch_python` the four are run by PyTorch, eagerly, too, as
+networks of their own, of which the largest is updated: give an interpreter that
+has torch.
 
     python benchmarks/sandwich.py
     python benchmarks/sandwich.py --sizes=64 --modes=sliced
@@ -68,16 +69,17 @@ def compare(size, arguments):
     runners = {"four static subnets": static_runner(supernet, archs, batch)}
     for mode in arguments.modes.split(","):
         runners[f"{mode} sandwich"] = step_runner(family, mode, archs, batch)
+    if arguments.torch_python:
+        for layout in ("contiguous", "channels_last"):
+            name = f"PyTorch, {layout}"
+            runners[name] = torch_runner(layout, size, archs, arguments)
     first = {name: timed(runner) for name, runner in runners.items()}
     seconds = timing.paired_seconds(runners, arguments.runs)
     reference = seconds["four static subnets"]
     for name, values in seconds.items():
         ratio = timing.median_ratio(values, reference)
         print_row(size, name, values, arguments.batch, ratio, first[name])
-    if arguments.torch_python:
-        values = torch_seconds(size, archs, arguments)
-        ratio = statistics.median(values) / statistics.median(reference)
-        print_row(size, "four in PyTorch", values, arguments.batch, ratio, 0)
+    print_against_torch(seconds)
     flops = [
         costs(family.plan(supernet.space.decode(arch), CLASSES)).flops / 1e6
         for arch in archs
@@ -142,11 +144,11 @@ def static_runner(supernet, archs, batch):
     return run
 
 
-def torch_seconds(size, archs, arguments):
-    """Seconds of the four subnets in PyTorch, for each run."""
+def torch_runner(layout, size, archs, arguments):
+    """Returns a function that runs the four subnets in PyTorch."""
     script = pathlib.Path(__file__).with_name("torch_eager.py")
     command = [arguments.torch_python, str(script), arguments.family]
-    command += [str(size), str(arguments.batch), str(arguments.runs)]
+    command += [str(size), str(arguments.batch), layout]
     command += [",".join(map(str, arch)) for arch in archs]
     root = str(pathlib.Path(__file__).parents[1])
     environment = {
@@ -154,10 +156,32 @@ def torch_seconds(size, archs, arguments):
         "KERAS_BACKEND": "torch",
         "PYTHONPATH": root,
     }
-    output = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=environment
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
-    return [float(line) for line in output.stdout.split()]
+
+    def run():
+        process.stdin.write("\n")
+        process.stdin.flush()
+        if not process.stdout.readline():
+            raise RuntimeError(
+                f"{arguments.torch_python} ended without a time."
+            )
+
+    return run
+
+
+def print_against_torch(seconds):
+    """Prints whole sandwich steps over steps in PyTorch."""
+    for step in seconds:
+        for torch in seconds:
+            if step.endswith("sandwich") and torch.startswith("PyTorch"):
+                ratio = timing.median_ratio(seconds[step], seconds[torch])
+                print(f"        {step} / {torch}: {ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":

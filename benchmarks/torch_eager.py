@@ -1,9 +1,11 @@
-"""Seconds of forward and backward of some subnets in eager PyTorch.
+"""Seconds of a training step of some subnets in eager PyTorch.
 
-    torch_eager.py FAMILY PIXELS BATCH RUNS GENES [GENES ...]
+    torch_eager.py FAMILY PIXELS BATCH LAYOUT GENES [GENES ...]
 
-Reads the plan of each architecture with PyTorch's own modules and prints, for
-each run, the seconds of all of them together. `sandwich.py` calls it.
+Reads the plan of each architecture with PyTorch's own modules. For each line of
+its input it runs all of them once, forward and backward, updates the first,
+which is the largest, and prints the seconds. LAYOUT, that of the
+images and weights, is `contiguous` or `channels_last`. `sandwich.py` calls it.
 """
 
 import functools
@@ -19,6 +21,10 @@ from keras_elastic import families
 from keras_elastic.spaces import plan as primitives
 
 CLASSES = 1000
+LAYOUTS = {
+    "contiguous": torch.contiguous_format,
+    "channels_last": torch.channels_last,
+}
 
 
 class Network(nn.Module):
@@ -175,27 +181,32 @@ def _(operation: primitives.Shortcut):
 
 
 def main():
-    name, size, batch, runs, *genes = sys.argv[1:]
-    size, batch, runs = int(size), int(batch), int(runs)
+    name, size, batch, layout, *genes = sys.argv[1:]
+    size, batch = int(size), int(batch)
+    memory_format = LAYOUTS[layout]
     family = families.get(name, resolution=(size,))
     networks = []
     for vector in genes:
         arch = family.space.decode([int(gene) for gene in vector.split(",")])
-        networks.append(Network(family.plan(arch, CLASSES)).train())
+        network = Network(family.plan(arch, CLASSES)).train()
+        networks.append(network.to(memory_format=memory_format))
     rng = np.random.default_rng(0)
     images = rng.uniform(-2, 2, (batch, 3, size, size)).astype("float32")
-    images = torch.from_numpy(images).contiguous(
-        memory_format=torch.channels_last
-    )
+    images = torch.from_numpy(images).contiguous(memory_format=memory_format)
     labels = torch.from_numpy(rng.integers(0, CLASSES, batch))
-    for number in range(runs + 1):
+    optimizer = torch.optim.RMSprop(
+        networks[0].parameters(), 1e-4, momentum=0.9
+    )
+    for _ in sys.stdin:
         start = time.perf_counter()
         for network in networks:
             loss = functional.cross_entropy(network(images).flatten(1), labels)
             loss.backward()
+        # One update: a supernet has the weights of its largest network.
+        optimizer.step()
+        for network in networks:
             network.zero_grad()
-        if number:
-            print(time.perf_counter() - start)
+        print(time.perf_counter() - start, flush=True)
 
 
 if __name__ == "__main__":
