@@ -5,9 +5,10 @@ is that of Lite0's kind (`bignas_lite`), whose weights it begins with; one
 random subnet a step instead of two; all subnets of a step have one resolution,
 which is drawn anew each step, so that the largest is trained at each of them;
 SGD with cosine, shifts and flips. It was trained on two CPU cores in the time
-there was: 3,600 steps, two epochs and a half. The second phase leaves the least
+there was: 5,200 steps, less than four epochs. The second phase leaves the least
 expansion out, the third the narrow widths, too, and adds resolutions: the
-networks that the budgets choose have none of them.
+networks that the budgets choose have none of them. In the fourth the largest
+network of the third teaches, at 192 pixels.
 
 Command: pip install -e ".[imagenet]" && \
     python train.py --recipe=bignas --data_dir=DIR
