@@ -21,11 +21,12 @@ import numpy as np
 
 from keras_elastic import zoo
 from keras_elastic.selection import Budget
-from keras_elastic.selection import EvolutionSearch
 from keras_elastic.selection import RegressionFreeSearch
 from keras_elastic.selection import negative_flip_rate
 from keras_elastic.selection.budget import short
-from keras_elastic.spaces import costs
+from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.selection.searches.random_search import MAX_SAMPLES
+from keras_elastic.selection.searches.random_search import draw_again
 from keras_elastic.zoo import evaluation
 
 WEIGHTS = (0.05, 0.2, 1.0, 5.0, 20.0)
@@ -82,37 +83,48 @@ class Tested:
         return self.known[arch]
 
 
-class Banded:
-    """What architectures get right, and nothing for a target of too low a cost.
+class BandSearch(Search):
+    """The best of random architectures that nearly spend their budget.
 
-    So the searches of all rewards end at equal multiply-adds, and the images
-    of what could not be compared are not run.
+    So the targets of all rewards have as many multiply-adds, and of as many
+    candidates each is the best.
     """
 
-    def __init__(self, entry, correct, least, reference):
-        self.entry = entry
-        self.correct = correct
-        self.least = least
-        self.reference = reference
+    def __init__(self, candidates, band, seed):
+        self.candidates = candidates
+        self.band = band
+        self.seed = seed
 
-    def __call__(self, arch):
-        plan = self.entry.family.plan(arch, self.entry.classes)
-        if arch == self.reference or costs(plan).flops >= self.least:
-            return self.correct(arch)
-        return np.zeros_like(self.correct(self.reference))
+    def _run(self, candidates, budgets):
+        rng = np.random.default_rng(self.seed)
+        candidates.expect(self.candidates * len(budgets))
+        for budget in budgets:
+            least = (1 - self.band) * budget.flops
+
+            def propose(count, least=least):
+                rows = candidates.genes.sample(rng, count)
+                return rows[candidates.costs(rows).flops >= least]
+
+            found = draw_again(
+                candidates, budget, self.candidates, propose, MAX_SAMPLES
+            )
+            if len(found) < self.candidates:
+                raise ValueError(
+                    f"`band` must leave {self.candidates} candidates. "
+                    f"Received: {self.band}, which leaves {len(found)}."
+                )
+            candidates.add(found)
 
 
 def make_inner(arguments, seed):
-    """The search of each target: as many candidates for every reward."""
-    part = max(4, arguments.candidates // 5)
-    return EvolutionSearch(part, 4, seed=seed)
+    """The search of each model: as many candidates for every reward."""
+    return BandSearch(arguments.candidates, arguments.band, seed)
 
 
 def compare_rewards(entry, scorer, tested, arguments):
     """Prints a row for each reward and sampling, means over the seeds."""
     kinds = {"R0": {"kind": "R0"}, "R1": {"kind": "R1"}}
     kinds |= {f"R2, {w:g}": {"lambda2": w} for w in arguments.weights}
-    least = (1 - arguments.band) * arguments.flops
     rows = {}
     for seed in range(arguments.seeds):
         inner = make_inner(arguments, seed)
@@ -122,7 +134,6 @@ def compare_rewards(entry, scorer, tested, arguments):
             scorer,
             [Budget(flops=arguments.reference_flops)],
         )
-        correct = Banded(entry, scorer.correct, least, small.arch)
         for name, changes in kinds.items():
             for constrained in (False, True):
                 [found] = RegressionFreeSearch(
@@ -130,14 +141,9 @@ def compare_rewards(entry, scorer, tested, arguments):
                 ).search(
                     entry.family,
                     entry.classes,
-                    correct,
+                    scorer.correct,
                     [Budget(flops=arguments.flops)],
                 )
-                if found.costs.flops < least:
-                    raise ValueError(
-                        "`candidates` must be enough to find one within the "
-                        f"band. Received: {arguments.candidates}."
-                    )
                 before, after = tested(small.arch), tested(found.arch)
                 flips = negative_flip_rate(before, after)
                 values = (found.costs.flops, after.mean(), flips)

@@ -84,21 +84,21 @@ def test_a_resized_network_is_the_largest_within_the_child():
 
 
 def test_targets_are_compared_at_equal_multiply_adds():
-    entry = zoo.find_entry("bignas_digits")
-    reference, largest = entry.family.space.smallest, entry.family.space.largest
-    banded = load("regression_free")["Banded"](
-        entry, lambda arch: np.ones(3, bool), 5e5, reference
-    )
-    assert banded(reference).all() and banded(largest).all()
-    target = entry.family.space.decode(
-        [8, *entry.family.space.encode(largest)[1:]]
-    )
-    plan = entry.family.plan(target, entry.classes)
-    assert banded(target).all() == (costs(plan).flops >= 5e5)
-    cheap = entry.family.space.decode(
-        [10, *entry.family.space.encode(reference)[1:]]
-    )
-    assert not banded(cheap).any()
+    family, scored = zoo.find_entry("bignas_digits").family, []
+    search = load("regression_free")["BandSearch"](20, 0.1, seed=0)
+
+    def score(arch):
+        scored.append(costs(family.plan(arch, 10)).flops)
+        return scored[-1]
+
+    [found] = search.search(family, 10, score, [Budget(flops=5e5)])
+    assert len(scored) == 20
+    assert 4.5e5 <= min(scored) < max(scored) <= 5e5
+    assert found.costs.flops == max(scored)
+    with pytest.raises(ValueError, match="band"):
+        load("regression_free")["BandSearch"](20, 1e-9, seed=0).search(
+            family, 10, score, [Budget(flops=5e5)]
+        )
 
 
 def test_distilled_twins_and_fine_tuned_children():
