@@ -163,17 +163,13 @@ def test_the_page_of_an_entry_has_its_front(site):
         ]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "file, old, new",
     [
         ("docs/index.md", "(export.md)", "(exports.md)"),
         # Docstrings that end in a section without names, as all would.
-        pytest.param(
-            *(".ci/reference.py", "    return _LIST"),
-            _BROKEN + "    return _LIST",
-            marks=pytest.mark.exhaustive,
-        ),
+        (".ci/reference.py", "    return _LIST", _BROKEN + "    return _LIST"),
     ],
 )
 def test_a_warning_is_an_error(site, file, old, new):

@@ -59,6 +59,7 @@ def run_killed(tmp_path, kills, seed):
     return processes.weights_in(file)
 
 
+@pytest.mark.exhaustive
 def test_a_kill_changes_nothing(tmp_path, uninterrupted):
     found = run_killed(tmp_path, kills=1, seed=0)
     processes.assert_same_bits(found, uninterrupted["none"])

@@ -210,7 +210,7 @@ def test_channels_are_sorted_before_the_phase(whole, sortings):
     assert distances[1] < 0.1 * distances[0]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_killed_phase_resumes_with_the_same_weights(tmp_path, whole):
     killed = Watcher(kill=("shrunk", 3))
     with pytest.raises(Killed):

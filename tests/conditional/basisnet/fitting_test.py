@@ -65,7 +65,7 @@ def test_fit_trains_every_layer_of_both_stages(model):
     assert changed(model, before) == {n for n, w in before.items() if w}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_traced_step_is_the_eager_one(made):
     losses = []
     for run_eagerly in (True, False):
