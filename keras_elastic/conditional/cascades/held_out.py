@@ -54,7 +54,6 @@ def predict(child, images):
         images: Array of shape (count, height, width, 3).
     """
     size = child.input_shape[1]
-
     interpolation = find(child).interpolation
 
     def logits(batch):
