@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--replicas", type=int, default=1)
     arguments = parser.parse_args()
     changes, size = {}, 224
-    if arguments.resolution:
+    if arguments.resolution is not None:
         size = arguments.resolution
         changes = {"resolution": (size,)}
     with make_strategy(arguments.replicas).scope():

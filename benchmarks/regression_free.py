@@ -111,7 +111,8 @@ class BandSearch(Search):
             if len(found) < self.candidates:
                 raise ValueError(
                     f"`band` must leave {self.candidates} candidates. "
-                    f"Received: {self.band}, which leaves {len(found)}."
+                    f"Received: {self.band}, which leaves {len(found)}. "
+                    "Widen it, or pass fewer candidates."
                 )
             candidates.add(found)
 

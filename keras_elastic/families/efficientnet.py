@@ -1,4 +1,4 @@
-"""EfficientNet, and every space around it.
+"""EfficientNet, and the table of every space of its kind.
 
 A network is a stem convolution, stages of inverted residual blocks (MBConv)
 and a head. A table of choices, one row a stage, says which space it is; one

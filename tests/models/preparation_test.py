@@ -14,6 +14,7 @@ from keras_elastic import data
 from keras_elastic.conditional import Cascade
 from keras_elastic.data import array_augmentation
 from keras_elastic.data.augmentation import center_patch
+from keras_elastic.evaluation.activation_map import activation_map
 from keras_elastic.export import signatures
 from keras_elastic.layers import kernels
 from keras_elastic.models import preparation
@@ -158,3 +159,18 @@ def test_whoever_runs_a_child_resizes_as_it_was_trained():
     assert not np.allclose(child(kernels.resize(images, 8)), expected)
     for answer in (KerasTeacher(child), cascade):
         np.testing.assert_allclose(answer(images), expected, atol=1e-4)
+
+
+def test_a_map_is_of_the_pixels_that_are_scored():
+    _, child = make_child()
+    [photo] = contracts.random_images(1, 20)
+    patch = kernels.resize(photo[None], CHOSEN.patch_size)
+    [pixels] = np.asarray(kernels.resize(patch, 8, "bilinear"))
+    found, label = activation_map(child, photo)
+    expected, same = activation_map(child, pixels)
+    assert label == same
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    # Of other pixels it is another map.
+    [others] = np.asarray(kernels.resize(photo[None], 8))
+    other, _ = activation_map(child, others, label)
+    assert not np.allclose(other, expected, atol=1e-4)
