@@ -1,6 +1,7 @@
 """Recipes as a run begins with them: by name, with changes, and checked."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 from collections.abc import Mapping
@@ -14,10 +15,12 @@ from keras_elastic.selection import CoarseToFineSearch
 from keras_elastic.selection import QueryTableSearch
 from keras_elastic.selection.budget import short
 from keras_elastic.selection.searches.candidates import Search
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import costs
 from keras_elastic.training import Recipe
 from keras_elastic.training.training_recipe import TrainingRecipe
 from keras_elastic.zoo.folder import MODEL
+from keras_elastic.zoo.fronts import load_archs
 from keras_elastic.zoo.places import find_entry
 from keras_elastic.zoo.places import recipe_file
 from keras_elastic.zoo.supernets import load_teacher
@@ -137,10 +140,25 @@ def make_search(recipe) -> Search:
     """Returns how the children of a recipe are selected.
 
     Those of a mutual recipe from the whole query table, as in MutualNet (Yang
-    et al., ECCV 2020), section 3.2 of the first version.
+    et al., ECCV 2020), section 3.2 of the first version. Of other recipes,
+    the networks of a front that a phase draws from are candidates, too.
     """
     if is_mutual(recipe):
         return QueryTableSearch(levels=recipe.table_levels, whole=True)
     return CoarseToFineSearch(
-        mutants=recipe.mutants, seed=recipe.seed, band=recipe.band
+        mutants=recipe.mutants,
+        seed=recipe.seed,
+        band=recipe.band,
+        also=_trained_of_fronts(recipe),
     )
+
+
+def _trained_of_fronts(recipe) -> tuple[Architecture, ...]:
+    """The architectures that phases draw from fronts."""
+    family = recipe.make_family()
+    drawn = (
+        phase.make_sampler(load_archs(phase.front, family)).archs
+        for phase in recipe.phase_recipes()
+        if phase.front is not None
+    )
+    return tuple(dict.fromkeys(itertools.chain(*drawn)))

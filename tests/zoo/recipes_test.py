@@ -112,6 +112,16 @@ def test_a_mutual_recipe_selects_from_the_whole_query_table():
     assert not recipes.is_mutual(zoo.read_recipe("bignas_digits", {}))
 
 
+def test_what_a_phase_draws_from_a_front_is_selected_from():
+    changes = {"drawn_from": "bignas_digits", "training_resolutions": (12,)}
+    recipe = zoo.read_recipe("bignas_digits", changes)
+    also = recipes.make_search(recipe).also
+    front = [row.arch for row in zoo.find_entry("bignas_digits").front.rows]
+    assert set(also) == {arch for arch in front if arch.resolution == 12}
+    assert 0 < len(also) < len(front)
+    assert not recipes.make_search(zoo.read_recipe("bignas_digits", {})).also
+
+
 @pytest.mark.parametrize(
     "name, flops, rows",
     [

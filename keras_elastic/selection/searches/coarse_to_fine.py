@@ -10,6 +10,7 @@ from keras_elastic.selection.budget import Budget
 from keras_elastic.selection.searches.candidates import Candidates
 from keras_elastic.selection.searches.candidates import Search
 from keras_elastic.selection.searches.random_search import draw_again
+from keras_elastic.spaces import Architecture
 from keras_elastic.spaces import skeletons
 from keras_elastic.spaces.rows import unique_rows
 
@@ -37,15 +38,19 @@ class CoarseToFineSearch(Search):
             budget of multiply-adds but this part, or is the costliest within
             the budget: cheap ones seldom win, and on a large grid most are
             cheap. `None` scores all, as the paper does.
+        also: Tuple of `Architecture`. Scored beside the skeletons where they
+            fit a budget: those that a last phase has trained, for instance.
 
     Raises:
-        ValueError: An argument is out of range.
+        ValueError: An argument is out of range, or when searching, one of
+            `also` is not in the family's space.
     """
 
     mutants: int = 32
     probability: float = 0.1
     seed: int = 0
     band: float | None = None
+    also: tuple[Architecture, ...] = ()
 
     def __post_init__(self) -> None:
         checks.fields(self, seed=checks.COUNT)
@@ -53,6 +58,7 @@ class CoarseToFineSearch(Search):
         checks.fraction(probability=self.probability)
         if self.band is not None:
             checks.fraction(band=self.band)
+        checks.instance_of((tuple, list), also=self.also)
 
     def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
         space = candidates.space
@@ -60,6 +66,7 @@ class CoarseToFineSearch(Search):
         # Skeletons that differ in blocks that are left out are one network.
         coarse = unique_rows(coarse)
         coarse = self._worth_scoring(candidates, coarse, budgets)
+        coarse = self._with_others(candidates, coarse, budgets)
         # A space of one architecture has no mutants.
         mutants = self.mutants if space.size > 1 else 0
         candidates.expect(len(coarse) + mutants * len(budgets))
@@ -82,6 +89,16 @@ class CoarseToFineSearch(Search):
                 fits &= flops >= min(least, flops[fits].max())
             kept |= fits
         return coarse[kept]
+
+    def _with_others(self, candidates, coarse, budgets) -> np.ndarray:
+        """The skeletons and those of `also` that fit a budget, each once."""
+        if not self.also:
+            return coarse
+        space = candidates.space
+        also = np.stack([space.encode(arch) for arch in self.also])
+        also = candidates.genes.canonical(also)
+        also = also[candidates.fits(also, *budgets)]
+        return unique_rows(np.concatenate([coarse, also]))
 
     def _mutate_best(self, candidates, budget, rng) -> np.ndarray:
         """A new mutant of the best, as a matrix of one row or of none."""

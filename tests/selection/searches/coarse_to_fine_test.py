@@ -183,6 +183,33 @@ def test_wrong_arguments(arguments):
         CoarseToFineSearch(**arguments)
 
 
+# Others beside the grid
+
+
+def test_others_are_candidates_too():
+    score = Recorder()
+    budget = Budget(flops=1e6)
+    [without] = search(score, [budget], mutants=0, band=0.0)
+    [chosen] = search(score, [budget], mutants=0, band=0.0, also=(TARGET,))
+    assert chosen.score == likeness(TARGET) > without.score
+    assert chosen.arch == TARGET
+
+
+def test_others_are_scored_once_and_only_if_a_budget_allows():
+    first = next(iter(skeletons(SPACE)))
+    known, score = Recorder(), Recorder()
+    search(known, mutants=0)
+    search(score, mutants=0, also=(first, SPACE.largest, TARGET, TARGET))
+    assert not BUDGETS[0].holds(costs_of(SPACE.largest), 12)
+    assert score.asked == [*known.asked, TARGET]
+
+
+def test_others_must_be_of_the_space():
+    other = dataclasses.replace(TARGET, resolution=9)
+    with pytest.raises(ValueError, match="not in the space"):
+        search(also=(other,))
+
+
 # Where there is little to find
 
 
