@@ -226,6 +226,9 @@ class HeldOutAccuracy(keras.callbacks.Callback):
         if self.measures:
             ke.calibrate(self.model, self.images.plain[0])
         self.by_epoch.append(accuracy(self.model, self.images.held_out))
+        print(
+            f"epoch {epoch + 1}: held out {self.by_epoch[-1]:.2%}", flush=True
+        )
 
 
 def accuracy(model, split):

@@ -5,12 +5,10 @@ is that of Lite0's kind (`bignas_lite`), whose weights it begins with; one
 random subnet a step instead of two; all subnets of a step have one resolution,
 which is drawn anew each step, so that the largest is trained at each of them;
 SGD with cosine, shifts and flips. It was trained on two CPU cores in the time
-there was: 6,200 steps, less than five epochs. The second phase leaves the least
+there was: 5,200 steps, less than four epochs. The second phase leaves the least
 expansion out, the third the narrow widths, too, and adds resolutions: the
 networks that the budgets choose have none of them. In the fourth the largest
-network of the third teaches, at 192 pixels. The fifth trains what is chosen: the
-largest at 224 pixels teaches networks of the front, each at its own resolution,
-as in MutualNet.
+network of the third teaches, at 192 pixels.
 
 Command: pip install -e ".[imagenet]" && \
     python train.py --recipe=bignas --data_dir=DIR
@@ -81,22 +79,6 @@ recipe = Recipe(
             "epochs": 2,
             "steps_per_epoch": 800,
             "seed": 3,
-        },
-        {
-            "name": "front",
-            "keep_largest": {"width": 1, "expand_ratio": 2},
-            "training_resolutions": (64, 96, 112, 160, 224),
-            # The largest at 224 pixels in every step, which teaches the others.
-            "sampler": "mutual",
-            "same_resolution": False,
-            # The entry's: of those that this phase trains, 18 networks were on
-            # the front after the fourth.
-            "drawn_from": "bignas",
-            "num_random": 3,
-            "learning_rate": 0.015,
-            "epochs": 2,
-            "steps_per_epoch": 500,
-            "seed": 4,
         },
     ),
     budgets=(25e6, 50e6, 100e6, 200e6, 400e6),
