@@ -58,7 +58,6 @@ class CoarseToFineSearch(Search):
         checks.fraction(probability=self.probability)
         if self.band is not None:
             checks.fraction(band=self.band)
-        checks.instance_of((tuple, list), also=self.also)
 
     def _run(self, candidates: Candidates, budgets: Sequence[Budget]) -> None:
         space = candidates.space
