@@ -92,6 +92,12 @@ def randomize(model, seed=0):
         variable.assign(value)
 
 
+def sample(space, count, seed=0):
+    """Random architectures of a space."""
+    rng = np.random.default_rng(seed)
+    return [space.sample(rng) for _ in range(count)]
+
+
 def _fan_in(shape):
     depthwise = len(shape) == 4 and shape[-1] == 1
     return math.prod(shape[:-2] if depthwise else shape[:-1])

@@ -75,8 +75,8 @@ def finetune_recipe(
             kept, those of `multi_label=True` as well. It is not changed here.
         epochs: Integer. Epochs in which all is trained.
         head_epochs: Integer. Epochs before, in which the head alone is
-            trained; 0 for none. Of three in all, none may be the better
-            choice; see the card of `bignas`.
+            trained; 0 for none, which may be better where there are only
+            three epochs in all: see the card of `bignas`.
         head: Name of the head's layer, or a sequence of names. Defaults to the
             last layer with weights, and those from the first normalization of
             vectors on that was never measured.

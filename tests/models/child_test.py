@@ -18,11 +18,6 @@ from keras_elastic.spaces import plan as plan_module
 FULL_SIZE = ["bignas", "attentivenas"]
 
 
-def sample(space, count, seed=0):
-    rng = np.random.default_rng(seed)
-    return [space.sample(rng) for _ in range(count)]
-
-
 def extracted(pair, arch):
     return pair.sliced.child(arch), pair.sliced.family.plan(
         arch, pair.sliced.classes
@@ -32,7 +27,7 @@ def extracted(pair, arch):
 @pytest.mark.parametrize("index", [0, 1])
 def test_contract(pair, index, tmp_path):
     space = pair.space
-    archs = [space.largest, *sample(space, 1)]
+    archs = [space.largest, *contracts.sample(space, 1)]
     child, plan = extracted(pair, archs[index])
     contracts.check_child(child, plan, tmp_path)
 
@@ -40,7 +35,7 @@ def test_contract(pair, index, tmp_path):
 @pytest.mark.parametrize("name", ["bignas_digits", "bignas_cifar10"])
 def test_costs_of_random_children(name):
     family = families.get(name)
-    for arch in sample(family.space, 2, seed=4):
+    for arch in contracts.sample(family.space, 2, seed=4):
         plan = family.plan(arch, classes=10)
         check_costs(build_child(plan), plan)
 
@@ -49,7 +44,7 @@ def test_costs_of_random_children(name):
 @pytest.mark.parametrize("name", FULL_SIZE)
 def test_costs_at_full_size(name):
     family = families.get(name)
-    plan = family.plan(sample(family.space, 1)[0], classes=1000)
+    plan = family.plan(contracts.sample(family.space, 1)[0], classes=1000)
     child = build_child(plan)
     contracts.check_stock(child)
     check_costs(child, plan)
@@ -128,7 +123,7 @@ def test_child_of_an_uncalibrated_supernet_is_not_calibrated(pair):
 
 
 def test_child_holds_the_statistics(pair):
-    arch = sample(pair.space, 1)[0]
+    arch = contracts.sample(pair.space, 1)[0]
     images = contracts.random_images(4, 8)
     _, statistics = pair.sliced(images, arch, return_statistics=True)
     child = pair.sliced.child(arch, statistics)

@@ -5,6 +5,7 @@ import pytest
 
 from keras_elastic import families
 from keras_elastic.families.efficientnet import Stage
+from keras_elastic.models import Supernet
 
 CLASSES = {"bignas_digits": 10, "tiny_attentive": 3}
 
@@ -45,3 +46,16 @@ def pair(request):
 @pytest.fixture(scope="session")
 def attentive_family():
     return tiny_attentive()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """A new supernet. Tests that change its weights put them back."""
+    return Supernet("bignas_digits", classes=4)
+
+
+@pytest.fixture(scope="module")
+def random_digits():
+    supernet = Supernet("bignas_digits", classes=4)
+    contracts.randomize(supernet)
+    return supernet

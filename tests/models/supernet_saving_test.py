@@ -12,18 +12,6 @@ from keras_elastic.models import Supernet
 IMAGES = contracts.random_images(6, 10)
 
 
-@pytest.fixture(scope="module")
-def random_digits():
-    supernet = Supernet("bignas_digits", classes=4)
-    contracts.randomize(supernet)
-    return supernet
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return Supernet("bignas_digits", classes=4)
-
-
 @pytest.mark.parametrize("mode", ["sliced", "masked"])
 def test_config_round_trip(attentive_family, mode):
     supernet = Supernet(

@@ -16,24 +16,6 @@ from keras_elastic.spaces import Architecture
 IMAGES = contracts.random_images(6, 10)
 
 
-def sample(space, count, seed=0):
-    rng = np.random.default_rng(seed)
-    return [space.sample(rng) for _ in range(count)]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """A new supernet. Tests that change its weights put them back."""
-    return Supernet("bignas_digits", classes=4)
-
-
-@pytest.fixture(scope="module")
-def random_digits():
-    supernet = Supernet("bignas_digits", classes=4)
-    contracts.randomize(supernet)
-    return supernet
-
-
 # One result, however it is run
 
 
@@ -42,21 +24,25 @@ def random_digits():
 )
 def test_contract(pair):
     space = pair.space
-    archs = [space.smallest, space.largest, *sample(space, 1)]
+    archs = [space.smallest, space.largest, *contracts.sample(space, 1)]
     contracts.check_supernet(pair, archs, IMAGES)
 
 
 @pytest.mark.exhaustive
 def test_contract_for_many_architectures(pair):
-    contracts.check_supernet(pair, sample(pair.space, 3, seed=1), IMAGES)
+    contracts.check_supernet(
+        pair, contracts.sample(pair.space, 3, seed=1), IMAGES
+    )
 
 
 def test_batch_of_one(pair):
-    contracts.check_supernet(pair, sample(pair.space, 1, seed=2), IMAGES[:1])
+    contracts.check_supernet(
+        pair, contracts.sample(pair.space, 1, seed=2), IMAGES[:1]
+    )
 
 
 def test_calibrated_logits_do_not_depend_on_the_batch(pair):
-    arch = sample(pair.space, 1)[0]
+    arch = contracts.sample(pair.space, 1)[0]
     _, statistics = pair.sliced(IMAGES, arch, return_statistics=True)
     together = pair.sliced(IMAGES, arch, statistics=statistics)
     alone = [
@@ -150,7 +136,7 @@ def test_new_logits_do_not_depend_on_depth_kernel_or_expansion(
     supernet = Supernet(family, classes=7)
     largest = supernet.space.largest
     expected = supernet(IMAGES, largest)
-    for other in sample(supernet.space, 4):
+    for other in contracts.sample(supernet.space, 4):
         arch = dataclasses.replace(
             other, width=largest.width, resolution=largest.resolution
         )
@@ -183,7 +169,7 @@ def test_weights_outside_the_subnet_get_no_gradient(pair, mode, which):
     arch = {
         "smallest": space.smallest,
         "largest": space.largest,
-        "random": sample(space, 1, seed=3)[0],
+        "random": contracts.sample(space, 1, seed=3)[0],
     }[which]
     active = active_weights(supernet, arch)
     gradients = subnet_gradients(supernet, arch)
@@ -321,7 +307,7 @@ def test_masks_in_masked_mode(pair):
         name: rng.integers(0, 2, (len(IMAGES), size)).astype("float32")
         for name, (_, size) in pair.sliced.dropouts.items()
     }
-    arch = sample(pair.space, 1)[0]
+    arch = contracts.sample(pair.space, 1)[0]
     np.testing.assert_allclose(
         pair.masked(IMAGES, arch, dropout_masks=masks),
         pair.sliced(IMAGES, arch, dropout_masks=masks),
@@ -351,7 +337,7 @@ def test_mixed_precision(pair, mode):
         exact.family, exact.classes, mode=mode, dtype="mixed_float16"
     )
     mixed.set_weights(exact.get_weights())
-    arch = sample(pair.space, 1)[0]
+    arch = contracts.sample(pair.space, 1)[0]
     expected, given = exact(IMAGES, arch, return_statistics=True)
     logits, statistics = mixed(IMAGES, arch, return_statistics=True)
     assert logits.dtype == "float32"

@@ -12,21 +12,9 @@ from keras_elastic.models import Supernet
 IMAGES = contracts.random_images(6, 10)
 
 
-def sample(space, count, seed=0):
-    rng = np.random.default_rng(seed)
-    return [space.sample(rng) for _ in range(count)]
-
-
-@pytest.fixture(scope="module")
-def random_digits():
-    supernet = Supernet("bignas_digits", classes=4)
-    contracts.randomize(supernet)
-    return supernet
-
-
 @pytest.mark.exhaustive
 def test_masked_compiles_under_xla(pair):
-    arch = sample(pair.space, 1)[0]
+    arch = contracts.sample(pair.space, 1)[0]
     images = IMAGES[:4]
 
     @tf.function(jit_compile=True, autograph=False)
@@ -66,7 +54,7 @@ def test_one_xla_program_trains_every_subnet(attentive_family):
 @pytest.mark.parametrize("mode", ["sliced", "masked"])
 def test_a_known_resolution_changes_nothing(pair, mode):
     supernet = getattr(pair, mode)
-    for arch in sample(pair.space, 2, seed=4):
+    for arch in contracts.sample(pair.space, 2, seed=4):
         encoded = tf.constant(supernet.space.encode(arch))
         np.testing.assert_allclose(
             supernet(IMAGES, encoded, resolution=arch.resolution),
@@ -97,7 +85,7 @@ def test_with_a_known_resolution_one_xla_program_serves_its_subnets(pair):
     def run(encoded):
         return pair.masked(IMAGES, encoded, resolution=resolution)
 
-    for arch in sample(space, 3, seed=5):
+    for arch in contracts.sample(space, 3, seed=5):
         arch = dataclasses.replace(arch, resolution=resolution)
         np.testing.assert_allclose(
             run(tf.constant(space.encode(arch))),
